@@ -1,0 +1,172 @@
+"""The exceptions of streamdcm.
+
+Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its place, so that the
+``except`` clauses of its callers go on working::
+
+    StreamdcmError
+    ├── TargetError                       OSError        the target cannot be written as asked
+    │   ├── AtomicReplaceError                           ... not by replacing it in one step
+    │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
+    │   └── SinkContractError             TypeError      write() of the sink answers nonsense
+    ├── TargetTypeError                   TypeError      not a path, not an object with write()
+    ├── HoldLimitError                    MemoryError    a sink that cannot seek, too much to hold back
+    ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
+    ├── ReentryError                      RuntimeError   a write was entered again while it runs
+    ├── PlanError                         ValueError     refused before the first byte
+    │   ├── DatasetTypeError              TypeError, AttributeError
+    │   ├── FileMetaError                 AttributeError a required (0002,eeee) element is missing
+    │   └── LayoutError                                  an option would move what a DICOMDIR points at
+    └── EncodeError                                      an element cannot be encoded
+        ├── ValueTypeError                TypeError, AttributeError
+        ├── InvalidValueError             ValueError
+        ├── NumberError                   OSError        struct cannot pack the number
+        ├── TextError                     UnicodeError, TypeError   the character set cannot hold the text
+        ├── UnknownVRError                NotImplementedError
+        ├── AmbiguousVRError              ValueError, AttributeError
+        ├── EncapsulationError            ValueError, TypeError     undefined length without items
+        ├── LengthOverflowError           OverflowError, struct.error
+        ├── RecursiveDatasetError         RecursionError
+        ├── ElementLookupError            KeyError
+        └── SourceError                   OSError, ValueError       a lazy value cannot be read
+
+The text names the element (tag, keyword, path of items), what is wrong and what to do, and never a
+value: it may identify a patient.
+"""
+
+import struct
+
+from pydicom.datadict import keyword_for_tag
+
+
+class StreamdcmError(Exception):
+    """The root of all exceptions that streamdcm raises of its own accord."""
+
+
+class TargetError(StreamdcmError, OSError):
+    """The target cannot be written as asked."""
+
+
+class AtomicReplaceError(TargetError):
+    """The target can be written, but not replaced in one step; ``atomic=False`` writes it in place."""
+
+
+class WouldBlockError(TargetError, BlockingIOError):
+    """A non-blocking sink is full; streamdcm's synchronous functions need a blocking one."""
+
+
+class SinkContractError(TargetError, TypeError):
+    """A sink's ``write()`` answered something that is no number of bytes written."""
+
+
+class TargetTypeError(StreamdcmError, TypeError):
+    """The target is not a path and not an object that takes bytes."""
+
+
+class HoldLimitError(StreamdcmError, MemoryError):
+    """A sink that cannot seek would need more than ``hold_limit`` bytes to be held back."""
+
+
+class InstructionError(StreamdcmError, RuntimeError):
+    """An encoder broke the rules of the instruction vocabulary."""
+
+
+class ReentryError(StreamdcmError, RuntimeError):
+    """A write was entered again while it was running."""
+
+
+class PlanError(StreamdcmError, ValueError):
+    """Refused before the first byte was written."""
+
+
+class DatasetTypeError(PlanError, TypeError, AttributeError):
+    """What was given as a dataset is none."""
+
+
+class FileMetaError(PlanError, AttributeError):
+    """A required File Meta Information element is missing or empty (PS3.10 §7.1)."""
+
+
+class LayoutError(PlanError):
+    """An option would move the records that a DICOMDIR's offsets point at (PS3.3 §F.3)."""
+
+
+class EncodeError(StreamdcmError):
+    """An element cannot be encoded; `path` says which one.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what to do about it, without any value of the dataset.
+    tag : int, optional
+        The tag of the element; sequences that enclose it are added on the way up.
+    """
+
+    def __init__(self, problem: str, tag: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self._steps: list[str] = [] if tag is None else [element_name(tag)]
+
+    def enclosed_by(self, tag: int, index: int) -> None:
+        """Note that the error lies in item `index` of the sequence `tag`."""
+        self._steps.append(f"{element_name(tag)}[{index}]")
+
+    @property
+    def path(self) -> str:
+        """Tag and keyword of the element, behind those of the sequences and the items around it."""
+        return " > ".join(reversed(self._steps))
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}" if self._steps else self.problem
+
+
+class ValueTypeError(EncodeError, TypeError, AttributeError):
+    """A value is of a type that its VR cannot take."""
+
+
+class InvalidValueError(EncodeError, ValueError):
+    """A value is not one that its VR can take."""
+
+
+class NumberError(EncodeError, OSError):
+    """A number does not fit its VR (PS3.5 §6.2)."""
+
+
+class TextError(EncodeError, UnicodeError, TypeError):
+    """The character set cannot hold a text (PS3.5 §6.1.2)."""
+
+
+class UnknownVRError(EncodeError, NotImplementedError):
+    """A VR that is not in PS3.5 §6.2."""
+
+
+class AmbiguousVRError(EncodeError, ValueError, AttributeError):
+    """Nothing in the dataset says which of the dictionary's VRs an element has."""
+
+
+class EncapsulationError(EncodeError, ValueError, TypeError):
+    """Pixel Data of undefined length must consist of items (PS3.5 §A.4)."""
+
+
+class LengthOverflowError(EncodeError, OverflowError, struct.error):
+    """A value does not fit its length field (PS3.5 §7.1)."""
+
+
+class RecursiveDatasetError(EncodeError, RecursionError):
+    """A dataset that contains itself, or one nested too deeply."""
+
+
+class ElementLookupError(EncodeError, KeyError):
+    """A raw element whose VR is not in the dictionary, where pydicom's settings make that an error."""
+
+    __str__ = EncodeError.__str__
+
+
+class SourceError(EncodeError, OSError, ValueError):
+    """A lazy value could not be read, or held fewer bytes than when the write was planned."""
+
+
+def element_name(tag: int) -> str:
+    """Tag and keyword of an element, such as ``(0010,0010) PatientName``."""
+    text = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+    keyword = keyword_for_tag(tag)
+    return f"{text} {keyword}" if keyword else text

@@ -1,0 +1,58 @@
+"""What a sink can do, each capability a small protocol, and what the drivers need of all of them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from streamdcm.instructions import Chunk
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Anything that takes bytes in order."""
+
+    def write(self, data: Any, /) -> int | None:
+        """Write bytes and return how many were taken; `None` means all of them."""
+
+
+@runtime_checkable
+class SeekableSink(Sink, Protocol):
+    """A sink whose earlier bytes can be overwritten."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Move to `offset`."""
+
+    def tell(self) -> int:
+        """Return the position."""
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """Something whose bytes become visible all at once or not at all."""
+
+    def commit(self) -> None:
+        """Make what was written visible under its name."""
+
+    def abort(self) -> None:
+        """Leave everything as it was before; may be called at any time and more than once."""
+
+
+class Output(Transactional, Protocol):
+    """A target that has been resolved: what a driver performs a policy's operations on.
+
+    For the caller's own objects `commit` and `abort` do nothing.
+    """
+
+    location: str | None
+    """Where the bytes go, for people: a path; `None` for objects without a name."""
+
+    can_patch: bool
+    """Whether `patch` works."""
+
+    def open(self) -> None:
+        """Make ready to write; the first step that can leave a trace."""
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order, before returning."""
+
+    def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began and return to its end."""
