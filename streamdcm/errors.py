@@ -19,7 +19,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     └── EncodeError                                      an element cannot be encoded
         ├── ValueTypeError                TypeError, AttributeError
         ├── InvalidValueError             ValueError
-        ├── NumberError                   OSError        struct cannot pack the number
+        ├── NumberError                   OSError, ValueError   struct cannot pack the number
         ├── TextError                     UnicodeError, TypeError   the character set cannot hold the text
         ├── UnknownVRError                NotImplementedError
         ├── AmbiguousVRError              ValueError, AttributeError
@@ -33,7 +33,11 @@ The text names the element (tag, keyword, path of items), what is wrong and what
 value: it may identify a patient.
 """
 
+import logging
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydicom.datadict import keyword_for_tag
 
@@ -91,32 +95,23 @@ class LayoutError(PlanError):
 
 
 class EncodeError(StreamdcmError):
-    """An element cannot be encoded; `path` says which one.
+    """An element cannot be encoded.
 
     Parameters
     ----------
     problem : str
         What is wrong and what to do about it, without any value of the dataset.
-    tag : int, optional
-        The tag of the element; sequences that enclose it are added on the way up.
+    path : str
+        Tag and keyword of the element, behind those of the sequences and the items around it.
     """
 
-    def __init__(self, problem: str, tag: int | None = None) -> None:
+    def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
-        self._steps: list[str] = [] if tag is None else [element_name(tag)]
-
-    def enclosed_by(self, tag: int, index: int) -> None:
-        """Note that the error lies in item `index` of the sequence `tag`."""
-        self._steps.append(f"{element_name(tag)}[{index}]")
-
-    @property
-    def path(self) -> str:
-        """Tag and keyword of the element, behind those of the sequences and the items around it."""
-        return " > ".join(reversed(self._steps))
+        self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}" if self._steps else self.problem
+        return f"{self.path}: {self.problem}" if self.path else self.problem
 
 
 class ValueTypeError(EncodeError, TypeError, AttributeError):
@@ -127,7 +122,7 @@ class InvalidValueError(EncodeError, ValueError):
     """A value is not one that its VR can take."""
 
 
-class NumberError(EncodeError, OSError):
+class NumberError(EncodeError, OSError, ValueError):
     """A number does not fit its VR (PS3.5 §6.2)."""
 
 
@@ -158,8 +153,6 @@ class RecursiveDatasetError(EncodeError, RecursionError):
 class ElementLookupError(EncodeError, KeyError):
     """A raw element whose VR is not in the dictionary, where pydicom's settings make that an error."""
 
-    __str__ = EncodeError.__str__
-
 
 class SourceError(EncodeError, OSError, ValueError):
     """A lazy value could not be read, or held fewer bytes than when the write was planned."""
@@ -170,3 +163,53 @@ def element_name(tag: int) -> str:
     text = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
     keyword = keyword_for_tag(tag)
     return f"{text} {keyword}" if keyword else text
+
+
+def encode_error(error: Exception, path: str) -> Exception:
+    """Return the error to raise for an element, with its path, in place of one that an encoder raised.
+
+    What an encoder's own errors say is dropped, for it may quote the value. Warnings that the caller
+    made errors, and errors that are not about an element, stay what they are.
+    """
+    if isinstance(error, EncodeError):
+        if not error.path:
+            error.path = path
+        return error
+    if isinstance(error, (StreamdcmError, Warning)):
+        return error
+    for kind, ours, problem in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return ours(problem, path)
+    return EncodeError(f"the value cannot be encoded ({type(error).__name__})", path)
+
+
+_TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
+    (
+        UnicodeError,
+        TextError,
+        "the text has characters that its VR or the Specific Character Set (0008,0005) cannot hold; change the "
+        "text, or set the character set, for example to 'ISO_IR 192' (UTF-8)",
+    ),
+    (NotImplementedError, UnknownVRError, "the VR is not in the standard (PS3.5 §6.2); set the VR of the element"),
+    (KeyError, ElementLookupError, "the VR of the raw element is not known; set it with Dataset.add_new()"),
+    (OverflowError, LengthOverflowError, "the value does not fit"),
+    (struct.error, NumberError, "the number does not fit its VR"),
+    (ValueError, InvalidValueError, "the value is not one that its VR can take; correct it"),
+    (TypeError, ValueTypeError, "the value is of a type that its VR cannot take; convert it"),
+    (AttributeError, ValueTypeError, "the value is of a type that its VR cannot take; convert it"),
+    (OSError, SourceError, "the value could not be read"),
+)
+
+
+def warn(message: str) -> None:
+    """Issue a `UserWarning` and a log record, as pydicom does."""
+    logging.getLogger("streamdcm").warning(message)
+    warnings.warn(message, UserWarning, stacklevel=2)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Let no warnings through: what is encoded here only to be measured warns when it is written."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

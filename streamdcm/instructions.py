@@ -98,7 +98,7 @@ def through(
     on_chunk : callable
         Called with each chunk of `inner`; returns (or generates) the chunks that take its place.
         Where `inner` reserves room or copies ranges, and the transformation must see those bytes
-        too, give it ``settle(inner)`` instead.
+        too, wrap ``streamdcm.stages.settle(inner)`` instead.
     finish : callable, optional
         Called when `inner` is exhausted; returns the chunks that come last.
 
@@ -107,6 +107,23 @@ def through(
     Encoder
         An encoder that returns what `inner` returns.
     """
+
+    def on_instruction(instruction: Instruction) -> Encoder[None]:
+        if isinstance(instruction, (Reserve, Fill, Copy)):
+            yield instruction
+        elif not isinstance(instruction, Need):
+            yield from on_chunk(instruction)
+
+    result = yield from replace(inner, on_instruction)
+    yield from finish()
+    return result
+
+
+def replace(inner: Encoder[T], on_instruction: Callable[[Instruction], Encoder[None]]) -> Encoder[T]:
+    """Wrap an encoder: run an encoder in place of each instruction that is not a `Need`.
+
+    Answers to the needs of `inner`, and exceptions thrown in their place, are passed on to it.
+    """
     advance: Callable[[], Instruction] = partial(next, inner)
     try:
         while True:
@@ -114,20 +131,16 @@ def through(
                 instruction = advance()
             except StopIteration as stop:
                 result: T = stop.value
-                break
+                return result
             advance = partial(next, inner)
-            if isinstance(instruction, Need):
-                try:
-                    answer = yield instruction
-                except Exception as error:
-                    advance = partial(inner.throw, error)
-                else:
-                    advance = partial(inner.send, answer)
-            elif isinstance(instruction, (Reserve, Fill, Copy)):
-                yield instruction
+            if not isinstance(instruction, Need):
+                yield from on_instruction(instruction)
+                continue
+            try:
+                answer = yield instruction
+            except Exception as error:
+                advance = partial(inner.throw, error)
             else:
-                yield from on_chunk(instruction)
+                advance = partial(inner.send, answer)
     finally:
         inner.close()
-    yield from finish()
-    return result

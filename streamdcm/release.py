@@ -64,7 +64,7 @@ class _Coalescer:
             chunk = memoryview(chunk).cast("B")
         size = len(chunk)
         if size < self._limit:
-            return self._keep(chunk if chunk.__class__ is bytes else bytes(chunk), size)  # type: ignore[arg-type]
+            return self._keep(chunk if chunk.__class__ is bytes else bytes(chunk), size)
         self.position += size
         return self._sliced(self._take(), memoryview(chunk))
 
@@ -119,6 +119,10 @@ def _not_open() -> InstructionError:
     return InstructionError("a Fill came for a Reserve that is not open: not yielded before, or filled twice")
 
 
+def _open_already() -> InstructionError:
+    return InstructionError("a Reserve was yielded again while it was open; yield a new one for each room")
+
+
 def _still_open(count: int) -> InstructionError:
     return InstructionError(f"the encoder ended with {count} Reserve(s) that were never filled")
 
@@ -158,6 +162,8 @@ class PatchPolicy:
         return self._buffer.flush()
 
     def _reserve(self, reserve: Reserve) -> Iterable[Operation]:
+        if reserve in self._rooms:
+            raise _open_already()
         offset = self._buffer.position
         writes, room = self._buffer.add_room(reserve.size)
         if reserve.default is not None:
@@ -214,9 +220,10 @@ class InOrderPolicy:
         if isinstance(instruction, (bytes, memoryview, bytearray)):
             if not self._held:
                 return self._buffer.add(instruction)
-            kept = instruction if instruction.__class__ is bytes else bytes(instruction)
-            return self._hold(kept, len(kept))  # type: ignore[arg-type]
+            return self._hold(instruction, memoryview(instruction).nbytes)
         if isinstance(instruction, Reserve):
+            if instruction in self._rooms:
+                raise _open_already()
             room = self._rooms[instruction] = _Room()
             return self._hold(room, instruction.size)
         if isinstance(instruction, Fill):
@@ -231,7 +238,7 @@ class InOrderPolicy:
             raise _still_open(len(self._rooms))
         return self._buffer.flush()
 
-    def _hold(self, thing: _Room | bytes | Copy, size: int) -> Iterable[Operation]:
+    def _hold(self, thing: _Room | Chunk | Copy, size: int) -> Iterable[Operation]:
         self._held_size += size
         if self._held_size > self._hold_limit:
             raise HoldLimitError(
@@ -239,7 +246,7 @@ class InOrderPolicy:
                 "the target cannot seek: give the length, write to a target that can seek, spool to a "
                 "temporary file first, or raise hold_limit"
             )
-        self._held.append(thing)
+        self._held.append(bytes(thing) if isinstance(thing, (bytearray, memoryview)) else thing)
         return ()
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:

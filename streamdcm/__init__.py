@@ -1,0 +1,32 @@
+"""The streaming DICOM writer for Python."""
+
+from streamdcm import errors, instructions, stages
+from streamdcm.errors import StreamdcmError
+from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
+from streamdcm.options import TargetOptions, WriteOptions
+from streamdcm.progress import ProgressEvent
+from streamdcm.result import WriteResult
+from streamdcm.sync import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
+
+__all__ = [
+    "END",
+    "Copy",
+    "Encoder",
+    "Fill",
+    "Need",
+    "ProgressEvent",
+    "Reserve",
+    "StreamdcmError",
+    "TargetOptions",
+    "WriteOptions",
+    "WriteResult",
+    "dcmwrite",
+    "encoded_size",
+    "encoder_chunks",
+    "errors",
+    "instructions",
+    "iter_chunks",
+    "stages",
+    "through",
+    "write_encoder",
+]

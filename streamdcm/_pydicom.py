@@ -1,0 +1,100 @@
+"""The only place that touches what pydicom does not promise to keep: underscore attributes."""
+
+from collections.abc import MutableMapping
+from typing import Any, TypeAlias
+
+from pydicom import config
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_deferred_data_element
+
+from streamdcm.sources import restored_position
+
+Element: TypeAlias = DataElement | RawDataElement
+
+
+def elements_of(dataset: Dataset) -> MutableMapping[Any, Element]:
+    """Return the elements of a dataset by tag, as they are: raw, deferred or parsed."""
+    return dataset._dict
+
+
+def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
+    """Return tags and elements in ascending order of tags, as PS3.5 §7.1 wants them.
+
+    The tags are plain integers: comparing `BaseTag` objects costs a Python call each time.
+    """
+    elements = dataset._dict.copy()  # type: ignore[attr-defined]
+    pairs = list(zip(map(int, elements), elements.values(), strict=True))
+    pairs.sort(key=_tag_of)
+    return pairs
+
+
+def _tag_of(pair: tuple[int, Element]) -> int:
+    return pair[0]
+
+
+def encoding_as_read(dataset: Dataset) -> tuple[bool | None, bool | None]:
+    """Return (implicit VR, little endian) of a dataset that was read; `None` for one that was not."""
+    return dataset._read_implicit, dataset._read_little
+
+
+def encoding_as_set(dataset: Dataset) -> tuple[bool | None, bool | None]:
+    """Return the deprecated (`is_implicit_VR`, `is_little_endian`) of a dataset."""
+    if config._use_future:
+        return None, None
+    return dataset._is_implicit_VR, dataset._is_little_endian
+
+
+def inherited_encodings(dataset: Dataset) -> Any:
+    """Return the character set that an item had from what enclosed it when it was read."""
+    return dataset._parent_encoding
+
+
+def inherited_pixel_representation(dataset: Dataset) -> int | None:
+    """Return the Pixel Representation that pydicom noted from an enclosing dataset, if any."""
+    noted: int | None = dataset.__dict__.get("_pixel_rep")
+    return noted
+
+
+def uses_future_pydicom() -> bool:
+    """Whether pydicom runs with the behaviour of its next major version."""
+    return config._use_future
+
+
+def view_of(dataset: Dataset) -> Dataset:
+    """Return a dataset with the same elements, in which elements may be parsed and replaced.
+
+    pydicom stores what it parses in the dataset that it was asked of. In a view that leaves the
+    dataset itself as it is, so that it may be written by several threads at once.
+    """
+    view = object.__new__(type(dataset))
+    view.__dict__.update(dataset.__dict__)
+    view.__dict__["_dict"] = dataset._dict.copy()  # type: ignore[attr-defined]
+    return view
+
+
+def parse(view: Dataset, raw: RawDataElement) -> DataElement:
+    """Convert a raw element as ``dataset[tag]`` does, reading it first if it was deferred.
+
+    The VR may still be ambiguous. The result is stored in `view` (see `view_of`).
+    """
+    tag = raw.tag
+    if raw.value is None and raw.length != 0:
+        raw = _read_deferred(view, raw)
+    encoding = "iso8859" if tag == 0x00080005 else view.original_character_set or view._character_set
+    element = convert_raw_data_element(raw, encoding=encoding, ds=view)
+    view._dict[tag] = element
+    if element.VR == "SQ":
+        view._set_pixel_representation(element)
+    return element
+
+
+def _read_deferred(view: Dataset, raw: RawDataElement) -> RawDataElement:
+    attributes = view.__dict__
+    filename, buffer = attributes.get("filename"), attributes.get("buffer")
+    timestamp = attributes.get("timestamp")
+    opener = attributes.get("fileobj_type")
+    if buffer is not None and not (filename and getattr(buffer, "closed", False)):
+        with restored_position(buffer):
+            return read_deferred_data_element(opener, buffer, timestamp, raw)
+    return read_deferred_data_element(opener, filename, timestamp, raw)  # type: ignore[arg-type]

@@ -1,0 +1,70 @@
+"""Specific Character Set: from its defined terms to Python codecs (PS3.3 §C.12.1.1.2).
+
+pydicom warns of a doubtful character set each time it is converted, that is once for each dataset and
+once for each element, and so do we; only conversions that cannot warn are remembered.
+"""
+
+import codecs
+import re
+from functools import lru_cache
+from typing import Any
+
+from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, default_encoding, python_encoding
+
+_MISSPELLED = re.compile(r"ISO[^_]IR|(?=ISO.2022.IR.)(?!ISO 2022 IR )")
+
+
+def python_encodings(charset: Any) -> list[str]:
+    """Return the Python codecs for a value of (0008,0005), or for codecs inherited by an item.
+
+    Parameters
+    ----------
+    charset : str, sequence of str, or None
+        Defined terms or codecs; nothing stands for the default character repertoire.
+
+    Returns
+    -------
+    list of str
+        The codecs, the first character set first; do not change it.
+
+    Raises
+    ------
+    LookupError
+        For an unknown character set, where pydicom's settings ask for it.
+    """
+    terms = _terms(charset)
+    remembered = _converted(terms) if terms is not None else None
+    return convert_encodings(charset) if remembered is None else remembered
+
+
+def is_plain(charset: Any) -> bool:
+    """Whether a character set can be converted without a warning, and so needs it only once."""
+    terms = _terms(charset)
+    return terms is not None and _converted(terms) is not None
+
+
+def _terms(charset: Any) -> tuple[str, ...] | None:
+    if not charset:
+        return (default_encoding,)
+    terms = (charset,) if isinstance(charset, str) else tuple(charset)
+    return terms if all(isinstance(term, str) for term in terms) else None
+
+
+@lru_cache(maxsize=256)
+def _converted(terms: tuple[str, ...]) -> list[str] | None:
+    plain = all(_is_known(term) for term in terms[1:]) and (not terms[0] or _is_known(terms[0]))
+    if not plain or (len(terms) > 1 and any(term in STAND_ALONE_ENCODINGS for term in terms)):
+        return None
+    return convert_encodings(list(terms))
+
+
+def _is_known(term: str) -> bool:
+    if term in python_encoding:
+        return True
+    if _MISSPELLED.match(term):
+        return False
+    try:
+        codecs.lookup(term)
+    except LookupError:
+        return False
+    return True

@@ -1,0 +1,313 @@
+"""Every decision that is made before the first byte."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BufferedIOBase
+from typing import Any
+
+from pydicom import __version_info__
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    PYDICOM_IMPLEMENTATION_UID,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
+
+from streamdcm._pydicom import (
+    Element,
+    elements_of,
+    encoding_as_read,
+    encoding_as_set,
+    view_of,
+)
+from streamdcm.ambiguous import PIXEL_DATA
+from streamdcm.context import MAX_LENGTH, Encoding, Layout
+from streamdcm.element import LONG_VRS
+from streamdcm.errors import (
+    DatasetTypeError,
+    FileMetaError,
+    LayoutError,
+    LengthOverflowError,
+    PlanError,
+    SourceError,
+    element_name,
+)
+from streamdcm.instructions import Encoder
+from streamdcm.options import Options
+from streamdcm.sources import describe
+from streamdcm.stages import dataset_body, deflate, file_meta, preamble
+
+# PS3.5 §A.5, §A.6, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.9, §A.10)
+_DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_REQUIRED = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written and how.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    preamble : bytes or None
+        The 128 bytes before the prefix.
+    file_meta : Dataset
+        The File Meta Information as it is to be written; may be empty.
+    layout : Layout
+        VR and byte order, kinds of lengths.
+    deflated : bool
+        Whether the dataset body is compressed.
+    encapsulated : bool or None
+        Whether Pixel Data has an undefined length; `None` if no transfer syntax says so.
+    """
+
+    dataset: Dataset
+    preamble: bytes | None
+    file_meta: Dataset
+    layout: Layout
+    deflated: bool
+    encapsulated: bool | None
+
+
+def plan_file(dataset: Dataset, options: Options) -> Plan:
+    """Decide how a dataset is written, or refuse it.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree.
+    EncodeError
+        If the length of a bulk value is more than can be written.
+    """
+    _check_dataset(dataset)
+    meta = _copy_of_file_meta(dataset)
+    if options.force_encoding and options.enforce_file_format:
+        raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")
+    syntax: UID | None = meta.get("TransferSyntaxUID", None)
+    implicit_vr, little_endian = _encoding(dataset, syntax, options)
+    if not options.force_encoding and implicit_vr and not little_endian:
+        raise PlanError("Implicit VR with big endian byte order does not exist (PS3.5 §A.1); choose another encoding")
+    content = getattr(dataset, "preamble", None)
+    if content and len(content) != 128:
+        raise PlanError(f"the preamble has {len(content)} bytes; it must have 128 or be None (PS3.10 §7.1)")
+    if options.enforce_file_format:
+        _complete(meta, dataset, (implicit_vr, little_endian))
+        syntax = meta.get("TransferSyntaxUID", None)
+        content = content or bytes(128)
+    _check_file_meta(meta)
+    is_public_syntax = bool(syntax) and not syntax.is_private and syntax.is_transfer_syntax  # type: ignore[union-attr]
+    plan = Plan(
+        dataset=dataset,
+        preamble=content,
+        file_meta=meta,
+        layout=Layout(
+            _encoding_of(implicit_vr, little_endian),
+            options.sequence_lengths,
+            options.group_lengths,
+            options.long_values,
+        ),
+        deflated=syntax in _DEFLATED,
+        encapsulated=syntax.is_compressed if is_public_syntax else None,  # type: ignore[union-attr]
+    )
+    _check_directory(plan)
+    _check_bulk_lengths(plan)
+    return plan
+
+
+def encode_file(plan: Plan, options: Options, *, patchable: bool) -> Encoder[None]:
+    """Encode a file as planned: preamble, File Meta Information, dataset body (PS3.10 §7)."""
+    yield from preamble(plan.preamble)
+    yield from file_meta(plan.file_meta)
+    body = dataset_body(
+        plan.dataset,
+        plan.layout,
+        encapsulated=plan.encapsulated,
+        patchable=patchable and not plan.deflated,
+    )
+    if plan.deflated:
+        body = deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
+    yield from body
+
+
+@lru_cache
+def _encoding_of(implicit_vr: bool, little_endian: bool) -> Encoding:
+    return Encoding(implicit_vr, little_endian)
+
+
+def _check_dataset(dataset: Any) -> None:
+    if not isinstance(dataset, Dataset):
+        raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
+    groups = {tag >> 16 for tag in map(int, elements_of(dataset))}
+    if 0x0000 in groups:
+        raise PlanError(
+            "Command Set elements (0000,eeee) have no place in a file; delete them, or encode the command set by "
+            "itself with streamdcm.stages.dataset_body"
+        )
+    if 0x0002 in groups:
+        raise PlanError(
+            "File Meta Information elements (0002,eeee) belong into a FileMetaDataset in the 'file_meta' attribute "
+            f"of the {type(dataset).__name__}; move them there"
+        )
+
+
+def _copy_of_file_meta(dataset: Dataset) -> Dataset:
+    given = getattr(dataset, "file_meta", None)
+    return FileMetaDataset() if given is None else view_of(given)
+
+
+def _encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:
+    """Decide VR and byte order: transfer syntax, then arguments, then how the dataset was set or read."""
+    implicit_vr, little_endian = options.implicit_vr, options.little_endian
+    if options.force_encoding:
+        if implicit_vr is None or little_endian is None:
+            raise PlanError("'force_encoding' needs both 'implicit_vr' and 'little_endian'")
+        return _real_bools(implicit_vr, little_endian)
+    if syntax is not None and not (syntax.is_private and not syntax.is_transfer_syntax):
+        return _encoding_of_syntax(syntax, implicit_vr, little_endian)
+    if implicit_vr is not None and little_endian is None:
+        little_endian = True
+    for candidate in ((implicit_vr, little_endian), encoding_as_set(dataset), encoding_as_read(dataset)):
+        if candidate[0] is not None and candidate[1] is not None:
+            return _real_bools(candidate[0], candidate[1])
+    if syntax is None:
+        raise PlanError(
+            "nothing says which encoding to use: set the Transfer Syntax UID in the dataset's file_meta, or give "
+            "the 'implicit_vr' and 'little_endian' arguments"
+        )
+    raise PlanError("a private transfer syntax needs the 'implicit_vr' and 'little_endian' arguments")
+
+
+def _encoding_of_syntax(syntax: UID, implicit_vr: bool | None, little_endian: bool | None) -> tuple[bool, bool]:
+    if not syntax.is_transfer_syntax:
+        raise PlanError(
+            f"(0002,0010) TransferSyntaxUID is '{syntax.name}', which is no transfer syntax; set one of PS3.6 table A-1"
+        )
+    for name, given, needed in (
+        ("implicit_vr", implicit_vr, syntax.is_implicit_VR),
+        ("little_endian", little_endian, syntax.is_little_endian),
+    ):
+        if given is not None and given != needed:
+            raise PlanError(
+                f"{name}={given} contradicts the transfer syntax '{syntax.name}'; leave the argument out, or change "
+                "the Transfer Syntax UID"
+            )
+    return syntax.is_implicit_VR, syntax.is_little_endian
+
+
+def _real_bools(implicit_vr: Any, little_endian: Any) -> tuple[bool, bool]:
+    for name, given in (("implicit_vr", implicit_vr), ("little_endian", little_endian)):
+        if not isinstance(given, bool):
+            raise TypeError(f"'{name}' must be True or False, not {type(given).__name__}")
+    return implicit_vr, little_endian
+
+
+def _complete(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bool]) -> None:
+    """Add what PS3.10 table 7.1-1 requires and the dataset or the encoding tells."""
+    if "TransferSyntaxUID" not in meta:
+        implied: Mapping[tuple[bool, bool], UID] = {
+            (True, True): ImplicitVRLittleEndian,
+            (False, False): ExplicitVRBigEndian,
+        }
+        if encoding in implied:
+            _set(meta, "TransferSyntaxUID", implied[encoding])
+    for keyword, tag in (("MediaStorageSOPClassUID", _SOP_CLASS), ("MediaStorageSOPInstanceUID", _SOP_INSTANCE)):
+        stated, actual = meta.get(keyword, None), _value_of(dataset, tag)
+        if stated is None or (actual and actual != stated):
+            _set(meta, keyword, actual)
+    for keyword, value in (
+        ("FileMetaInformationVersion", b"\x00\x01"),
+        ("ImplementationClassUID", UID(PYDICOM_IMPLEMENTATION_UID)),
+    ):
+        if keyword not in meta or meta[keyword].is_empty:
+            _set(meta, keyword, value)
+    if "ImplementationVersionName" not in meta:
+        _set(meta, "ImplementationVersionName", f"PYDICOM {'.'.join(__version_info__)}")
+    missing = [keyword for keyword in _REQUIRED if keyword not in meta or meta[keyword].is_empty]
+    if missing:
+        raise FileMetaError(
+            f"the File Meta Information lacks {', '.join(missing)}, which PS3.10 §7.1 requires; set "
+            f"{'it' if len(missing) == 1 else 'them'} in the dataset's file_meta"
+        )
+    if "FileMetaInformationGroupLength" not in meta:
+        _set(meta, "FileMetaInformationGroupLength", 0)
+
+
+def _set(meta: Dataset, keyword: str, value: Any) -> None:
+    """Set an element as ``meta.keyword = value`` does, without changing the one that is there."""
+    if keyword in meta:
+        old = meta[keyword]
+        meta[keyword] = DataElement(old.tag, old.VR, value)
+    else:
+        setattr(meta, keyword, value)
+
+
+def _check_file_meta(meta: Dataset) -> None:
+    stray = [element_name(tag) for tag in map(int, elements_of(meta)) if tag >> 16 != 0x0002]
+    if stray:
+        raise PlanError(
+            f"only File Meta Information elements (0002,eeee) may be in file_meta; move {', '.join(stray)} to the dataset"
+        )
+
+
+def _value_of(dataset: Dataset, tag: int) -> Any:
+    element = elements_of(dataset).get(tag)
+    if element is None or isinstance(element, DataElement):
+        return None if element is None else element.value
+    return view_of(dataset)[element.tag].value
+
+
+def _check_directory(plan: Plan) -> None:
+    """Refuse what would move the directory records that a DICOMDIR's offsets point at."""
+    sop_class = plan.file_meta.get("MediaStorageSOPClassUID", None)
+    if sop_class != MediaStorageDirectoryStorage:
+        return
+    as_read = encoding_as_read(plan.dataset)
+    encoding = (plan.layout.encoding.implicit_vr, plan.layout.encoding.little_endian)
+    changed = [
+        name
+        for name, is_changed in (
+            ("sequence_lengths", plan.layout.sequence_lengths != "preserve"),
+            ("group_lengths", plan.layout.group_lengths != "omit"),
+            ("the transfer syntax", plan.deflated or (None not in as_read and as_read != encoding)),
+        )
+        if is_changed
+    ]
+    if changed:
+        raise LayoutError(
+            f"a DICOMDIR's offsets count bytes from the start of the file, and {' and '.join(changed)} would move "
+            "what they point at; write it as it was read, or build a new one with pydicom.fileset"
+        )
+
+
+def _check_bulk_lengths(plan: Plan) -> None:
+    for element in elements_of(plan.dataset).values():
+        if element.__class__ is not RawDataElement and element.VR in LONG_VRS:
+            _check_bulk_length(element, plan)
+
+
+def _check_bulk_length(element: Element, plan: Plan) -> None:
+    value = element.value
+    if isinstance(value, BufferedIOBase):
+        try:
+            length = describe(value, "").length
+        except (OSError, ValueError) as error:
+            raise SourceError(f"its buffer cannot be read: {error}", element_name(element.tag)) from error
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        length = memoryview(value).nbytes
+    else:
+        return
+    encapsulated = element.is_undefined_length  # type: ignore[union-attr]
+    if element.tag == PIXEL_DATA and plan.encapsulated is not None:
+        encapsulated = plan.encapsulated
+    if length + length % 2 > MAX_LENGTH and not encapsulated:
+        raise LengthOverflowError(
+            f"{length:,} bytes do not fit a 32-bit length field; store compressed frames, or divide the instance",
+            element_name(element.tag),
+        )

@@ -1,0 +1,56 @@
+"""Progress: immutable events, a few times a second."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+_INTERVAL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """How far a write is.
+
+    Parameters
+    ----------
+    bytes_written : int
+        The number of bytes that the sink has taken.
+    total : int or None
+        The number of bytes that there will be, where it can be known.
+    frame : int or None
+        The number of frames that were written, where frames are.
+    """
+
+    bytes_written: int
+    total: int | None = None
+    frame: int | None = None
+
+
+class Progress:
+    """Counts bytes and tells a callback of it, not more often than makes sense.
+
+    Parameters
+    ----------
+    callback : callable or None
+        Takes a `ProgressEvent`.
+    total : int, optional
+        The number of bytes that there will be.
+    """
+
+    def __init__(self, callback: Callable[[ProgressEvent], object] | None, total: int | None = None) -> None:
+        self._callback = callback
+        self._total = total
+        self._next = monotonic() + _INTERVAL
+        self.bytes_written = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes that the sink has taken."""
+        self.bytes_written += count
+        if self._callback is not None and monotonic() >= self._next:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the callback how far it is now."""
+        if self._callback is not None:
+            self._callback(ProgressEvent(self.bytes_written, self._total))
+            self._next = monotonic() + _INTERVAL

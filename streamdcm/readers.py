@@ -1,0 +1,50 @@
+"""Reading lazy values, for the drivers. Async drivers do it in worker threads."""
+
+import io
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from streamdcm.errors import SourceError
+from streamdcm.instructions import Chunk, Copy
+from streamdcm.sources import BufferSource, restored_position
+
+
+def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
+    """Read what a `Copy` describes, at most `chunk_size` bytes at a time.
+
+    Chunks are borrowed until the next one is asked for. The position of a buffer is as it was
+    whenever a chunk is given out.
+
+    Raises
+    ------
+    SourceError
+        If reading fails, or the source holds fewer bytes than it did when the write was planned.
+    """
+    source: BufferSource = copy.source
+    offset, end = copy.offset, copy.offset + copy.length
+    while offset < end:
+        try:
+            chunk = _read_at(source.buffer, offset, min(chunk_size, end - offset))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"its buffer cannot be read: {error}", source.label) from error
+        if not chunk:
+            raise SourceError(
+                f"its buffer ended after {offset - copy.offset:,} of {copy.length:,} bytes; it must not change while "
+                "it is being written",
+                source.label,
+            )
+        yield chunk
+        offset += len(chunk)
+
+
+def _read_at(buffer: Any, offset: int, size: int) -> Chunk:
+    if buffer.__class__ is io.BytesIO:
+        return buffer.getbuffer()[offset : offset + size]  # type: ignore[no-any-return]
+    # A BufferedReader over a plain file has nothing that the file itself does not have
+    if buffer.__class__ is io.BufferedReader and buffer.raw.__class__ is io.FileIO:
+        return os.pread(buffer.fileno(), size, offset)
+    with restored_position(buffer):
+        buffer.seek(offset)
+        chunk: bytes = buffer.read(size)
+    return chunk

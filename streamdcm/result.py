@@ -1,0 +1,22 @@
+"""What a write has done."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a write has done.
+
+    Parameters
+    ----------
+    bytes_written : int
+        The number of bytes in the stream; what was overwritten later counts once.
+    patches : int
+        How often bytes were overwritten when their value became known.
+    location : str or None
+        Where the bytes went: a path; `None` for objects without a name.
+    """
+
+    bytes_written: int
+    patches: int
+    location: str | None

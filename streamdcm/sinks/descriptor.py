@@ -1,0 +1,143 @@
+"""Writing to file descriptors and sockets: all buffers in one system call where possible, uncopied."""
+
+import errno
+import fcntl
+import io
+import os
+import socket
+import stat
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from streamdcm.errors import TargetTypeError, WouldBlockError
+from streamdcm.instructions import Chunk
+
+IOV_MAX = max(os.sysconf("SC_IOV_MAX"), 16)
+
+
+def write_all(send: Callable[[list[memoryview]], int], buffers: Sequence[Chunk]) -> None:
+    """Hand `buffers` to a vectored write such as ``os.writev`` until all of their bytes were taken."""
+    pending = [view for buffer in buffers if (view := memoryview(buffer)).nbytes]
+    while pending:
+        try:
+            taken = send(pending[:IOV_MAX])
+        except BlockingIOError as error:
+            raise would_block("the target") from error
+        if taken == 0:
+            raise OSError(errno.EIO, "the device took none of the bytes it was given")
+        done = 0
+        while done < len(pending) and taken >= pending[done].nbytes:
+            taken -= pending[done].nbytes
+            done += 1
+        del pending[:done]
+        if taken:
+            pending[0] = pending[0].cast("B")[taken:]
+
+
+def would_block(what: str) -> WouldBlockError:
+    """Make the error for a sink that takes nothing now."""
+    return WouldBlockError(
+        errno.EAGAIN, f"{what} is in non-blocking mode and takes no more now: set it to blocking mode first"
+    )
+
+
+def write_descriptor(descriptor: int, buffers: Sequence[Chunk]) -> None:
+    """Write all bytes of `buffers` at the position of `descriptor`."""
+    write_all(partial(os.writev, descriptor), buffers)
+
+
+def patch_descriptor(descriptor: int, position: int, value: bytes) -> None:
+    """Overwrite bytes at an absolute `position`; that of `descriptor` stays where it is."""
+    view = memoryview(value)
+    while view:
+        taken = os.pwrite(descriptor, view, position)
+        position += taken
+        view = view[taken:]
+
+
+def is_patchable(descriptor: int) -> bool:
+    """Tell whether written bytes can be overwritten: a regular file that is not in append mode."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    return stat.S_ISREG(os.fstat(descriptor).st_mode) and not flags & os.O_APPEND
+
+
+def choose_patching(found: bool, wanted: bool | None, what: str) -> bool:
+    """Combine what was found out about a target with the option `seekable`."""
+    if wanted and not found:
+        raise TargetTypeError(f"seekable=True, but {what} cannot seek, or only appends")
+    return found if wanted is None else wanted
+
+
+class FileOutput:
+    """The caller's own `io.FileIO`, which has no buffer that could be bypassed; it stays open.
+
+    Parameters
+    ----------
+    file : io.FileIO
+        The file, open for writing.
+    seekable : bool, optional
+        Whether earlier bytes may be overwritten; found out if not given.
+    """
+
+    def __init__(self, file: io.FileIO, *, seekable: bool | None = None) -> None:
+        if not file.writable():
+            raise io.UnsupportedOperation("the file is open for reading only; open it in mode 'wb' or 'r+b'")
+        self._file = file
+        self._start = 0
+        self.location = file.name if isinstance(file.name, str) else None
+        self.can_patch = choose_patching(is_patchable(file.fileno()), seekable, "the file")
+
+    def open(self) -> None:
+        """Note the position, which patches are relative to."""
+        if self.can_patch:
+            self._start = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        write_descriptor(self._file.fileno(), buffers)
+
+    def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began."""
+        patch_descriptor(self._file.fileno(), self._start + offset, value)
+
+    def commit(self) -> None:
+        """Do nothing: the file is the caller's."""
+
+    def abort(self) -> None:
+        """Do nothing: the file is the caller's."""
+
+
+class SocketOutput:
+    """The caller's own connected stream socket; it stays open.
+
+    Parameters
+    ----------
+    connection : socket.socket
+        A stream socket in blocking mode or with a timeout.
+    """
+
+    location: str | None = None
+    can_patch = False
+
+    def __init__(self, connection: socket.socket, *, seekable: bool | None = None) -> None:
+        if connection.type != socket.SOCK_STREAM:
+            raise TargetTypeError("only a socket of type SOCK_STREAM keeps bytes in order")
+        choose_patching(False, seekable, "a socket")
+        self._connection = connection
+
+    def open(self) -> None:
+        """Do nothing: the socket is connected."""
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Send all bytes of `buffers`, in order."""
+        write_all(self._connection.sendmsg, buffers)
+
+    def patch(self, offset: int, value: bytes) -> None:
+        """Refuse: what was sent is gone."""
+        raise io.UnsupportedOperation("bytes that were sent through a socket cannot be overwritten")
+
+    def commit(self) -> None:
+        """Do nothing: the socket is the caller's."""
+
+    def abort(self) -> None:
+        """Do nothing: the socket is the caller's."""

@@ -1,0 +1,189 @@
+"""The caller's own objects with ``write()``: what they can do is found out, and their answers are checked."""
+
+import bz2
+import codecs
+import fcntl
+import gzip
+import io
+import lzma
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
+
+from streamdcm.errors import SinkContractError, TargetTypeError
+from streamdcm.instructions import Chunk
+from streamdcm.sinks.descriptor import would_block
+
+_DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
+
+# These have taken, copied or compressed all that they were given when write() returns. A member of a zip
+# file is not among them: stored uncompressed, it hands what it is given to an object that can be any.
+_TAKE_BORROWED = {
+    *_DELEGATING,
+    tempfile.SpooledTemporaryFile,
+    io.BytesIO,
+    io.FileIO,
+    io.BufferedWriter,
+    io.BufferedRandom,
+    io.BufferedRWPair,
+    gzip.GzipFile,
+    bz2.BZ2File,
+    lzma.LZMAFile,
+}
+
+
+class ObjectOutput:
+    """An object with ``write()``, used by ``write``, ``seek`` and ``tell`` alone; it stays open.
+
+    Parameters
+    ----------
+    sink : object
+        The object. Where its earlier bytes are overwritten it needs ``seek`` and ``tell``.
+    seekable : bool, optional
+        Whether earlier bytes may be overwritten; found out if not given.
+    """
+
+    def __init__(self, sink: Any, *, seekable: bool | None = None) -> None:
+        if is_text(sink):
+            raise TargetTypeError(
+                f"{_kind(sink)} takes text and DICOM is bytes: open it in binary mode, such as 'wb'"
+            )
+        if seekable and not _has_seek_and_tell(sink):
+            raise TargetTypeError(f"seekable=True, but {_kind(sink)} has no seek() and tell()")
+        layers = list(_delegates(sink))
+        self._sink = sink
+        self._takes_borrowed = all(layer.__class__ in _TAKE_BORROWED for layer in layers)
+        self._none_means_would_block = isinstance(layers[-1], io.RawIOBase)
+        self._start = 0
+        self._written = 0
+        name = getattr(sink, "name", None)
+        self.location = name if isinstance(name, str) else None
+        self.can_patch = _can_patch(sink) if seekable is None else seekable
+
+    def open(self) -> None:
+        """Note the position, which patches are relative to."""
+        if self.can_patch:
+            self._start = self._sink.tell()
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        for buffer in buffers:
+            self._write_all(buffer)
+            self._written += memoryview(buffer).nbytes
+
+    def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began and return to the end.
+
+        Raises
+        ------
+        SinkContractError
+            If the position afterwards shows that the bytes went elsewhere.
+        """
+        position = self._start + offset
+        self._sink.seek(position)
+        self._write_all(value)
+        if self._sink.tell() != position + len(value):
+            raise SinkContractError(
+                f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False"
+            )
+        self._sink.seek(self._start + self._written)
+
+    def commit(self) -> None:
+        """Do nothing: the object is the caller's."""
+
+    def abort(self) -> None:
+        """Do nothing: the object is the caller's."""
+
+    def _write_all(self, buffer: Chunk) -> None:
+        rest = buffer if self._takes_borrowed or buffer.__class__ is bytes else bytes(buffer)
+        while size := memoryview(rest).nbytes:
+            taken = self._write_some(rest, size)
+            if taken == size:
+                return
+            rest = memoryview(rest).cast("B")[taken:]
+            rest = rest if self._takes_borrowed else bytes(rest)
+
+    def _write_some(self, data: Chunk, size: int) -> int:
+        try:
+            taken = self._sink.write(data)
+        except BlockingIOError as error:
+            raise would_block(_kind(self._sink)) from error
+        if taken is None:
+            if self._none_means_would_block:
+                raise would_block(_kind(self._sink))
+            return size
+        if not isinstance(taken, int) or isinstance(taken, bool):
+            raise SinkContractError(
+                f"write() of {_kind(self._sink)} answered an object of type {type(taken).__name__}, "
+                "not the number of bytes it took"
+            )
+        if not 0 < taken <= size:
+            raise SinkContractError(
+                f"write() of {_kind(self._sink)} answered {int(taken)} when it was given {size} bytes"
+            )
+        return taken
+
+
+def is_text(sink: object) -> bool:
+    """Tell whether `sink` takes text in place of bytes."""
+    return any(
+        isinstance(layer, (io.TextIOBase, codecs.StreamWriter, codecs.StreamReaderWriter))
+        or (isinstance(layer, tempfile.SpooledTemporaryFile) and "b" not in str(layer.mode))
+        for layer in _delegates(sink)
+    )
+
+
+def _kind(sink: object) -> str:
+    cls = type(sink)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _delegates(sink: Any) -> Iterator[Any]:
+    """Yield `sink`, then what it passes every call on to, the innermost last."""
+    yield sink
+    while isinstance(sink, _DELEGATING):
+        sink = sink.parent if isinstance(sink, DicomIO) else sink.file
+        yield sink
+
+
+def _can_patch(sink: Any) -> bool:
+    """Find out whether earlier bytes of `sink` can be overwritten."""
+    if not _has_seek_and_tell(sink):
+        return False
+    try:
+        for layer in _delegates(sink):
+            if not _seeks_backwards(layer):
+                return False
+        position = sink.tell()
+    except (OSError, NotImplementedError):
+        return False
+    return isinstance(position, int) and not isinstance(position, bool) and position >= 0
+
+
+def _has_seek_and_tell(sink: object) -> bool:
+    return callable(getattr(sink, "seek", None)) and callable(getattr(sink, "tell", None))
+
+
+def _seeks_backwards(layer: Any) -> bool:
+    seekable = getattr(layer, "seekable", None)
+    if callable(seekable) and not seekable():
+        return False
+    innermost = layer.raw if isinstance(layer, (io.BufferedWriter, io.BufferedRandom)) else layer
+    if isinstance(innermost, gzip.GzipFile):  # says that it is seekable, and only goes forwards
+        return False
+    return not _appends(layer)
+
+
+def _appends(layer: Any) -> bool:
+    mode = getattr(layer, "mode", None)
+    if isinstance(mode, str) and mode.startswith("a"):
+        return True
+    if isinstance(layer, tempfile.SpooledTemporaryFile):  # its fileno() would move it to disk
+        return False
+    try:
+        return bool(fcntl.fcntl(layer.fileno(), fcntl.F_GETFL) & os.O_APPEND)
+    except (AttributeError, NotImplementedError, OSError, TypeError, ValueError):
+        return False  # there is no file descriptor behind it

@@ -1,0 +1,332 @@
+"""Files by their path: replaced in one step, written in place, or, where special, written as they are."""
+
+import errno
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from streamdcm.errors import AtomicReplaceError
+from streamdcm.instructions import Chunk
+from streamdcm.sinks.descriptor import choose_patching, is_patchable, patch_descriptor, write_descriptor
+from streamdcm.sinks.protocols import Output
+
+_MOST_LINKS = 40  # as many symbolic links as Linux follows
+_NOT_REPLACEABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
+
+
+def path_output(path: str, *, overwrite: bool, atomic: bool, durable: bool, seekable: bool | None) -> Output:
+    """Choose how to write the file at `path`, by what is there now."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = None
+    absolute = os.path.join(os.getcwd(), path) if path else path
+    own = None if mode is None else _own_descriptor(absolute)
+    if own is not None or not (mode is None or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return SpecialOutput(path, absolute, own, overwrite=overwrite, durable=durable, seekable=seekable)
+    kind = AtomicOutput if atomic else InPlaceOutput
+    return kind(path, absolute, overwrite=overwrite, durable=durable, seekable=seekable)
+
+
+class PathOutput:
+    """What the ways to write a path have in common: the open file, whose closing ends the write.
+
+    Parameters
+    ----------
+    location : str
+        The path as it was given.
+    path : str
+        The same, independent of the current directory.
+    overwrite : bool
+        Whether what exists may be overwritten.
+    durable : bool
+        Whether to wait until the bytes have reached the disk.
+    seekable : bool, optional
+        Whether earlier bytes may be overwritten; found out if not given.
+    """
+
+    def __init__(
+        self, location: str, path: str, *, overwrite: bool, durable: bool, seekable: bool | None
+    ) -> None:
+        self.location: str | None = location
+        self.can_patch = seekable is not False
+        self._path = path
+        self._overwrite = overwrite
+        self._durable = durable
+        self._start = 0
+        # A FileIO closes itself where an interrupt comes between its creation and its assignment.
+        self._file: io.FileIO | None = None
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        write_descriptor(self._opened().fileno(), buffers)
+
+    def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began."""
+        patch_descriptor(self._opened().fileno(), self._start + offset, value)
+
+    def _opened(self) -> io.FileIO:
+        if self._file is None:
+            raise ValueError("the output was not opened")
+        return self._file
+
+    def _refuse_existing(self) -> None:
+        if not self._overwrite and os.path.lexists(self._path):
+            raise self._error(errno.EEXIST)
+
+    def _error(self, number: int) -> OSError:
+        return OSError(number, os.strerror(number), self.location)
+
+
+class AtomicOutput(PathOutput):
+    """A temporary sibling that takes the place of the target when it is complete."""
+
+    _temporary: str | None = None
+    _probe: str | None = None
+    _target = ""
+    _committed = False
+
+    def open(self) -> None:
+        """Create the temporary file, and find out now what would only fail at the end.
+
+        Raises
+        ------
+        FileExistsError
+            If the target exists and must not be overwritten.
+        AtomicReplaceError
+            If the target could be written, but not replaced.
+        """
+        self._refuse_existing()
+        self._target = _followed(self._path) if self._overwrite else self._path
+        mode = self._existing_mode()
+        self._create(exists=mode is not None)
+        if mode is not None and mode != stat.S_IMODE(os.fstat(self._opened().fileno()).st_mode):
+            os.fchmod(self._opened().fileno(), mode)
+        if not self._overwrite:
+            self._require_links()
+
+    def commit(self) -> None:
+        """Put the file under its name; after that, nothing is left to do or undo.
+
+        Raises
+        ------
+        FileExistsError
+            If `overwrite` is off and another process was first.
+        AtomicReplaceError
+            If the target cannot be replaced.
+        """
+        if self._committed:
+            return
+        if self._durable:
+            os.fsync(self._opened().fileno())
+        self._opened().close()
+        self._publish()
+        self._committed = True
+        if self._durable:
+            _sync_directory(os.path.dirname(self._target))
+
+    def abort(self) -> None:
+        """Remove the temporary file."""
+        for name in (self._temporary, self._probe):
+            if name is not None and not self._committed:
+                with suppress(FileNotFoundError):
+                    os.unlink(name)
+        if self._file is not None:
+            with suppress(OSError):  # what the disk says about bytes that are thrown away does not matter
+                self._file.close()
+
+    def _existing_mode(self) -> int | None:
+        if not os.path.basename(self._path):
+            raise self._error(errno.EISDIR if self._path else errno.ENOENT)
+        try:
+            mode = os.stat(self._target).st_mode
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(mode):
+            raise self._error(errno.EISDIR)
+        if not os.access(self._target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise self._error(errno.EACCES)
+        return stat.S_IMODE(mode)
+
+    def _create(self, *, exists: bool) -> None:
+        while self._file is None:
+            self._temporary = self._sibling()
+            try:
+                self._file = io.FileIO(self._temporary, "xb")
+            except FileExistsError:
+                self._temporary = None  # someone else's
+            except OSError as error:
+                if exists and error.errno in _NOT_REPLACEABLE:
+                    raise self._cannot_replace(error) from error
+                raise OSError(error.errno, error.strerror, self.location) from error
+
+    def _require_links(self) -> None:
+        assert self._temporary is not None
+        self._probe = self._sibling()
+        try:
+            os.link(self._temporary, self._probe)
+        except OSError as error:
+            raise AtomicReplaceError(
+                error.errno,
+                f"overwrite=False needs hard links, which do not work here ({error.strerror}); "
+                "atomic=False creates the file under its name at once",
+                self.location,
+            ) from error
+        os.unlink(self._probe)
+
+    def _publish(self) -> None:
+        assert self._temporary is not None
+        try:
+            if self._overwrite:
+                os.replace(self._temporary, self._target)
+            else:
+                os.link(self._temporary, self._target)
+                os.unlink(self._temporary)
+        except OSError as error:
+            if error.errno in _NOT_REPLACEABLE:
+                raise self._cannot_replace(error) from error
+            raise OSError(error.errno, error.strerror, self.location) from error
+
+    def _cannot_replace(self, error: OSError) -> AtomicReplaceError:
+        return AtomicReplaceError(
+            error.errno,
+            f"the file cannot be replaced in one step ({error.strerror}); atomic=False writes it in place",
+            self.location,
+        )
+
+    def _sibling(self) -> str:
+        # folder watchers import what ends in .dcm
+        return os.path.join(os.path.dirname(self._target), f".{secrets.token_hex(6)}.partial")
+
+
+class InPlaceOutput(PathOutput):
+    """The target itself, created or truncated when it is opened."""
+
+    _created: io.FileIO | None = None
+    _target = ""
+
+    def open(self) -> None:
+        """Create or truncate the target.
+
+        Raises
+        ------
+        FileExistsError
+            If the target exists and must not be overwritten.
+        """
+        self._refuse_existing()
+        self._target = _followed(self._path) if self._overwrite else self._path
+        try:
+            try:
+                self._created = self._file = io.FileIO(self._target, "xb")
+            except FileExistsError:
+                if not self._overwrite:
+                    raise
+                self._file = io.FileIO(self._target, "wb")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.location) from error
+
+    def commit(self) -> None:
+        """Close the file."""
+        file = self._opened()
+        if self._durable and not file.closed:
+            os.fsync(file.fileno())
+            _sync_directory(os.path.dirname(self._target))
+        file.close()
+
+    def abort(self) -> None:
+        """Remove the file if this write created it."""
+        if self._file is None or self._file.closed:
+            return
+        if self._created is not None:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.lstat(self._target), os.fstat(self._created.fileno())):
+                    os.unlink(self._target)
+        with suppress(OSError):
+            self._file.close()
+
+
+class SpecialOutput(PathOutput):
+    """A FIFO, a device, or a descriptor of this process: nothing that could be replaced."""
+
+    def __init__(
+        self,
+        location: str,
+        path: str,
+        own_descriptor: int | None,
+        *,
+        overwrite: bool,
+        durable: bool,
+        seekable: bool | None,
+    ) -> None:
+        super().__init__(location, path, overwrite=overwrite, durable=durable, seekable=seekable)
+        self._own_descriptor = own_descriptor
+        found = own_descriptor is not None and is_patchable(own_descriptor)
+        self.can_patch = choose_patching(found, seekable, location)
+
+    def open(self) -> None:
+        """Open what is there; a FIFO waits for its reader.
+
+        Raises
+        ------
+        FileExistsError
+            If it must not be overwritten.
+        """
+        self._refuse_existing()
+        if self._own_descriptor is None:
+            self._file = io.FileIO(self._path, "wb", opener=_open_existing)
+        else:
+            self._file = io.FileIO(os.dup(self._own_descriptor), "wb")
+        if self.can_patch:
+            self._start = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
+
+    def commit(self) -> None:
+        """Close it."""
+        file = self._opened()
+        if self._durable and not file.closed and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            os.fsync(file.fileno())
+        file.close()
+
+    def abort(self) -> None:
+        """Close it; what was written cannot be taken back."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+
+def _open_existing(path: str, flags: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
+
+def _links(path: str) -> Iterator[str]:
+    """Yield `path`, then what it links to, step by step; a directory in it may be a link itself."""
+    for _ in range(_MOST_LINKS):
+        yield path
+        if not os.path.islink(path):
+            return
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+
+
+def _followed(path: str) -> str:
+    *_, last = _links(path)
+    return last
+
+
+def _own_descriptor(path: str) -> int | None:
+    """Return N if `path` leads to ``/dev/fd/N`` of this process."""
+    directories = {os.path.realpath("/dev/fd"), os.path.realpath("/proc/self/fd")}
+    for step in _links(path):
+        directory, name = os.path.split(step)
+        if name.isdecimal() and os.path.realpath(directory) in directories:
+            return int(name)
+    return None
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,131 @@
+"""The dataset body: elements in ascending order of tags (PS3.5 §7.1)."""
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from itertools import chain
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+
+from streamdcm._pydicom import Element, sorted_elements
+from streamdcm.ambiguous import PIXEL_DATA
+from streamdcm.context import Layout
+from streamdcm.element import BULK, Pieces, by_group, encode_group, encode_until_sequence, group_length
+from streamdcm.errors import RecursiveDatasetError, encode_error, silenced
+from streamdcm.instructions import Encoder
+from streamdcm.scope import Scope
+from streamdcm.stages.sequence import sequence
+
+
+def dataset_body(
+    dataset: Dataset, layout: Layout, *, encapsulated: bool | None = None, patchable: bool = True
+) -> Encoder[int]:
+    """Encode the elements of a dataset, without preamble and File Meta Information.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    layout : Layout
+        VR and byte order, kinds of lengths.
+    encapsulated : bool, optional
+        Whether Pixel Data has an undefined length, as the transfer syntax decides (PS3.5 §A.4); by
+        default as the element says.
+    patchable : bool, optional
+        Whether the sink can fill a length in later. Where it cannot, the length of a sequence of over
+        16 MiB is found by encoding its items twice.
+
+    Returns
+    -------
+    Encoder
+        Returns the number of bytes.
+
+    Raises
+    ------
+    EncodeError
+        Names the element that cannot be encoded.
+    """
+    scope = Scope(dataset, layout)
+    pieces = Pieces()
+    elements = sorted_elements(dataset)
+    if encapsulated is not None:
+        elements_in_order = _with_pixel_data(elements, scope, encapsulated)
+    else:
+        elements_in_order = elements
+    if layout.group_lengths == "omit":
+        total = yield from _elements(elements_in_order, pieces, scope, patchable)
+    else:
+        total = 0
+        for group in by_group(list(elements_in_order)):
+            total += yield from _group(group, pieces, scope, patchable)
+    yield from pieces.joined()
+    return total
+
+
+def _elements(
+    elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool
+) -> Encoder[int]:
+    remaining = iter(elements)
+    total = released = 0
+    while True:
+        length, element = encode_until_sequence(remaining, pieces, scope)
+        total += length
+        if element is not None:
+            try:
+                total += yield from sequence(element, pieces, scope, patchable)
+            except RecursionError:
+                raise _recursive(scope.path_of(element.tag)) from None
+        if pieces.bulk or total - released >= BULK:
+            yield from pieces.joined()
+            released = total
+        if element is None:
+            return total
+
+
+def _group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
+    if not any(_is_sequence(element, scope) for _, element in group):
+        return encode_group(group, pieces, scope)
+    with silenced():
+        length = _run(_elements(group, Pieces(), scope, patchable=True))
+    header = group_length(group, length, scope.layout.encoding)
+    pieces.parts.append(header)
+    return len(header) + (yield from _elements(group, pieces, scope, patchable))
+
+
+def _is_sequence(element: Element, scope: Scope) -> bool:
+    return element.VR == "SQ" if isinstance(element, DataElement) else scope.holds_sequence(element)
+
+
+def _run(encoder: Encoder[int]) -> int:
+    """Return what an encoder that needs nothing returns, and drop what it yields."""
+    try:
+        while True:
+            next(encoder)
+    except StopIteration as stop:
+        length: int = stop.value
+        return length
+
+
+def _with_pixel_data(
+    elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool
+) -> Iterable[tuple[int, Element]]:
+    """Return the elements, Pixel Data with the kind of length that the transfer syntax wants."""
+    for at, (tag, element) in enumerate(elements):
+        if tag == PIXEL_DATA:
+            return chain(elements[:at], _pixel_data(element, scope, encapsulated), elements[at + 1 :])
+    return elements
+
+
+def _pixel_data(element: Element, scope: Scope, encapsulated: bool) -> Iterator[tuple[int, Element]]:
+    try:
+        parsed = element if isinstance(element, DataElement) else scope.parsed(element)
+    except Exception as error:
+        raise encode_error(error, scope.path_of(PIXEL_DATA)) from None
+    if parsed.is_undefined_length != encapsulated:
+        parsed = copy(parsed)
+        parsed.is_undefined_length = encapsulated
+    yield PIXEL_DATA, parsed
+
+
+def _recursive(path: str) -> RecursiveDatasetError:
+    return RecursiveDatasetError("the sequence is nested too deeply, or contains itself; take that item out", path)

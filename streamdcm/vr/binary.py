@@ -1,0 +1,22 @@
+"""Bytes: OB, OD, OF, OL, OV, OW, UN (PS3.5 §6.2). They are passed on as they are, in the user's byte order."""
+
+from typing import Any
+
+from streamdcm.context import Context
+from streamdcm.instructions import Chunk
+
+
+def encode_bytes(value: Any, context: Context) -> Chunk:
+    """Return the bytes of a value, uncopied.
+
+    Raises
+    ------
+    TypeError
+        If the value is not bytes-like, or not contiguous in memory (C order).
+    """
+    if isinstance(value, bytes):
+        return value
+    if value is None or (isinstance(value, (str, list)) and not value):
+        return b""
+    view = memoryview(value)
+    return view.cast("B") if view.nbytes else b""

@@ -1,0 +1,91 @@
+"""Text: in the default repertoire, in the character sets of the dataset, and names (PS3.5 §6.1, §6.2)."""
+
+from copy import copy
+from typing import Any
+
+from pydicom.charset import encode_string
+from pydicom.valuerep import PersonName
+
+from streamdcm.context import Context
+from streamdcm.vr.values import MULTI_VALUES
+
+
+def encode_default_text(value: Any, context: Context) -> bytes:
+    """Encode text in the default character repertoire (AE, AS, CS, UI, UR), several values by backslash."""
+    if isinstance(value, str):
+        return value.encode("latin-1")
+    if value is None:
+        return b""
+    if isinstance(value, MULTI_VALUES):
+        return "\\".join(value).encode("latin-1")
+    return _as_bytes(value)
+
+
+def encode_text(value: Any, context: Context) -> bytes:
+    """Encode text in the character sets of the dataset (LO, LT, SH, ST, UC, UT).
+
+    Bytes are taken as encoded already.
+    """
+    if isinstance(value, str):
+        return _encode(value, context)
+    if value is None:
+        return b""
+    if isinstance(value, MULTI_VALUES):
+        if len(value) and isinstance(value[0], str):
+            return b"\\".join([_encode(component, context) for component in value])
+        return b"\\".join(value)
+    return _as_bytes(value)
+
+
+def encode_person_name(value: Any, context: Context) -> bytes:
+    """Encode names (PN): component groups by ``=``, components by ``^`` (PS3.5 §6.2.1)."""
+    if isinstance(value, PersonName):
+        return _encode_name(value, context)
+    if value is None:
+        return b""
+    if isinstance(value, (str, bytes)) and not value:
+        return b""
+    return b"\\".join([_encode_name(name, context) for name in value])
+
+
+def encode_number_text(value: Any, context: Context) -> bytes:
+    """Encode numbers as text (DS, IS); one that was read keeps the text it was read from."""
+    if isinstance(value, MULTI_VALUES):
+        return "\\".join([_number_text(number) for number in value]).encode("latin-1")
+    if isinstance(value, bytes):
+        return value
+    return _number_text(value).encode("latin-1")
+
+
+def _number_text(number: Any) -> str:
+    if number is None:
+        return ""
+    try:
+        text: str = number.original_string
+    except AttributeError:
+        return str(number)
+    return text
+
+
+def _encode(text: str, context: Context) -> bytes:
+    if context.codec is not None:
+        try:
+            return text.encode(context.codec)
+        except UnicodeError:
+            pass  # other character sets, replacement and its warning are left to pydicom
+    return encode_string(text, context.encodings)
+
+
+def _encode_name(name: Any, context: Context) -> bytes:
+    read_with = name.encodings
+    if name.original_string is not None and (read_with is None or read_with == context.encodings):
+        encoded: bytes = name.original_string
+        return encoded
+    # PersonName.encode() remembers its result in the name; the dataset is not ours to change
+    return copy(name).encode(context.encodings)  # type: ignore[no-any-return]
+
+
+def _as_bytes(value: Any) -> bytes:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise TypeError("not text")
