@@ -1,12 +1,14 @@
 """The only place that touches what pydicom does not promise to keep: underscore attributes."""
 
 from collections.abc import MutableMapping
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from pydicom import config
 from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_deferred_data_element
+from pydicom.multival import MultiValue
 
 from streamdcm.sources import restored_position
 
@@ -23,14 +25,14 @@ def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
 
     The tags are plain integers: comparing `BaseTag` objects costs a Python call each time.
     """
-    elements = dataset._dict.copy()  # type: ignore[attr-defined]
-    pairs = list(zip(map(int, elements), elements.values(), strict=True))
-    pairs.sort(key=_tag_of)
+    pairs = [(+tag, element) for tag, element in dataset._dict.items()]
+    pairs.sort(key=itemgetter(0))
     return pairs
 
 
-def _tag_of(pair: tuple[int, Element]) -> int:
-    return pair[0]
+def components(value: Any) -> Any:
+    """Return the components of a multiple value as a list, whose methods are not Python calls."""
+    return value._list if value.__class__ is MultiValue else value
 
 
 def encoding_as_read(dataset: Dataset) -> tuple[bool | None, bool | None]:

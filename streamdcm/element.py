@@ -34,7 +34,7 @@ from streamdcm.instructions import Chunk, Copy, Fill, Reserve
 from streamdcm.scope import Scope
 from streamdcm.sources import describe, first_bytes
 from streamdcm.vr import VR_ENCODERS
-from streamdcm.vr.numbers import encode_lut_descriptor
+from streamdcm.vr.numbers import encode_lut_descriptor, encode_ss
 
 Piece: TypeAlias = Chunk | Copy | Reserve | Fill
 
@@ -104,11 +104,11 @@ class _Row(NamedTuple):
     pad: bytes
     vr: bytes
     is_simple: bool
+    """Whether the value is small and has a length: one of a VR with a 16-bit length field."""
 
 
-# SS is short too, but the first value of a LUT descriptor is not SS
 _ROWS: Final = {
-    **{vr: _Row(*VR_ENCODERS[vr], code, vr != "SS") for vr, code in SHORT_VRS.items()},
+    **{vr: _Row(*VR_ENCODERS[vr], code, True) for vr, code in SHORT_VRS.items()},
     **{vr: _Row(*VR_ENCODERS[vr], code, False) for vr, code in LONG_VRS.items() if vr != "SQ"},
     "SQ": _Row(None, b"", b"SQ", False),
 }
@@ -182,7 +182,7 @@ def encode_until_sequence(
             encode, pad, vr, is_simple = row
             if encode is None:
                 return total, element
-            if not is_simple:
+            if not is_simple or (encode is encode_ss and tag in LUT_DESCRIPTORS):
                 total += _encode_value(tag, element, row, pieces, scope)
                 continue
             value = encode(element.value, context)
@@ -346,7 +346,7 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     encoding = scope.layout.encoding
     value = element.value
     undefined = element.is_undefined_length and row.vr not in _SHORT_CODES
-    if isinstance(value, BufferedIOBase):
+    if value.__class__ is not bytes and isinstance(value, BufferedIOBase):
         piece: Piece = _described(value, tag, row, scope)
         length = piece.length
         head = first_bytes(piece, 4) if undefined else b""

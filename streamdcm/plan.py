@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedIOBase
+from itertools import takewhile
 from typing import Any
 
 from pydicom import __version_info__
@@ -23,6 +24,7 @@ from streamdcm._pydicom import (
     elements_of,
     encoding_as_read,
     encoding_as_set,
+    sorted_elements,
     view_of,
 )
 from streamdcm.ambiguous import PIXEL_DATA
@@ -40,11 +42,12 @@ from streamdcm.errors import (
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options
 from streamdcm.sources import describe
-from streamdcm.stages import dataset_body, deflate, file_meta, preamble
+from streamdcm.scope import Scope
+from streamdcm.stages import deflate, file_meta, preamble
+from streamdcm.stages.dataset import sorted_body
 
 # PS3.5 §A.5, §A.6, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.9, §A.10)
 _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
-_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _REQUIRED = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
 
 
@@ -56,6 +59,8 @@ class Plan:
     ----------
     dataset : Dataset
         The dataset, which is only read.
+    elements : list of (int, Element)
+        Its elements as they were when the plan was made, in ascending order of tags.
     preamble : bytes or None
         The 128 bytes before the prefix.
     file_meta : Dataset
@@ -69,6 +74,7 @@ class Plan:
     """
 
     dataset: Dataset
+    elements: list[tuple[int, Element]]
     preamble: bytes | None
     file_meta: Dataset
     layout: Layout
@@ -86,7 +92,7 @@ def plan_file(dataset: Dataset, options: Options) -> Plan:
     EncodeError
         If the length of a bulk value is more than can be written.
     """
-    _check_dataset(dataset)
+    elements = _elements(dataset)
     meta = _copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")
@@ -98,13 +104,16 @@ def plan_file(dataset: Dataset, options: Options) -> Plan:
     if content and len(content) != 128:
         raise PlanError(f"the preamble has {len(content)} bytes; it must have 128 or be None (PS3.10 §7.1)")
     if options.enforce_file_format:
+        dataset = view_of(dataset)
         _complete(meta, dataset, (implicit_vr, little_endian))
+        elements = sorted_elements(dataset)
         syntax = meta.get("TransferSyntaxUID", None)
         content = content or bytes(128)
     _check_file_meta(meta)
     is_public_syntax = bool(syntax) and not syntax.is_private and syntax.is_transfer_syntax  # type: ignore[union-attr]
     plan = Plan(
         dataset=dataset,
+        elements=elements,
         preamble=content,
         file_meta=meta,
         layout=Layout(
@@ -125,12 +134,8 @@ def encode_file(plan: Plan, options: Options, *, patchable: bool) -> Encoder[Non
     """Encode a file as planned: preamble, File Meta Information, dataset body (PS3.10 §7)."""
     yield from preamble(plan.preamble)
     yield from file_meta(plan.file_meta)
-    body = dataset_body(
-        plan.dataset,
-        plan.layout,
-        encapsulated=plan.encapsulated,
-        patchable=patchable and not plan.deflated,
-    )
+    scope = Scope(plan.dataset, plan.layout)
+    body = sorted_body(plan.elements, scope, plan.encapsulated, patchable and not plan.deflated)
     if plan.deflated:
         body = deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
     yield from body
@@ -141,10 +146,11 @@ def _encoding_of(implicit_vr: bool, little_endian: bool) -> Encoding:
     return Encoding(implicit_vr, little_endian)
 
 
-def _check_dataset(dataset: Any) -> None:
+def _elements(dataset: Any) -> list[tuple[int, Element]]:
     if not isinstance(dataset, Dataset):
         raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
-    groups = {tag >> 16 for tag in map(int, elements_of(dataset))}
+    elements = sorted_elements(dataset)
+    groups = {tag >> 16 for tag, _ in takewhile(lambda pair: pair[0] < 0x00030000, elements)}
     if 0x0000 in groups:
         raise PlanError(
             "Command Set elements (0000,eeee) have no place in a file; delete them, or encode the command set by "
@@ -155,6 +161,7 @@ def _check_dataset(dataset: Any) -> None:
             "File Meta Information elements (0002,eeee) belong into a FileMetaDataset in the 'file_meta' attribute "
             f"of the {type(dataset).__name__}; move them there"
         )
+    return elements
 
 
 def _copy_of_file_meta(dataset: Dataset) -> Dataset:
@@ -209,7 +216,7 @@ def _real_bools(implicit_vr: Any, little_endian: Any) -> tuple[bool, bool]:
 
 
 def _complete(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bool]) -> None:
-    """Add what PS3.10 table 7.1-1 requires and the dataset or the encoding tells."""
+    """Add what PS3.10 table 7.1-1 requires and the dataset or the encoding tells; both are views."""
     if "TransferSyntaxUID" not in meta:
         implied: Mapping[tuple[bool, bool], UID] = {
             (True, True): ImplicitVRLittleEndian,
@@ -217,8 +224,8 @@ def _complete(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bool]) -> N
         }
         if encoding in implied:
             _set(meta, "TransferSyntaxUID", implied[encoding])
-    for keyword, tag in (("MediaStorageSOPClassUID", _SOP_CLASS), ("MediaStorageSOPInstanceUID", _SOP_INSTANCE)):
-        stated, actual = meta.get(keyword, None), _value_of(dataset, tag)
+    for keyword in ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID"):
+        stated, actual = meta.get(keyword, None), dataset.get(keyword.removeprefix("MediaStorage"), None)
         if stated is None or (actual and actual != stated):
             _set(meta, keyword, actual)
     for keyword, value in (
@@ -256,18 +263,8 @@ def _check_file_meta(meta: Dataset) -> None:
         )
 
 
-def _value_of(dataset: Dataset, tag: int) -> Any:
-    element = elements_of(dataset).get(tag)
-    if element is None or isinstance(element, DataElement):
-        return None if element is None else element.value
-    return view_of(dataset)[element.tag].value
-
-
 def _check_directory(plan: Plan) -> None:
     """Refuse what would move the directory records that a DICOMDIR's offsets point at."""
-    sop_class = plan.file_meta.get("MediaStorageSOPClassUID", None)
-    if sop_class != MediaStorageDirectoryStorage:
-        return
     as_read = encoding_as_read(plan.dataset)
     encoding = (plan.layout.encoding.implicit_vr, plan.layout.encoding.little_endian)
     changed = [
@@ -279,7 +276,7 @@ def _check_directory(plan: Plan) -> None:
         )
         if is_changed
     ]
-    if changed:
+    if changed and plan.file_meta.get("MediaStorageSOPClassUID", None) == MediaStorageDirectoryStorage:
         raise LayoutError(
             f"a DICOMDIR's offsets count bytes from the start of the file, and {' and '.join(changed)} would move "
             "what they point at; write it as it was read, or build a new one with pydicom.fileset"
@@ -287,7 +284,7 @@ def _check_directory(plan: Plan) -> None:
 
 
 def _check_bulk_lengths(plan: Plan) -> None:
-    for element in elements_of(plan.dataset).values():
+    for _, element in plan.elements:
         if element.__class__ is not RawDataElement and element.VR in LONG_VRS:
             _check_bulk_length(element, plan)
 

@@ -24,7 +24,6 @@ suits what was found out about the sink. Nothing in here needs pytest; any runne
 names begin with ``test_``, on a fresh instance each, will do.
 """
 
-import os.path
 from collections.abc import Iterable
 from typing import Any
 
@@ -157,7 +156,7 @@ class SinkContract:
         written = self.written(sink)
         assert written == expected, (
             f"{len(written)} bytes arrived, {len(expected)} were sent, and they differ from byte "
-            f"{len(os.path.commonprefix([written, expected]))} on"
+            f"{_first_difference(written, expected)} on"
         )
 
 
@@ -246,6 +245,11 @@ class TransactionContract:
         assert self.visible(target) == expected, "what is visible is not what was promised"
         leftovers = list(self.leftovers(target))
         assert not leftovers, f"left over: {leftovers}"
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _opened(target: Any) -> Output:

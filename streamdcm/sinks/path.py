@@ -218,13 +218,16 @@ class InPlaceOutput(PathOutput):
         """
         self._refuse_existing()
         self._target = _followed(self._path) if self._overwrite else self._path
+        # The object comes first and is opened then: an interrupt between the two would lose a new file.
+        self._created = self._file = io.FileIO.__new__(io.FileIO)
         try:
             try:
-                self._created = self._file = io.FileIO(self._target, "xb")
+                io.FileIO.__init__(self._created, self._target, "xb")
             except FileExistsError:
                 if not self._overwrite:
                     raise
-                self._file = io.FileIO(self._target, "wb")
+                self._created = None
+                io.FileIO.__init__(self._file, self._target, "wb")
         except OSError as error:
             raise OSError(error.errno, error.strerror, self.location) from error
 
@@ -316,7 +319,7 @@ def _followed(path: str) -> str:
 
 def _own_descriptor(path: str) -> int | None:
     """Return N if `path` leads to ``/dev/fd/N`` of this process."""
-    directories = {os.path.realpath("/dev/fd"), os.path.realpath("/proc/self/fd")}
+    directories = {os.path.realpath(name) for name in ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")}
     for step in _links(path):
         directory, name = os.path.split(step)
         if name.isdecimal() and os.path.realpath(directory) in directories:

@@ -1,8 +1,10 @@
 """The dataset body: elements in ascending order of tags (PS3.5 §7.1)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from copy import copy
 from itertools import chain
+from operator import itemgetter
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -45,18 +47,22 @@ def dataset_body(
     EncodeError
         Names the element that cannot be encoded.
     """
-    scope = Scope(dataset, layout)
+    return sorted_body(sorted_elements(dataset), Scope(dataset, layout), encapsulated, patchable)
+
+
+def sorted_body(
+    elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None, patchable: bool
+) -> Encoder[int]:
+    """Encode elements that are sorted already; see `dataset_body`."""
     pieces = Pieces()
-    elements = sorted_elements(dataset)
+    in_order: Iterable[tuple[int, Element]] = elements
     if encapsulated is not None:
-        elements_in_order = _with_pixel_data(elements, scope, encapsulated)
-    else:
-        elements_in_order = elements
-    if layout.group_lengths == "omit":
-        total = yield from _elements(elements_in_order, pieces, scope, patchable)
+        in_order = _with_pixel_data(elements, scope, encapsulated)
+    if scope.layout.group_lengths == "omit":
+        total = yield from _elements(in_order, pieces, scope, patchable)
     else:
         total = 0
-        for group in by_group(list(elements_in_order)):
+        for group in by_group(list(in_order)):
             total += yield from _group(group, pieces, scope, patchable)
     yield from pieces.joined()
     return total
@@ -110,10 +116,10 @@ def _with_pixel_data(
     elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool
 ) -> Iterable[tuple[int, Element]]:
     """Return the elements, Pixel Data with the kind of length that the transfer syntax wants."""
-    for at, (tag, element) in enumerate(elements):
-        if tag == PIXEL_DATA:
-            return chain(elements[:at], _pixel_data(element, scope, encapsulated), elements[at + 1 :])
-    return elements
+    at = bisect_left(elements, PIXEL_DATA, key=itemgetter(0))
+    if at == len(elements) or elements[at][0] != PIXEL_DATA:
+        return elements
+    return chain(elements[:at], _pixel_data(elements[at][1], scope, encapsulated), elements[at + 1 :])
 
 
 def _pixel_data(element: Element, scope: Scope, encapsulated: bool) -> Iterator[tuple[int, Element]]:

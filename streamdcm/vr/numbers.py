@@ -4,9 +4,9 @@ from collections.abc import Callable
 from struct import Struct, error, pack
 from typing import Any
 
-from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
+from streamdcm._pydicom import components
 from streamdcm.context import Context
 from streamdcm.errors import NumberError
 from streamdcm.vr.values import is_empty
@@ -29,10 +29,11 @@ def number_encoder(code: str) -> Callable[[Any, Context], bytes]:
 
     def encode(value: Any, context: Context) -> bytes:
         try:
-            if isinstance(value, (int, float)):
+            if value.__class__ is int or value.__class__ is float:
                 return pack_little(value) if context.little_endian else pack_big(value)
-            if isinstance(value, (MultiValue, list, tuple)):
-                return pack(f"{'<' if context.little_endian else '>'}{len(value)}{code}", *value)
+            values = components(value)
+            if isinstance(values, (list, tuple)):
+                return pack(f"{'<' if context.little_endian else '>'}{len(values)}{code}", *values)
             if is_empty(value):
                 return b""
             return pack_little(value) if context.little_endian else pack_big(value)
@@ -48,8 +49,9 @@ encode_ss = number_encoder("h")
 
 def encode_lut_descriptor(value: Any, context: Context) -> bytes:
     """Encode a LUT descriptor of VR SS, whose first value is US all the same (PS3.3 §C.11.1.1.1)."""
-    if isinstance(value, (MultiValue, list, tuple)) and len(value):
-        return encode_us(value[0], context) + encode_ss(value[1:], context)
+    values = components(value)
+    if isinstance(values, (list, tuple)) and values:
+        return encode_us(values[0], context) + encode_ss(values[1:], context)
     return encode_ss(value, context)
 
 

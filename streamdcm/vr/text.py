@@ -4,8 +4,9 @@ from copy import copy
 from typing import Any
 
 from pydicom.charset import encode_string
-from pydicom.valuerep import PersonName
+from pydicom.valuerep import DSfloat, PersonName
 
+from streamdcm._pydicom import components
 from streamdcm.context import Context
 from streamdcm.vr.values import MULTI_VALUES
 
@@ -16,8 +17,9 @@ def encode_default_text(value: Any, context: Context) -> bytes:
         return value.encode("latin-1")
     if value is None:
         return b""
-    if isinstance(value, MULTI_VALUES):
-        return "\\".join(value).encode("latin-1")
+    values = components(value)
+    if isinstance(values, MULTI_VALUES):
+        return "\\".join(values).encode("latin-1")
     return _as_bytes(value)
 
 
@@ -30,10 +32,11 @@ def encode_text(value: Any, context: Context) -> bytes:
         return _encode(value, context)
     if value is None:
         return b""
-    if isinstance(value, MULTI_VALUES):
-        if len(value) and isinstance(value[0], str):
-            return b"\\".join([_encode(component, context) for component in value])
-        return b"\\".join(value)
+    values = components(value)
+    if isinstance(values, MULTI_VALUES):
+        if len(values) and isinstance(values[0], str):
+            return b"\\".join([_encode(component, context) for component in values])
+        return b"\\".join(values)
     return _as_bytes(value)
 
 
@@ -50,21 +53,21 @@ def encode_person_name(value: Any, context: Context) -> bytes:
 
 def encode_number_text(value: Any, context: Context) -> bytes:
     """Encode numbers as text (DS, IS); one that was read keeps the text it was read from."""
-    if isinstance(value, MULTI_VALUES):
-        return "\\".join([_number_text(number) for number in value]).encode("latin-1")
+    values = components(value)
+    if isinstance(values, MULTI_VALUES):
+        return "\\".join([_number_text(number) for number in values]).encode("latin-1")
     if isinstance(value, bytes):
         return value
     return _number_text(value).encode("latin-1")
 
 
 def _number_text(number: Any) -> str:
-    if number is None:
-        return ""
-    try:
-        text: str = number.original_string
-    except AttributeError:
-        return str(number)
-    return text
+    text: str | None = getattr(number, "original_string", None)
+    if text is not None:
+        return text
+    if number.__class__ is DSfloat:
+        return float.__repr__(number)  # what its __str__ comes to by detours
+    return "" if number is None else str(number)
 
 
 def _encode(text: str, context: Context) -> bytes:
