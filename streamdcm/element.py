@@ -44,9 +44,15 @@ BULK: Final = 64 * 1024
 # PS3.5 table 7.1-2: those with a 16-bit length field
 SHORT_VRS: Final = {
     vr: vr.encode()
-    for vr in "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
+    for vr in (
+        *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT"),
+        *("PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
+    )
 }
-LONG_VRS: Final = {vr: vr.encode() for vr in "OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()}
+LONG_VRS: Final = {
+    vr: vr.encode()
+    for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
+}
 
 _LONG_CODES: Final = frozenset(LONG_VRS.values())
 _SHORT_CODES: Final = frozenset(SHORT_VRS.values())
@@ -116,7 +122,7 @@ _AMBIGUOUS_ROWS: Final = {vr: _Row(*row, b"", False) for vr, row in VR_ENCODERS.
 
 
 def encode_until_sequence(
-    elements: Iterator[tuple[int, Element]], pieces: Pieces, scope: Scope
+    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope
 ) -> tuple[int, DataElement | None]:
     """Encode elements up to the next sequence, or to the end.
 
@@ -147,7 +153,8 @@ def encode_until_sequence(
     passes_raw = not scope.changed and scope.layout.is_as_read
     plain, context = scope.plain, scope.context
     append = pieces.parts.append
-    rows, short_vrs = _ROWS, SHORT_VRS
+    rows: dict[str, _Row] = _ROWS
+    short_vrs: dict[Any, bytes] = SHORT_VRS
     total = tag = 0
     try:
         for tag, element in elements:
@@ -347,14 +354,16 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     value = element.value
     undefined = element.is_undefined_length and row.vr not in _SHORT_CODES
     if value.__class__ is not bytes and isinstance(value, BufferedIOBase):
-        piece: Piece = _described(value, tag, row, scope)
-        length = piece.length
-        head = first_bytes(piece, 4) if undefined else b""
+        copy = _described(value, tag, row, scope)
+        length = copy.length
+        head = first_bytes(copy, 4) if undefined else b""
+        piece: Piece = copy
     else:
         encode = encode_lut_descriptor if row.vr == b"SS" and tag in LUT_DESCRIPTORS else row.encode
-        piece = encode(value, scope.context)
-        length = len(piece)
-        head = bytes(piece[:4])
+        chunk = encode(value, scope.context)
+        length = len(chunk)
+        head = bytes(chunk[:4])
+        piece = chunk
     if undefined and tag == PIXEL_DATA:
         _check_encapsulation(head, encoding)
     padding = row.pad if length & 1 else b""

@@ -190,7 +190,11 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
         "the text has characters that its VR or the Specific Character Set (0008,0005) cannot hold; change the "
         "text, or set the character set, for example to 'ISO_IR 192' (UTF-8)",
     ),
-    (NotImplementedError, UnknownVRError, "the VR is not in the standard (PS3.5 §6.2); set the VR of the element"),
+    (
+        NotImplementedError,
+        UnknownVRError,
+        "the VR is not in the standard (PS3.5 §6.2); set the VR of the element",
+    ),
     (KeyError, ElementLookupError, "the VR of the raw element is not known; set it with Dataset.add_new()"),
     (OverflowError, LengthOverflowError, "the value does not fit"),
     (struct.error, NumberError, "the number does not fit its VR"),

@@ -41,8 +41,8 @@ from streamdcm.errors import (
 )
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options
-from streamdcm.sources import describe
 from streamdcm.scope import Scope
+from streamdcm.sources import describe
 from streamdcm.stages import deflate, file_meta, preamble
 from streamdcm.stages.dataset import sorted_body
 
@@ -259,7 +259,8 @@ def _check_file_meta(meta: Dataset) -> None:
     stray = [element_name(tag) for tag in map(int, elements_of(meta)) if tag >> 16 != 0x0002]
     if stray:
         raise PlanError(
-            f"only File Meta Information elements (0002,eeee) may be in file_meta; move {', '.join(stray)} to the dataset"
+            "only File Meta Information elements (0002,eeee) may be in file_meta; move "
+            f"{', '.join(stray)} to the dataset"
         )
 
 

@@ -40,7 +40,7 @@ def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
 
 def _read_at(buffer: Any, offset: int, size: int) -> Chunk:
     if buffer.__class__ is io.BytesIO:
-        return buffer.getbuffer()[offset : offset + size]  # type: ignore[no-any-return]
+        return buffer.getbuffer()[offset : offset + size]
     # A BufferedReader over a plain file has nothing that the file itself does not have
     if buffer.__class__ is io.BufferedReader and buffer.raw.__class__ is io.FileIO:
         return os.pread(buffer.fileno(), size, offset)

@@ -133,7 +133,7 @@ class Scope:
         steps = [element_name(tag)]
         scope = self
         while scope.outer is not None:
-            steps.append("{}[{}]".format(element_name(scope.place[0]), scope.place[1]))
+            steps.append(f"{element_name(scope.place[0])}[{scope.place[1]}]")
             scope = scope.outer
         return " > ".join(reversed(steps))
 

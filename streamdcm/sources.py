@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from streamdcm.instructions import Copy
 
-_locks: WeakKeyDictionary[Any, RLock] = WeakKeyDictionary()  # type: ignore[type-arg, valid-type]
+_locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _locks_lock = Lock()
 
 

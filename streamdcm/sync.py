@@ -19,13 +19,15 @@ from streamdcm.options import Options, TargetOptions, WriteOptions, check_option
 from streamdcm.plan import Plan, encode_file, plan_file
 from streamdcm.progress import Progress
 from streamdcm.readers import read
-from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Transfer, Write
+from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output, Sink, resolve
 from streamdcm.sources import CopySource
 from streamdcm.stages import settle
 
-Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
+Target: TypeAlias = (
+    str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
+)
 
 
 def dcmwrite(
@@ -217,8 +219,8 @@ class Writing:
                     for operation in self._policy.finish():
                         self._perform(operation)
                     return _DONE
-                if instruction.__class__ is Need:
-                    return instruction  # type: ignore[return-value]
+                if isinstance(instruction, Need):
+                    return instruction
                 for operation in self._policy.feed(instruction):
                     self._perform(operation)
                 step = self._encoder.__next__
@@ -226,13 +228,13 @@ class Writing:
             self._running = False
 
     def _perform(self, operation: Operation) -> None:
-        if operation.__class__ is Write:
-            self._output.write(operation.buffers)  # type: ignore[union-attr]
-            self._progress.add(sum(map(len, operation.buffers)))  # type: ignore[union-attr]
+        if isinstance(operation, Write):
+            self._output.write(operation.buffers)
+            self._progress.add(sum(map(len, operation.buffers)))
         elif isinstance(operation, Patch):
             self._output.patch(operation.offset, operation.value)
             self.patches += 1
-        elif isinstance(operation, Transfer):
+        else:
             for chunk in read(operation.copy, self._chunk_size):
                 self._output.write((chunk,))
                 self._progress.add(len(chunk))

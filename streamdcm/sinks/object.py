@@ -48,9 +48,7 @@ class ObjectOutput:
 
     def __init__(self, sink: Any, *, seekable: bool | None = None) -> None:
         if is_text(sink):
-            raise TargetTypeError(
-                f"{_kind(sink)} takes text and DICOM is bytes: open it in binary mode, such as 'wb'"
-            )
+            raise TargetTypeError(f"{_kind(sink)} takes text and DICOM is bytes: open it in binary mode, such as 'wb'")
         if seekable and not _has_seek_and_tell(sink):
             raise TargetTypeError(f"seekable=True, but {_kind(sink)} has no seek() and tell()")
         layers = list(_delegates(sink))
@@ -86,9 +84,7 @@ class ObjectOutput:
         self._sink.seek(position)
         self._write_all(value)
         if self._sink.tell() != position + len(value):
-            raise SinkContractError(
-                f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False"
-            )
+            raise SinkContractError(f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False")
         self._sink.seek(self._start + self._written)
 
     def commit(self) -> None:

@@ -14,6 +14,7 @@ from streamdcm.sinks.descriptor import choose_patching, is_patchable, patch_desc
 from streamdcm.sinks.protocols import Output
 
 _MOST_LINKS = 40  # as many symbolic links as Linux follows
+_OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
 _NOT_REPLACEABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 
 
@@ -48,9 +49,7 @@ class PathOutput:
         Whether earlier bytes may be overwritten; found out if not given.
     """
 
-    def __init__(
-        self, location: str, path: str, *, overwrite: bool, durable: bool, seekable: bool | None
-    ) -> None:
+    def __init__(self, location: str, path: str, *, overwrite: bool, durable: bool, seekable: bool | None) -> None:
         self.location: str | None = location
         self.can_patch = seekable is not False
         self._path = path
@@ -319,10 +318,9 @@ def _followed(path: str) -> str:
 
 def _own_descriptor(path: str) -> int | None:
     """Return N if `path` leads to ``/dev/fd/N`` of this process."""
-    directories = {os.path.realpath(name) for name in ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")}
     for step in _links(path):
         directory, name = os.path.split(step)
-        if name.isdecimal() and os.path.realpath(directory) in directories:
+        if name.isdecimal() and os.path.realpath(directory) in map(os.path.realpath, _OWN_DESCRIPTORS):
             return int(name)
     return None
 

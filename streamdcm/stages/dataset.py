@@ -68,9 +68,7 @@ def sorted_body(
     return total
 
 
-def _elements(
-    elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool
-) -> Encoder[int]:
+def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
     remaining = iter(elements)
     total = released = 0
     while True:

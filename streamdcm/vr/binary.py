@@ -1,4 +1,4 @@
-"""Bytes: OB, OD, OF, OL, OV, OW, UN (PS3.5 §6.2). They are passed on as they are, in the user's byte order."""
+"""Bytes: OB, OD, OF, OL, OV, OW, UN (PS3.5 §6.2), passed on in the byte order that they are in."""
 
 from typing import Any
 

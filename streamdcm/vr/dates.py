@@ -46,7 +46,7 @@ def _date_text(value: Any) -> str:
 
 
 def _date_time_text(value: Any) -> str:
-    return f"{_date_text(value)}{value:%H%M%S.%f%z}" if value.microsecond else f"{_date_text(value)}{value:%H%M%S%z}"
+    return f"{_date_text(value)}{_time_text(value)}{value:%z}"
 
 
 def _time_text(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from pydicom.config import have_numpy
 from pydicom.multival import MultiValue
 
-MULTI_VALUES: tuple[type, ...] = (MultiValue, list, tuple)
+MULTI_VALUES: Any = (MultiValue, list, tuple)
 
 if have_numpy:
     import numpy

@@ -1,0 +1,48 @@
+"""``streamdcm``: finds the command and turns errors into messages and exit statuses."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from pydicom.errors import InvalidDicomError
+
+from streamdcm.cli import copy
+from streamdcm.errors import StreamdcmError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the name of the program.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 if not; wrong arguments exit with 2.
+    """
+    parser = argparse.ArgumentParser(prog="streamdcm", description="The streaming DICOM writer.")
+    parser.add_argument("--version", action="version", version=f"streamdcm {version('streamdcm')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    copy.add_command(commands)
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads any more; leave without a second complaint
+        return 1
+    except InvalidDicomError:
+        return _fail(f"{given.source} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
+    except (StreamdcmError, OSError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was left behind")
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"streamdcm: {message}", file=sys.stderr)
+    return 1

@@ -1,0 +1,75 @@
+"""``streamdcm copy``: read a DICOM file and write it again."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydicom import dcmread
+
+from streamdcm.options import TargetOptions
+from streamdcm.sync import dcmwrite
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_command(commands: "Commands") -> None:
+    """Add the command to the parser of the program."""
+    command = commands.add_parser(
+        "copy",
+        help="read a DICOM file and write it again",
+        description="Read a DICOM file and write it again. OUT appears under its name only when it is complete.",
+    )
+    command.add_argument("source", metavar="IN", help="a file, or - for standard input (kept in a temporary file)")
+    command.add_argument("target", metavar="OUT", help="a file, or - for standard output")
+    command.add_argument(
+        "--enforce-file-format", action="store_true", help="complete the preamble and File Meta Information"
+    )
+    command.add_argument("--sequence-lengths", choices=("preserve", "defined", "undefined"), default="preserve")
+    command.add_argument("--group-lengths", choices=("omit", "write"), default="omit")
+    command.add_argument("--no-overwrite", dest="overwrite", action="store_false", help="fail if OUT exists")
+    command.add_argument("--durable", action="store_true", help="wait until OUT is on the disk")
+    command.add_argument("--force", action="store_true", help="read IN even without the DICM prefix")
+    command.add_argument("--quiet", action="store_true", help="say nothing if all goes well")
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Copy as the arguments say."""
+    options: TargetOptions = {
+        "enforce_file_format": given.enforce_file_format,
+        "sequence_lengths": given.sequence_lengths,
+        "group_lengths": given.group_lengths,
+        "overwrite": given.overwrite,
+        "durable": given.durable,
+    }
+    start = time.perf_counter()
+    with _source(given.source, given.quiet) as source:
+        dataset = dcmread(source, force=given.force)
+        target = sys.stdout.buffer if given.target == "-" else given.target
+        result = dcmwrite(target, dataset, **options)
+        if given.target == "-":
+            sys.stdout.buffer.flush()
+    if not given.quiet:
+        seconds = time.perf_counter() - start
+        where = "standard output" if given.target == "-" else result.location
+        print(f"{given.source} -> {where}: {result.bytes_written:,} bytes in {seconds:.3f} s", file=sys.stderr)
+
+
+@contextmanager
+def _source(name: str, quiet: bool) -> Iterator[str]:
+    """Give the path to read from; standard input, which cannot seek, is kept in a file meanwhile."""
+    if name != "-":
+        yield name
+        return
+    with tempfile.NamedTemporaryFile(prefix="streamdcm-", suffix=".spool") as spool:
+        if not quiet:
+            print(f"streamdcm: keeping standard input in {spool.name} meanwhile", file=sys.stderr)
+        shutil.copyfileobj(sys.stdin.buffer, spool, 1024 * 1024)
+        spool.flush()
+        yield spool.name
