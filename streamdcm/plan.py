@@ -285,8 +285,9 @@ def _check_directory(plan: Plan) -> None:
 
 
 def _check_bulk_lengths(plan: Plan) -> None:
-    for _, element in plan.elements:
-        if element.__class__ is not RawDataElement and element.VR in LONG_VRS:
+    parsed = [element for _, element in plan.elements if element.__class__ is not RawDataElement]
+    for element in parsed:
+        if element.VR in LONG_VRS:
             _check_bulk_length(element, plan)
 
 

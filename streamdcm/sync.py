@@ -298,8 +298,10 @@ def _write(encoder: Encoder[Any], output: Output, options: Options, total: int |
         progress.tell()
         output.commit()
     except BaseException:
-        encoder.close()
-        output.abort()
+        try:
+            encoder.close()
+        finally:
+            output.abort()
         raise
     return WriteResult(progress.bytes_written, writing.patches, output.location)
 

@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -20,16 +19,16 @@ _NOT_REPLACEABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.E
 
 def path_output(path: str, *, overwrite: bool, atomic: bool, durable: bool, seekable: bool | None) -> Output:
     """Choose how to write the file at `path`, by what is there now."""
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        mode = None
     absolute = os.path.join(os.getcwd(), path) if path else path
-    own = None if mode is None else _own_descriptor(absolute)
-    if own is not None or not (mode is None or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return SpecialOutput(path, absolute, own, overwrite=overwrite, durable=durable, seekable=seekable)
+    status, target = _status(path), absolute
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        steps = list(_links(absolute))
+        own = _own_descriptor(steps)
+        status, target = _status(path, follow=True), steps[-1]
+        if own is not None or (status is not None and not _is_file_or_directory(status)):
+            return SpecialOutput(path, absolute, own, overwrite=overwrite, durable=durable, seekable=seekable)
     kind = AtomicOutput if atomic else InPlaceOutput
-    return kind(path, absolute, overwrite=overwrite, durable=durable, seekable=seekable)
+    return kind(path, absolute, target, status, overwrite=overwrite, durable=durable, seekable=seekable)
 
 
 class PathOutput:
@@ -80,12 +79,38 @@ class PathOutput:
         return OSError(number, os.strerror(number), self.location)
 
 
-class AtomicOutput(PathOutput):
+class FileAtPath(PathOutput):
+    """A regular file, which may not exist yet.
+
+    Parameters
+    ----------
+    target : str
+        Where the symbolic links lead to that `path` consists of.
+    status : os.stat_result, optional
+        That of the target if it exists.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        path: str,
+        target: str,
+        status: os.stat_result | None,
+        *,
+        overwrite: bool,
+        durable: bool,
+        seekable: bool | None,
+    ) -> None:
+        super().__init__(location, path, overwrite=overwrite, durable=durable, seekable=seekable)
+        self._target = target if overwrite else path  # what is created anew follows no link
+        self._status = status
+
+
+class AtomicOutput(FileAtPath):
     """A temporary sibling that takes the place of the target when it is complete."""
 
     _temporary: str | None = None
     _probe: str | None = None
-    _target = ""
     _committed = False
 
     def open(self) -> None:
@@ -99,7 +124,6 @@ class AtomicOutput(PathOutput):
             If the target could be written, but not replaced.
         """
         self._refuse_existing()
-        self._target = _followed(self._path) if self._overwrite else self._path
         mode = self._existing_mode()
         self._create(exists=mode is not None)
         if mode is not None and mode != stat.S_IMODE(os.fstat(self._opened().fileno()).st_mode):
@@ -140,15 +164,13 @@ class AtomicOutput(PathOutput):
     def _existing_mode(self) -> int | None:
         if not os.path.basename(self._path):
             raise self._error(errno.EISDIR if self._path else errno.ENOENT)
-        try:
-            mode = os.stat(self._target).st_mode
-        except FileNotFoundError:
+        if self._status is None:
             return None
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(self._status.st_mode):
             raise self._error(errno.EISDIR)
         if not os.access(self._target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise self._error(errno.EACCES)
-        return stat.S_IMODE(mode)
+        return stat.S_IMODE(self._status.st_mode)
 
     def _create(self, *, exists: bool) -> None:
         while self._file is None:
@@ -198,14 +220,13 @@ class AtomicOutput(PathOutput):
 
     def _sibling(self) -> str:
         # folder watchers import what ends in .dcm
-        return os.path.join(os.path.dirname(self._target), f".{secrets.token_hex(6)}.partial")
+        return os.path.join(os.path.dirname(self._target), f".{os.urandom(6).hex()}.partial")
 
 
-class InPlaceOutput(PathOutput):
+class InPlaceOutput(FileAtPath):
     """The target itself, created or truncated when it is opened."""
 
     _created: io.FileIO | None = None
-    _target = ""
 
     def open(self) -> None:
         """Create or truncate the target.
@@ -216,7 +237,6 @@ class InPlaceOutput(PathOutput):
             If the target exists and must not be overwritten.
         """
         self._refuse_existing()
-        self._target = _followed(self._path) if self._overwrite else self._path
         # The object comes first and is opened then: an interrupt between the two would lose a new file.
         self._created = self._file = io.FileIO.__new__(io.FileIO)
         try:
@@ -311,14 +331,20 @@ def _links(path: str) -> Iterator[str]:
         path = os.path.join(os.path.dirname(path), os.readlink(path))
 
 
-def _followed(path: str) -> str:
-    *_, last = _links(path)
-    return last
+def _status(path: str, *, follow: bool = False) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except FileNotFoundError:
+        return None
 
 
-def _own_descriptor(path: str) -> int | None:
-    """Return N if `path` leads to ``/dev/fd/N`` of this process."""
-    for step in _links(path):
+def _is_file_or_directory(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+
+
+def _own_descriptor(steps: list[str]) -> int | None:
+    """Return N if one of `steps` is ``/dev/fd/N`` of this process."""
+    for step in steps:
         directory, name = os.path.split(step)
         if name.isdecimal() and os.path.realpath(directory) in map(os.path.realpath, _OWN_DESCRIPTORS):
             return int(name)

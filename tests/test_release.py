@@ -1,0 +1,325 @@
+import io
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdcm.errors import HoldLimitError, InstructionError
+from streamdcm.instructions import Copy, Fill, Instruction, Need, Reserve
+from streamdcm.release import COALESCE, InOrderPolicy, Operation, Patch, PatchPolicy, Transfer, Write
+
+MIB = 1024 * 1024
+POLICIES = [
+    pytest.param(lambda: PatchPolicy(MIB), id="patch"),
+    pytest.param(lambda: InOrderPolicy(MIB, 64 * MIB), id="in order"),
+]
+both_policies = pytest.mark.parametrize("make_policy", POLICIES)
+
+
+class Perform:
+    """Performs operations on a `BytesIO` and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.file = io.BytesIO()
+        self.operations: list[Operation] = []
+
+    def __call__(self, operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            self.operations.append(operation)
+            if isinstance(operation, Write):
+                assert operation.buffers
+                for buffer in operation.buffers:
+                    self.file.write(buffer)
+            elif isinstance(operation, Transfer):
+                copy = operation.copy
+                self.file.write(copy.source[copy.offset : copy.offset + copy.length])
+            else:
+                assert operation.offset + len(operation.value) <= self.file.tell()
+                end = self.file.tell()
+                self.file.seek(operation.offset)
+                self.file.write(operation.value)
+                self.file.seek(end)
+
+    def count(self, kind: type) -> int:
+        return sum(isinstance(operation, kind) for operation in self.operations)
+
+
+def run(
+    policy, instructions: Iterable[Instruction], after_each: Callable[[], None] = lambda: None
+) -> Perform:
+    perform = Perform()
+    for instruction in instructions:
+        perform(policy.feed(instruction))
+        after_each()
+    perform(policy.finish())
+    return perform
+
+
+def expected(instructions: Iterable[Instruction]) -> bytes:
+    """What a stream says, said in the simplest way."""
+    instructions = list(instructions)
+    values = {
+        i.reserve: i.reserve.default if i.value is None else i.value
+        for i in instructions
+        if isinstance(i, Fill)
+    }
+    out = []
+    for i in instructions:
+        if isinstance(i, Reserve):
+            out.append(values[i])
+        elif isinstance(i, Copy):
+            out.append(i.source[i.offset : i.offset + i.length])
+        elif not isinstance(i, Fill):
+            out.append(bytes(i))
+    return b"".join(out)
+
+
+SOURCE = bytes(range(256)) * 1024
+sizes = st.one_of(
+    st.integers(0, 20), st.sampled_from([COALESCE - 1, COALESCE, COALESCE + 1, 3 * COALESCE + 5])
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Instruction]:
+    """Pieces, copies and rooms; each room is filled at some point after it."""
+    stream: list[Instruction] = []
+    unfilled: list[Reserve] = []
+    for step in draw(
+        st.lists(st.sampled_from(["bytes", "bytearray", "view", "copy", "room", "fill"]), max_size=25)
+    ):
+        size = draw(sizes)
+        content = SOURCE[:size] if size > 20 else draw(st.binary(min_size=size, max_size=size))
+        if step == "copy":
+            stream.append(Copy(SOURCE, draw(st.integers(0, 100)), size))
+        elif step == "room":
+            default = draw(st.sampled_from([None, b"\xff" * size]))
+            unfilled.append(Reserve(size, default))
+            stream.append(unfilled[-1])
+        elif step == "fill":
+            if unfilled:
+                stream.append(filled(draw, unfilled.pop(draw(st.integers(0, len(unfilled) - 1)))))
+        else:
+            stream.append({"bytes": bytes, "bytearray": bytearray, "view": memoryview}[step](content))
+    for room in draw(st.permutations(unfilled)):
+        stream.append(filled(draw, room))
+    return stream
+
+
+def filled(draw: st.DrawFn, room: Reserve) -> Fill:
+    without_value = room.default is not None and draw(st.booleans())
+    return Fill(room, None if without_value else bytes(draw(st.sampled_from([b"\x00", b"\xab"]))) * room.size)
+
+
+@given(streams(), st.sampled_from([1, 7, 1000, COALESCE, 100_000, MIB]))
+def test_both_policies_give_the_same_bytes_for_every_chunk_size(stream, chunk_size):
+    stream = [Fill(i.reserve, i.value) if isinstance(i, Fill) else i for i in stream]
+    if chunk_size < 1000:  # slices of a byte take their time
+        stream = [bytes(i)[:500] if isinstance(i, (bytes, bytearray, memoryview)) else i for i in stream]
+        stream = shrunk_rooms(stream)
+    wanted = expected(stream)
+    assert run(PatchPolicy(chunk_size), stream).file.getvalue() == wanted
+    in_order = run(InOrderPolicy(chunk_size, 1024 * MIB), stream)
+    assert in_order.file.getvalue() == wanted
+    assert not in_order.count(Patch)
+
+
+def shrunk_rooms(stream):
+    rooms = {
+        i: Reserve(min(i.size, 500), None if i.default is None else i.default[:500])
+        for i in stream
+        if isinstance(i, Reserve)
+    }
+    return [
+        rooms[i]
+        if isinstance(i, Reserve)
+        else Fill(rooms[i.reserve], None if i.value is None else i.value[:500])
+        if isinstance(i, Fill)
+        else i
+        for i in stream
+    ]
+
+
+@given(st.permutations(range(6)), st.sampled_from([3, 100, COALESCE]))
+def test_fills_come_in_any_order(order, gap):
+    rooms = [Reserve(2) for _ in order]
+    stream: list[Instruction] = [thing for room in rooms for thing in (room, b"." * gap)]
+    stream += [Fill(rooms[index], b"%02d" % index) for index in order]
+    wanted = b"".join(b"%02d" % index + b"." * gap for index in range(6))
+    for make_policy in (lambda: PatchPolicy(MIB), lambda: InOrderPolicy(MIB, MIB)):
+        assert run(make_policy(), stream).file.getvalue() == wanted
+
+
+@both_policies
+@given(st.lists(sizes, max_size=12), st.sampled_from([COALESCE, 100_000]))
+def test_borrowed_memory_may_be_used_again_after_each_instruction(make_policy, lengths, gap):
+    borrowed = bytearray(4 * COALESCE)
+    room = Reserve(2)
+
+    def stream():
+        yield b"head"
+        for index, length in enumerate(lengths):
+            if index == len(lengths) // 2:
+                yield room
+            borrowed[:length] = bytes([index]) * length
+            yield memoryview(borrowed)[:length]
+        if not lengths:
+            yield room
+        yield b"." * gap
+        yield Fill(room, b"!!")
+
+    def reuse():
+        borrowed[:] = b"\xee" * len(borrowed)
+
+    middle = len(lengths) // 2
+    pieces = [bytes([index]) * length for index, length in enumerate(lengths)]
+    wanted = b"head" + b"".join(pieces[:middle]) + b"!!" + b"".join(pieces[middle:]) + b"." * gap
+    assert run(make_policy(), stream(), after_each=reuse).file.getvalue() == wanted
+
+
+@both_policies
+def test_small_pieces_are_joined_and_large_values_are_not_copied(make_policy):
+    large = bytes(3 * MIB)
+    performed = run(make_policy(), [b"a", b"b", large, b"c", b"d"])
+    writes = [write.buffers for write in performed.operations]
+    assert writes[0][0] == b"ab"
+    assert [len(buffers[-1]) for buffers in writes] == [MIB, MIB, MIB, 2]
+    assert all(buffers[-1].obj is large for buffers in writes[:-1])
+
+
+def test_nothing_is_held_back_on_a_sink_that_can_patch():
+    perform, policy, room = Perform(), PatchPolicy(MIB), Reserve(4)
+    for instruction in [room, bytes(MIB), bytes(MIB)]:
+        perform(policy.feed(instruction))
+    assert perform.file.tell() == 2 * MIB + 4
+    perform(policy.feed(Fill(room, b"late")))
+    assert perform.operations[-1] == Patch(0, b"late")
+
+
+def test_a_value_that_is_known_while_its_room_is_still_coalescing_costs_no_patch():
+    room = Reserve(4)
+    performed = run(PatchPolicy(MIB), [b"head", room, b"." * 1000, Fill(room, b"soon"), bytes(MIB)])
+    assert performed.count(Patch) == 0
+    assert performed.file.getvalue().startswith(b"headsoon.")
+
+
+def test_a_late_value_that_is_the_default_costs_no_patch():
+    room = Reserve(4, b"\xff" * 4)
+    performed = run(PatchPolicy(MIB), [room, bytes(MIB), Fill(room)])
+    assert performed.count(Patch) == 0
+    assert performed.file.getvalue() == b"\xff" * 4 + bytes(MIB)
+
+
+def test_patches_behind_copies_land():
+    room = Reserve(4)
+    performed = run(PatchPolicy(MIB), [b"x", Copy(SOURCE, 5, 1000), room, bytes(MIB), Fill(room, b"late")])
+    assert performed.operations[-1] == Patch(1001, b"late")
+
+
+def test_in_order_releases_everything_before_the_first_open_room():
+    perform, policy, first, second = Perform(), InOrderPolicy(MIB, 64 * MIB), Reserve(1), Reserve(1)
+    for instruction in [bytes(MIB), first, bytes(MIB), second, bytes(MIB)]:
+        perform(policy.feed(instruction))
+    assert perform.file.tell() == MIB
+    perform(policy.feed(Fill(second, b"2")))
+    assert perform.file.tell() == MIB
+    perform(policy.feed(Fill(first, b"1")))
+    assert perform.file.tell() == 3 * MIB + 2
+
+
+def test_holding_back_ends_at_the_limit_with_the_remedies():
+    policy = InOrderPolicy(MIB, 1000)
+    list(policy.feed(bytes(5000)))
+    list(policy.feed(Reserve(4)))
+    list(policy.feed(bytes(996)))
+    with pytest.raises(HoldLimitError, match=r"1,000 bytes.*hold_limit"):
+        policy.feed(b"x")
+
+
+def test_what_exceeds_the_limit_is_not_copied_first():
+    class Huge(bytearray):
+        def __bytes__(self):
+            raise AssertionError("copied")
+
+    policy = InOrderPolicy(MIB, 1000)
+    list(policy.feed(Reserve(4)))
+    with pytest.raises(HoldLimitError):
+        policy.feed(Huge(2000))
+
+
+def test_what_was_released_does_not_count_towards_the_limit():
+    policy, perform = InOrderPolicy(MIB, 1000), Perform()
+    for _ in range(5):
+        room = Reserve(4)
+        for instruction in [room, bytes(900), Fill(room, b"done")]:
+            perform(policy.feed(instruction))
+    perform(policy.finish())
+    assert perform.file.tell() == 5 * 904
+
+
+def test_copies_that_are_held_back_cost_nothing():
+    policy = InOrderPolicy(MIB, 1000)
+    list(policy.feed(Reserve(4)))
+    list(policy.feed(Copy(SOURCE, 0, 10**12)))
+
+
+@both_policies
+def test_a_room_that_was_never_filled_is_an_error(make_policy):
+    with pytest.raises(InstructionError, match="never filled"):
+        run(make_policy(), [Reserve(4), b"x"])
+
+
+@both_policies
+def test_a_fill_without_its_room_is_an_error(make_policy):
+    with pytest.raises(InstructionError, match="not open"):
+        run(make_policy(), [Fill(Reserve(4), b"four")])
+
+
+@both_policies
+def test_a_room_that_is_filled_twice_is_an_error(make_policy):
+    room = Reserve(4)
+    with pytest.raises(InstructionError, match="filled twice"):
+        run(make_policy(), [room, Fill(room, b"four"), Fill(room, b"four")])
+
+
+@both_policies
+def test_a_room_that_is_yielded_twice_is_an_error(make_policy):
+    room = Reserve(4)
+    with pytest.raises(InstructionError, match="yielded again"):
+        run(make_policy(), [room, room, Fill(room, b"four")])
+
+
+@both_policies
+@pytest.mark.parametrize("value", [b"", b"abc", b"abcde"])
+def test_a_value_of_another_size_is_an_error(make_policy, value):
+    room = Reserve(4)
+    with pytest.raises(InstructionError, match="room of 4 bytes exactly"):
+        run(make_policy(), [room, Fill(room, value)])
+
+
+@both_policies
+def test_a_fill_without_a_value_needs_a_default(make_policy):
+    room = Reserve(4)
+    with pytest.raises(InstructionError, match="without a default"):
+        run(make_policy(), [room, Fill(room)])
+
+
+@both_policies
+def test_a_default_of_another_size_is_an_error(make_policy):
+    room = Reserve(4, b"abc")
+    with pytest.raises(InstructionError, match="room of 4 bytes exactly"):
+        run(make_policy(), [room, Fill(room)])
+
+
+@both_policies
+def test_a_need_is_not_for_policies(make_policy):
+    with pytest.raises(InstructionError, match="driver"):
+        run(make_policy(), [Need(iter(()))])
+
+
+@both_policies
+@pytest.mark.parametrize("thing", [None, 5, "text", [b"bytes"]])
+def test_what_is_no_instruction_is_an_error_that_names_its_type(make_policy, thing):
+    with pytest.raises(InstructionError, match=type(thing).__name__):
+        run(make_policy(), [thing])
