@@ -6,6 +6,7 @@ from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, thro
 from streamdcm.options import TargetOptions, WriteOptions
 from streamdcm.progress import ProgressEvent
 from streamdcm.result import WriteResult
+from streamdcm.sinks import spooled
 from streamdcm.sync import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "errors",
     "instructions",
     "iter_chunks",
+    "spooled",
     "stages",
     "through",
     "write_encoder",

@@ -243,8 +243,8 @@ class InOrderPolicy:
         if self._held_size > self._hold_limit:
             raise HoldLimitError(
                 f"a length that is not known yet would hold back more than {self._hold_limit:,} bytes, "
-                "because the target cannot seek: give the length, write to a target that can seek, spool to "
-                "a temporary file first, or raise hold_limit"
+                "because the target cannot seek: give the length, write to a target that can seek, wrap "
+                "the target in streamdcm.spooled(), or raise hold_limit"
             )
         self._held.append(bytes(thing) if isinstance(thing, (bytearray, memoryview)) else thing)
         return ()
