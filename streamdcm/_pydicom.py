@@ -1,7 +1,7 @@
 """The only place that touches what pydicom does not promise to keep: underscore attributes."""
 
-from collections.abc import MutableMapping
-from operator import itemgetter
+from collections.abc import Callable, MutableMapping
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 from pydicom import config
@@ -13,6 +13,10 @@ from pydicom.multival import MultiValue
 from streamdcm.sources import restored_position
 
 Element: TypeAlias = DataElement | RawDataElement
+
+
+stored_value: Callable[[DataElement], Any] = attrgetter("_value")
+"""The value of an element, without the Python call that its property costs."""
 
 
 def elements_of(dataset: Dataset) -> MutableMapping[Any, Element]:

@@ -11,12 +11,12 @@ from bisect import insort
 from collections.abc import Iterator
 from io import BufferedIOBase
 from itertools import groupby
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
-from streamdcm._pydicom import Element, sorted_elements
+from streamdcm._pydicom import Element, sorted_elements, stored_value
 from streamdcm.ambiguous import LUT_DESCRIPTORS, PIXEL_DATA
 from streamdcm.context import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, Encoding
 from streamdcm.errors import (
@@ -34,6 +34,7 @@ from streamdcm.instructions import Chunk, Copy, Fill, Reserve
 from streamdcm.scope import Scope
 from streamdcm.sources import describe, first_bytes
 from streamdcm.vr import VR_ENCODERS
+from streamdcm.vr.binary import encode_bytes
 from streamdcm.vr.numbers import encode_lut_descriptor, encode_ss
 
 Piece: TypeAlias = Chunk | Copy | Reserve | Fill
@@ -42,7 +43,7 @@ BULK: Final = 64 * 1024
 """Values of this size and more stay pieces of their own, uncopied."""
 
 # PS3.5 table 7.1-2: those with a 16-bit length field
-SHORT_VRS: Final = {
+SHORT_VRS: Final[dict[Any, bytes]] = {
     vr: vr.encode()
     for vr in (
         *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT"),
@@ -50,8 +51,7 @@ SHORT_VRS: Final = {
     )
 }
 LONG_VRS: Final = {
-    vr: vr.encode()
-    for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
+    vr: vr.encode() for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 }
 
 _LONG_CODES: Final = frozenset(LONG_VRS.values())
@@ -105,20 +105,15 @@ class Pieces:
         return pieces
 
 
-class _Row(NamedTuple):
-    encode: Any
-    pad: bytes
-    vr: bytes
-    is_simple: bool
-    """Whether the value is small and has a length: one of a VR with a 16-bit length field."""
-
-
-_ROWS: Final = {
-    **{vr: _Row(*VR_ENCODERS[vr], code, True) for vr, code in SHORT_VRS.items()},
-    **{vr: _Row(*VR_ENCODERS[vr], code, False) for vr, code in LONG_VRS.items() if vr != "SQ"},
-    "SQ": _Row(None, b"", b"SQ", False),
+# Encoder, pad byte, VR, and whether values are small and have a length: those with a 16-bit length field.
+# Plain tuples, because taking a named one apart costs three times as much.
+_Row: TypeAlias = tuple[Any, bytes, bytes, bool]
+_ROWS: Final[dict[str, _Row]] = {
+    **{vr: (*VR_ENCODERS[vr], code, True) for vr, code in SHORT_VRS.items()},
+    **{vr: (*VR_ENCODERS[vr], code, False) for vr, code in LONG_VRS.items() if vr != "SQ"},
+    "SQ": (None, b"", b"SQ", False),
 }
-_AMBIGUOUS_ROWS: Final = {vr: _Row(*row, b"", False) for vr, row in VR_ENCODERS.items() if len(vr) > 2}
+_AMBIGUOUS_ROWS: Final[dict[str, _Row]] = {vr: (*row, b"", False) for vr, row in VR_ENCODERS.items() if len(vr) > 2}
 
 
 def encode_until_sequence(
@@ -153,12 +148,12 @@ def encode_until_sequence(
     passes_raw = not scope.changed and scope.layout.is_as_read
     plain, context = scope.plain, scope.context
     append = pieces.parts.append
-    rows: dict[str, _Row] = _ROWS
-    short_vrs: dict[Any, bytes] = SHORT_VRS
+    rows, short_vrs = _ROWS, SHORT_VRS
     total = tag = 0
     try:
         for tag, element in elements:
-            if not tag & 0xFFFF and tag > 0x0006FFFF:
+            number = tag & 0xFFFF
+            if not number and tag > 0x0006FFFF:
                 continue  # retired Group Length (PS3.5 §7.2)
             if element.__class__ is RawDataElement:
                 value = element[3]
@@ -167,12 +162,12 @@ def encode_until_sequence(
                     if explicit:
                         vr = short_vrs.get(element[1])
                         if vr is not None and length <= MAX_SHORT_LENGTH:
-                            append(pack_short(tag >> 16, tag & 0xFFFF, vr, length))
+                            append(pack_short(tag >> 16, number, vr, length))
                             append(value)
                             total += 8 + length
                             continue
                     elif length < BULK:
-                        append(pack_implicit(tag >> 16, tag & 0xFFFF, length))
+                        append(pack_implicit(tag >> 16, number, length))
                         append(value)
                         total += 8 + length
                         continue
@@ -192,16 +187,16 @@ def encode_until_sequence(
             if not is_simple or (encode is encode_ss and tag in LUT_DESCRIPTORS):
                 total += _encode_value(tag, element, row, pieces, scope)
                 continue
-            value = encode(element.value, context)
+            value = encode(stored_value(element), context)
             length = len(value)
             if length & 1:
                 value += pad
                 length += 1
             if not explicit:
-                append(pack_implicit(tag >> 16, tag & 0xFFFF, length))
+                append(pack_implicit(tag >> 16, number, length))
                 total += 8 + length
             elif length <= MAX_SHORT_LENGTH:
-                append(pack_short(tag >> 16, tag & 0xFFFF, vr, length))
+                append(pack_short(tag >> 16, number, vr, length))
                 total += 8 + length
             else:
                 append(_promoted_header(tag, vr, length, scope))
@@ -352,23 +347,27 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     """Encode an element whose value may be large, lazy, or of undefined length."""
     encoding = scope.layout.encoding
     value = element.value
-    undefined = element.is_undefined_length and row.vr not in _SHORT_CODES
+    encode, pad, vr, _ = row
+    undefined = element.is_undefined_length and vr not in _SHORT_CODES
     if value.__class__ is not bytes and isinstance(value, BufferedIOBase):
-        copy = _described(value, tag, row, scope)
+        if encode is not encode_bytes or vr == b"UN":
+            raise ValueTypeError("its VR takes no buffers; read the buffer, or use one of OB, OD, OF, OL, OV, OW")
+        copy = _described(value, tag, scope)
         length = copy.length
         head = first_bytes(copy, 4) if undefined else b""
         piece: Piece = copy
     else:
-        encode = encode_lut_descriptor if row.vr == b"SS" and tag in LUT_DESCRIPTORS else row.encode
+        if encode is encode_ss:
+            encode = encode_lut_descriptor
         chunk = encode(value, scope.context)
         length = len(chunk)
         head = bytes(chunk[:4])
         piece = chunk
     if undefined and tag == PIXEL_DATA:
         _check_encapsulation(head, encoding)
-    padding = row.pad if length & 1 else b""
+    padding = pad if length & 1 else b""
     padded = length + len(padding)
-    header = _header(tag, row.vr, None if undefined else padded, scope)
+    header = _header(tag, vr, None if undefined else padded, scope)
     pieces.parts.append(header)
     pieces.add_value(piece, length)
     if padding:
@@ -378,9 +377,7 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     return len(header) + padded + (8 if undefined else 0)
 
 
-def _described(buffer: BufferedIOBase, tag: int, row: _Row, scope: Scope) -> Copy:
-    if row.pad != b"\0":
-        raise TypeError("a VR that takes no buffers")
+def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy:
     try:
         return describe(buffer, scope.path_of(tag))
     except (OSError, ValueError) as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedIOBase
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydicom import __version_info__
 from pydicom.dataelem import DataElement, RawDataElement
@@ -110,7 +110,7 @@ def plan_file(dataset: Dataset, options: Options) -> Plan:
         syntax = meta.get("TransferSyntaxUID", None)
         content = content or bytes(128)
     _check_file_meta(meta)
-    is_public_syntax = bool(syntax) and not syntax.is_private and syntax.is_transfer_syntax  # type: ignore[union-attr]
+    public = _public_syntax(syntax) if syntax else None
     plan = Plan(
         dataset=dataset,
         elements=elements,
@@ -123,7 +123,7 @@ def plan_file(dataset: Dataset, options: Options) -> Plan:
             options.long_values,
         ),
         deflated=syntax in _DEFLATED,
-        encapsulated=syntax.is_compressed if is_public_syntax else None,  # type: ignore[union-attr]
+        encapsulated=None if public is None else public.is_compressed,
     )
     _check_directory(plan)
     _check_bulk_lengths(plan)
@@ -139,6 +139,21 @@ def encode_file(plan: Plan, options: Options, *, patchable: bool) -> Encoder[Non
     if plan.deflated:
         body = deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
     yield from body
+
+
+class _PublicSyntax(NamedTuple):
+    """What pydicom knows of a public transfer syntax, looked up once."""
+
+    is_implicit_VR: bool
+    is_little_endian: bool
+    is_compressed: bool
+
+
+@lru_cache
+def _public_syntax(syntax: UID) -> _PublicSyntax | None:
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        return None
+    return _PublicSyntax(syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_compressed)
 
 
 @lru_cache
@@ -192,20 +207,22 @@ def _encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[b
 
 
 def _encoding_of_syntax(syntax: UID, implicit_vr: bool | None, little_endian: bool | None) -> tuple[bool, bool]:
-    if not syntax.is_transfer_syntax:
+    rules = _public_syntax(syntax)
+    if rules is None and not syntax.is_transfer_syntax:
         raise PlanError(
             f"(0002,0010) TransferSyntaxUID is '{syntax.name}', which is no transfer syntax; set one of PS3.6 table A-1"
         )
+    needed_vr, needed_order = (rules or syntax).is_implicit_VR, (rules or syntax).is_little_endian
     for name, given, needed in (
-        ("implicit_vr", implicit_vr, syntax.is_implicit_VR),
-        ("little_endian", little_endian, syntax.is_little_endian),
+        ("implicit_vr", implicit_vr, needed_vr),
+        ("little_endian", little_endian, needed_order),
     ):
         if given is not None and given != needed:
             raise PlanError(
                 f"{name}={given} contradicts the transfer syntax '{syntax.name}'; leave the argument out, or change "
                 "the Transfer Syntax UID"
             )
-    return syntax.is_implicit_VR, syntax.is_little_endian
+    return needed_vr, needed_order
 
 
 def _real_bools(implicit_vr: Any, little_endian: Any) -> tuple[bool, bool]:

@@ -25,9 +25,7 @@ from streamdcm.sinks import Output, Sink, resolve
 from streamdcm.sources import CopySource
 from streamdcm.stages import settle
 
-Target: TypeAlias = (
-    str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
-)
+Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
 
 
 def dcmwrite(

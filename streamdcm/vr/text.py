@@ -4,7 +4,7 @@ from copy import copy
 from typing import Any
 
 from pydicom.charset import encode_string
-from pydicom.valuerep import DSfloat, PersonName
+from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdcm._pydicom import components
 from streamdcm.context import Context
@@ -53,6 +53,8 @@ def encode_person_name(value: Any, context: Context) -> bytes:
 
 def encode_number_text(value: Any, context: Context) -> bytes:
     """Encode numbers as text (DS, IS); one that was read keeps the text it was read from."""
+    if value.__class__ is DSfloat or value.__class__ is IS:
+        return _number_text(value).encode("latin-1")
     values = components(value)
     if isinstance(values, MULTI_VALUES):
         return "\\".join([_number_text(number) for number in values]).encode("latin-1")
@@ -65,8 +67,11 @@ def _number_text(number: Any) -> str:
     text: str | None = getattr(number, "original_string", None)
     if text is not None:
         return text
+    # what their __str__ comes to by detours
     if number.__class__ is DSfloat:
-        return float.__repr__(number)  # what its __str__ comes to by detours
+        return float.__repr__(number)
+    if number.__class__ is IS:
+        return int.__repr__(number)
     return "" if number is None else str(number)
 
 
