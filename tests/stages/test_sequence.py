@@ -126,7 +126,5 @@ def test_the_path_of_items_is_in_the_error() -> None:
     dataset = dataset_with(Sequence([outer]))
     with pytest.raises(streamdcm.errors.NumberError) as caught:
         streamdcm.dcmwrite(io.BytesIO(), dataset)
-    assert caught.value.path == (
-        "(0040,A730) ContentSequence[0] > (0040,A730) ContentSequence[1] > (0028,0010) Rows"
-    )
+    assert caught.value.path == ("(0040,A730) ContentSequence[0] > (0040,A730) ContentSequence[1] > (0028,0010) Rows")
     assert "70000" not in str(caught.value)

@@ -1,0 +1,228 @@
+"""Bad input: an error that pydicom's callers catch, that names the element and no value, and leaves no trace."""
+
+import io
+import os
+import pickle
+
+import pydicom
+import pytest
+from pydicom import DataElement, Dataset, Sequence
+from pydicom.config import RAISE, settings
+from pydicom.data import get_testdata_file
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+import streamdcm
+
+SECRET = "Z9secretZ9"
+
+
+def small_dataset(syntax: str = ExplicitVRLittleEndian) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.PatientID = "1"
+    dataset.AccessionNumber = "2"
+    return dataset
+
+
+def with_element(tag: int, vr: str, value: object) -> Dataset:
+    dataset = small_dataset()
+    dataset.add(DataElement(tag, vr, value, already_converted=True))
+    return dataset
+
+
+class Unreadable(io.BytesIO):
+    def readable(self) -> bool:
+        return False
+
+
+class Failing(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError("the disk is on fire")
+
+    def getbuffer(self) -> memoryview:
+        raise AssertionError
+
+
+class Shrinking(io.BytesIO):
+    """Has fewer bytes when it is read than when it was measured."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size)[:0] if self.tell() else super().read(size)
+
+
+def closed() -> io.BytesIO:
+    buffer = io.BytesIO(b"1234")
+    buffer.close()
+    return buffer
+
+
+BAD_VALUES = [
+    (0x00100010, "PN", 5, TypeError, "PatientName"),
+    (0x00100020, "LO", {"id": SECRET}, TypeError, "PatientID"),
+    (0x00100020, "LO", 7, TypeError, "PatientID"),
+    (0x00080060, "CS", [SECRET, 7], TypeError, "Modality"),
+    (0x00080020, "DA", 20260101, AttributeError, "StudyDate"),
+    (0x00280010, "US", SECRET, OSError, "Rows"),
+    (0x00280010, "US", 70000, OSError, "Rows"),
+    (0x00280010, "US", [1, None], OSError, "Rows"),
+    (0x00280009, "AT", [SECRET], ValueError, "FrameIncrementPointer"),
+    (0x00420011, "OB", SECRET, TypeError, "EncapsulatedDocument"),
+    (0x00420011, "OB", [1, 2], TypeError, "EncapsulatedDocument"),
+    (0x00100010, "XX", SECRET, NotImplementedError, "PatientName"),
+    (0x00280106, "US or SS", 1, ValueError, "SmallestImagePixelValue"),
+    (0x7FE00010, "OW", closed(), ValueError, "PixelData"),
+    (0x7FE00010, "OW", Unreadable(b"1234"), ValueError, "PixelData"),
+    (0x7FE00010, "OW", Failing(bytes(100_000)), OSError, "PixelData"),
+    (0x7FE00010, "OW", Shrinking(bytes(3_000_000)), OSError, "PixelData"),
+    (0x00100020, "LO", io.BytesIO(b"1234"), TypeError, "PatientID"),
+]
+
+
+@pytest.mark.parametrize(("tag", "vr", "value", "kind", "keyword"), BAD_VALUES)
+def test_a_bad_value_is_named_by_its_element_and_leaves_the_old_file(tmp_path, tag, vr, value, kind, keyword):
+    dataset = with_element(tag, vr, value)
+    if vr == "US or SS":
+        dataset.PixelRepresentation = None
+        dataset.set_original_encoding(False, True, "iso8859")
+    target = tmp_path / "old.dcm"
+    target.write_bytes(b"old")
+    with pytest.raises(streamdcm.StreamdcmError) as caught:
+        streamdcm.dcmwrite(target, dataset)
+    assert isinstance(caught.value, kind)
+    text = str(caught.value)
+    assert text.startswith(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {keyword}: ")
+    assert SECRET not in text
+    assert "70000" not in text
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["old.dcm"]
+
+
+@pytest.mark.parametrize(("tag", "vr", "value", "kind", "keyword"), BAD_VALUES[:12])
+def test_the_error_is_one_that_pydicoms_callers_catch(tag, vr, value, kind, keyword):
+    with pytest.raises(Exception) as theirs:
+        pydicom.dcmwrite(io.BytesIO(), with_element(tag, vr, value))
+    with pytest.raises(type(theirs.value)):
+        streamdcm.dcmwrite(io.BytesIO(), with_element(tag, vr, value))
+
+
+def test_errors_survive_being_pickled():
+    with pytest.raises(streamdcm.errors.NumberError) as caught:
+        streamdcm.dcmwrite(io.BytesIO(), with_element(0x00280010, "US", SECRET))
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.path == "(0028,0010) Rows"
+
+
+def test_text_that_the_character_set_cannot_hold_is_replaced_with_a_warning_as_in_pydicom():
+    dataset = small_dataset()
+    dataset.PatientName = "Müller^山田"
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    with pytest.warns(UserWarning) as our_warnings:
+        streamdcm.dcmwrite(ours, dataset)
+    with pytest.warns(UserWarning) as their_warnings:
+        pydicom.dcmwrite(theirs, dataset)
+    assert ours.getvalue() == theirs.getvalue()
+    assert len(our_warnings) == len(their_warnings) == 1
+    assert "Müller" not in str(our_warnings[0].message)
+
+
+def test_text_that_the_character_set_cannot_hold_is_refused_where_pydicom_is_told_so(monkeypatch):
+    monkeypatch.setattr(settings, "_writing_validation_mode", RAISE)
+    dataset = small_dataset()
+    dataset.PatientName = "山田"
+    with pytest.raises(streamdcm.errors.TextError, match=r"\(0010,0010\) PatientName: .*ISO_IR 192") as caught:
+        streamdcm.dcmwrite(io.BytesIO(), dataset)
+    assert isinstance(caught.value, TypeError)
+    assert "山" not in str(caught.value)
+
+
+def test_a_preamble_of_the_wrong_length_is_refused(tmp_path):
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    dataset.preamble = bytes(129)
+    with pytest.raises(ValueError, match=r"129 bytes; it must have 128"):
+        streamdcm.dcmwrite(tmp_path / "out.dcm", dataset)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_missing_directory_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing"):
+        streamdcm.dcmwrite(tmp_path / "missing" / "out.dcm", small_dataset())
+
+
+def test_a_text_file_is_refused_before_the_first_byte(tmp_path):
+    with open(tmp_path / "text", "w") as text, pytest.raises(TypeError, match="binary mode"):
+        streamdcm.dcmwrite(text, small_dataset())
+    assert (tmp_path / "text").read_bytes() == b""
+
+
+@pytest.mark.parametrize("target", [None, 5, object(), b"".__class__, [], io.BytesIO])
+def test_what_cannot_be_written_to_is_refused_with_what_can(target):
+    with pytest.raises(TypeError, match=r"give a path|binary mode"):
+        streamdcm.dcmwrite(target, small_dataset())
+
+
+def test_what_is_no_dataset_is_refused():
+    with pytest.raises(TypeError, match="must be a pydicom Dataset, not dict"):
+        streamdcm.dcmwrite(io.BytesIO(), {})
+
+
+def test_native_pixel_data_over_4_gib_is_refused_before_the_first_byte():
+    class Huge(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            return 2**32 + 10 if whence == 2 else super().seek(offset, whence)
+
+    target = io.BytesIO()
+    with pytest.raises(OverflowError, match=r"\(7FE0,0010\) PixelData: 4,294,967,306 bytes do not fit"):
+        streamdcm.dcmwrite(target, with_element(0x7FE00010, "OW", Huge()))
+    assert target.getvalue() == b""
+
+
+def test_a_value_over_64_kib_becomes_un_with_a_warning_or_is_refused():
+    dataset = with_element(0x00204000, "LT", "x" * 70_001)
+    with pytest.warns(UserWarning, match=r"\(0020,4000\) ImageComments: 70,002 bytes .* written as VR UN"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset)
+    with pytest.raises(OverflowError, match="ImageComments"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset, long_values="refuse")
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    streamdcm.dcmwrite(io.BytesIO(), dataset, long_values="refuse")
+
+
+def test_pixel_data_that_is_not_encapsulated_is_refused_for_a_compressed_syntax():
+    dataset = small_dataset("1.2.840.10008.1.2.4.50")
+    dataset.add_new(0x7FE00010, "OB", b"\xff\xd8\xff\xe0")
+    with pytest.raises(ValueError, match=r"PixelData: .*encapsulate"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset)
+
+
+def test_an_element_that_a_vr_depends_on_is_named_when_it_is_missing():
+    dataset = small_dataset()
+    dataset.LUTDescriptor = [1, 0, 16]
+    item = Dataset()
+    item.add(DataElement(0x00283006, "US or OW", b"\1\0", already_converted=True))
+    dataset.ModalityLUTSequence = Sequence([item])
+    with pytest.raises(AttributeError, match=r"ModalityLUTSequence\[0\] > \(0028,3006\) LUTData: .* LUTDescriptor"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"chunk_size": "much"}, "chunk_size must be"),
+        ({"hold_limit": -1}, "hold_limit must be"),
+        ({"sequence_lengths": "long"}, "sequence_lengths must be one of 'preserve', 'defined', 'undefined'"),
+        ({"group_lengths": True}, "group_lengths must be one of"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        streamdcm.dcmwrite(io.BytesIO(), small_dataset(), **options)
+
+
+@pytest.mark.parametrize("function", ["dcmwrite", "iter_chunks", "encoded_size"])
+def test_an_unknown_keyword_is_a_type_error_that_names_it(function):
+    arguments = (io.BytesIO(), small_dataset()) if function == "dcmwrite" else (small_dataset(),)
+    with pytest.raises(TypeError, match=f"{function}.* colour"):
+        getattr(streamdcm, function)(*arguments, colour="red")
