@@ -95,6 +95,15 @@ def parse(view: Dataset, raw: RawDataElement) -> DataElement:
     return element
 
 
+def deferred_file(dataset: Dataset) -> str | None:
+    """Return the file that deferred values of a dataset are still to be read from, if there are any."""
+    filename: str | None = dataset.__dict__.get("filename")
+    if filename is None:
+        return None
+    waiting = (e for e in dataset._dict.values() if isinstance(e, RawDataElement) and e.value is None and e.length)
+    return filename if any(waiting) else None
+
+
 def _read_deferred(view: Dataset, raw: RawDataElement) -> RawDataElement:
     attributes = view.__dict__
     filename, buffer = attributes.get("filename"), attributes.get("buffer")

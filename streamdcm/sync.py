@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,11 +10,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, Unpack
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO, WriteableBuffer
 
-from streamdcm._pydicom import uses_future_pydicom
-from streamdcm.errors import InstructionError, ReentryError, silenced
+from streamdcm._pydicom import deferred_file, elements_of, stored_value, uses_future_pydicom
+from streamdcm.errors import InstructionError, PlanError, ReentryError, silenced
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
@@ -71,6 +73,8 @@ def dcmwrite(
     options = _drop_in_options(__write_like_original, dict(kwargs))
     output = _resolve(filename, options)
     plan = plan_file(dataset, options)
+    if not options.atomic:
+        _refuse_own_source(filename, dataset)
     encoder = encode_file(plan, options, patchable=output.can_patch)
     return _write(encoder, output, options, _total(plan, options))
 
@@ -267,6 +271,21 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
         )
         given["enforce_file_format"] = not like_original
     return check_options(given, "dcmwrite")
+
+
+def _refuse_own_source(target: Target, dataset: Dataset) -> None:
+    """Refuse to truncate the file that values of the dataset are still to be read from."""
+    if not isinstance(target, (str, bytes, os.PathLike)) or not os.path.exists(target):
+        return
+    elements = elements_of(dataset).values()
+    values = (stored_value(element) for element in elements if isinstance(element, DataElement))
+    buffered = (value.name for value in values if isinstance(value, io.BufferedReader))
+    for source in (deferred_file(dataset), *buffered):
+        if isinstance(source, (str, bytes)) and os.path.exists(source) and os.path.samefile(source, target):
+            raise PlanError(
+                "values of the dataset are still to be read from the very file that atomic=False would overwrite; "
+                "leave atomic=False out, or write to another file"
+            )
 
 
 def _resolve(target: Target, options: Options) -> Output:
