@@ -7,7 +7,6 @@ is encoded twice or copied at each level.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterator
 from io import BufferedIOBase
 from itertools import groupby
@@ -22,88 +21,29 @@ from streamdcm.context import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, En
 from streamdcm.errors import (
     AmbiguousVRError,
     EncapsulationError,
-    InvalidValueError,
-    LengthOverflowError,
     SourceError,
     UnknownVRError,
     ValueTypeError,
     encode_error,
-    warn,
 )
-from streamdcm.instructions import Chunk, Copy, Fill, Reserve
+from streamdcm.header import (
+    LONG_VRS,
+    SHORT_VRS,
+    element_header,
+    group_length,
+    promoted_header,
+    sequence_header,
+    vr_code,
+)
+from streamdcm.instructions import Chunk, Copy
+from streamdcm.pieces import BULK, Piece, Pieces
 from streamdcm.scope import Scope
 from streamdcm.sources import describe, first_bytes
 from streamdcm.vr import VR_ENCODERS
 from streamdcm.vr.binary import encode_bytes
 from streamdcm.vr.numbers import encode_lut_descriptor, encode_ss
 
-Piece: TypeAlias = Chunk | Copy | Reserve | Fill
-
-BULK: Final = 64 * 1024
-"""Values of this size and more stay pieces of their own, uncopied."""
-
-# PS3.5 table 7.1-2: those with a 16-bit length field
-SHORT_VRS: Final[dict[Any, bytes]] = {
-    vr: vr.encode()
-    for vr in (
-        *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT"),
-        *("PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
-    )
-}
-LONG_VRS: Final = {
-    vr: vr.encode() for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
-}
-
-_LONG_CODES: Final = frozenset(LONG_VRS.values())
 _SHORT_CODES: Final = frozenset(SHORT_VRS.values())
-
-
-class Pieces:
-    """What has been encoded and not been released: pieces in order, some too large to be joined."""
-
-    __slots__ = ("bulk", "parts")
-
-    def __init__(self) -> None:
-        self.parts: list[Piece] = []
-        self.bulk: list[int] = []
-
-    def add_apart(self, piece: Piece) -> None:
-        """Add a piece that is not to be joined with its neighbours."""
-        self.bulk.append(len(self.parts))
-        self.parts.append(piece)
-
-    def set_apart(self, index: int, piece: Piece) -> None:
-        """Put a piece that is not to be joined in the place of the one at `index`."""
-        insort(self.bulk, index)
-        self.parts[index] = piece
-
-    def collapse(self, start: int) -> None:
-        """Join the pieces from index `start` on to one, if all of them can be joined."""
-        if not self.bulk or self.bulk[-1] < start:
-            self.parts[start:] = [b"".join(self.parts[start:])]  # type: ignore[arg-type]
-
-    def add_value(self, value: Piece, length: int) -> None:
-        """Add the value of an element; a large one, or one that is not read yet, stays as it is."""
-        if length >= BULK or value.__class__ is Copy:
-            self.add_apart(value)
-        else:
-            self.parts.append(value)
-
-    def joined(self) -> list[Piece]:
-        """Return the pieces with all small neighbours joined to one `bytes`, and forget them."""
-        parts, bulk = self.parts, self.bulk
-        self.parts, self.bulk = [], []
-        if not bulk:
-            return [b"".join(parts)] if parts else []  # type: ignore[arg-type]
-        pieces: list[Piece] = []
-        start = 0
-        for index in (*bulk, len(parts)):
-            if start < index:
-                pieces.append(b"".join(parts[start:index]))  # type: ignore[arg-type]
-            pieces.extend(parts[index : index + 1])
-            start = index + 1
-        return pieces
-
 
 # Encoder, pad byte, VR, and whether values are small and have a length: those with a 16-bit length field.
 # Plain tuples, because taking a named one apart costs three times as much.
@@ -199,7 +139,7 @@ def encode_until_sequence(
                 append(pack_short(tag >> 16, number, vr, length))
                 total += 8 + length
             else:
-                append(_promoted_header(tag, vr, length, scope))
+                append(promoted_header(tag, vr, length, scope))
                 total += 12 + length
             append(value)
     except (RecursionError, MemoryError):
@@ -276,31 +216,10 @@ def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
     return scope.layout.sequence_lengths == "undefined"
 
 
-def sequence_header(tag: int, length: int, encoding: Encoding) -> bytes:
-    """Return the header of a sequence; its last four bytes are the length."""
-    if encoding.implicit_vr:
-        return encoding.pack_implicit(tag >> 16, tag & 0xFFFF, length)
-    return encoding.pack_long(tag >> 16, tag & 0xFFFF, b"SQ", length)
-
-
 def by_group(elements: list[tuple[int, Element]]) -> list[list[tuple[int, Element]]]:
     """Divide elements into groups, without the Group Lengths that they were read with."""
     kept = [pair for pair in elements if pair[0] & 0xFFFF]
     return [list(group) for _, group in groupby(kept, key=lambda pair: pair[0] >> 16)]
-
-
-def group_length(group: list[tuple[int, Element]], length: int, encoding: Encoding) -> bytes:
-    """Return the (gggg,0000) element of a group (PS3.5 §7.2), or nothing where there can be none.
-
-    There is none for encapsulated Pixel Data, nor for a length that a UL cannot hold.
-    """
-    encapsulated = any(tag == PIXEL_DATA and _is_undefined(element) for tag, element in group)
-    if encapsulated or length > UNDEFINED_LENGTH:
-        return b""
-    number = group[0][0] >> 16
-    if encoding.implicit_vr:
-        return encoding.pack_implicit(number, 0, 4) + encoding.pack_length(length)
-    return encoding.pack_short(number, 0, b"UL", 4) + encoding.pack_length(length)
 
 
 def encode_group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
@@ -310,12 +229,6 @@ def encode_group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope)
     length = encode_elements(iter(group), pieces, scope)
     header = pieces.parts[at] = group_length(group, length, scope.layout.encoding)
     return len(header) + length
-
-
-def _is_undefined(element: Element) -> bool:
-    if isinstance(element, DataElement):
-        return element.is_undefined_length
-    return element.length == UNDEFINED_LENGTH
 
 
 def _parsed_if_needed(raw: RawDataElement, scope: Scope) -> Element:
@@ -334,8 +247,8 @@ def _encode_raw(tag: int, raw: RawDataElement, pieces: Pieces, scope: Scope) -> 
     undefined = raw.length == UNDEFINED_LENGTH
     if undefined and tag == PIXEL_DATA:
         _check_encapsulation(value[:4], encoding)
-    vr = b"" if encoding.implicit_vr else _vr_code(raw.VR)
-    header = _header(tag, vr, None if undefined else len(value), scope)
+    vr = b"" if encoding.implicit_vr else vr_code(raw.VR)
+    header = element_header(tag, vr, None if undefined else len(value), scope)
     pieces.parts.append(header)
     pieces.add_value(value, len(value))
     if undefined:
@@ -367,7 +280,7 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
         _check_encapsulation(head, encoding)
     padding = pad if length & 1 else b""
     padded = length + len(padding)
-    header = _header(tag, vr, None if undefined else padded, scope)
+    header = element_header(tag, vr, None if undefined else padded, scope)
     pieces.parts.append(header)
     pieces.add_value(piece, length)
     if padding:
@@ -382,37 +295,6 @@ def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy:
         return describe(buffer, scope.path_of(tag))
     except (OSError, ValueError) as error:
         raise SourceError(f"its buffer cannot be read: {error}") from error
-
-
-def _header(tag: int, vr: bytes, length: int | None, scope: Scope) -> bytes:
-    """Return the header of an element; a `length` of `None` is undefined (PS3.5 §7.1)."""
-    encoding = scope.layout.encoding
-    if length is None:
-        field = UNDEFINED_LENGTH
-    elif length <= MAX_LENGTH:
-        field = length
-    else:
-        raise LengthOverflowError(
-            f"{length:,} bytes do not fit a 32-bit length field; store compressed frames, or divide the instance"
-        )
-    if encoding.implicit_vr:
-        return encoding.pack_implicit(tag >> 16, tag & 0xFFFF, field)
-    if vr in _LONG_CODES:
-        return encoding.pack_long(tag >> 16, tag & 0xFFFF, vr, field)
-    if length is not None and length > MAX_SHORT_LENGTH:
-        return _promoted_header(tag, vr, length, scope)
-    if length is None:
-        raise InvalidValueError(f"VR {vr.decode('latin-1')} cannot have an undefined length (PS3.5 table 7.1-2)")
-    return encoding.pack_short(tag >> 16, tag & 0xFFFF, vr, length)
-
-
-def _promoted_header(tag: int, vr: bytes, length: int, scope: Scope) -> bytes:
-    """Return the header of a value that is too long for its VR and becomes UN (PS3.5 §6.2.2)."""
-    problem = f"{length:,} bytes are more than a value of VR {vr.decode('latin-1')} can have in Explicit VR"
-    if scope.layout.long_values == "refuse":
-        raise LengthOverflowError(f"{problem}; shorten it, or write it as VR UN with long_values='UN'")
-    warn(f"{scope.path_of(tag)}: {problem}; it is written as VR UN")
-    return scope.layout.encoding.pack_long(tag >> 16, tag & 0xFFFF, b"UN", length)
 
 
 def _check_encapsulation(head: Chunk, encoding: Encoding) -> None:
@@ -435,11 +317,3 @@ def _with_known_vr(element: DataElement, scope: Scope) -> tuple[DataElement, _Ro
     if explicit and element.VR and len(element.VR) != 2:
         raise AmbiguousVRError(f"VR '{element.VR}' is not one VR; set it, or write with an implicit VR transfer syntax")
     raise UnknownVRError(f"VR '{element.VR}' is not in the standard (PS3.5 §6.2); set the VR of the element")
-
-
-def _vr_code(vr: str | None) -> bytes:
-    if vr is None:
-        raise ValueTypeError("a raw element without a VR cannot be written in Explicit VR; give it one")
-    if len(vr) != 2:
-        raise AmbiguousVRError(f"VR '{vr}' is not one VR; set it, or write with an implicit VR transfer syntax")
-    return vr.encode("latin-1")

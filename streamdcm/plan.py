@@ -29,7 +29,6 @@ from streamdcm._pydicom import (
 )
 from streamdcm.ambiguous import PIXEL_DATA
 from streamdcm.context import MAX_LENGTH, Encoding, Layout
-from streamdcm.element import LONG_VRS
 from streamdcm.errors import (
     DatasetTypeError,
     FileMetaError,
@@ -39,6 +38,7 @@ from streamdcm.errors import (
     SourceError,
     element_name,
 )
+from streamdcm.header import LONG_VRS
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options
 from streamdcm.scope import Scope

@@ -12,9 +12,11 @@ from pydicom.dataset import Dataset
 from streamdcm._pydicom import Element, sorted_elements
 from streamdcm.ambiguous import PIXEL_DATA
 from streamdcm.context import Layout
-from streamdcm.element import BULK, Pieces, by_group, encode_group, encode_until_sequence, group_length
+from streamdcm.element import by_group, encode_group, encode_until_sequence
 from streamdcm.errors import RecursiveDatasetError, encode_error, silenced
+from streamdcm.header import group_length
 from streamdcm.instructions import Encoder
+from streamdcm.pieces import BULK, Pieces
 from streamdcm.scope import Scope
 from streamdcm.stages.sequence import sequence
 

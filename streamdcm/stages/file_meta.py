@@ -4,8 +4,9 @@ from pydicom.dataset import Dataset
 
 from streamdcm._pydicom import sorted_elements
 from streamdcm.context import Encoding, Layout
-from streamdcm.element import Pieces, encode_elements
+from streamdcm.element import encode_elements
 from streamdcm.instructions import Encoder, Fill, Reserve
+from streamdcm.pieces import Pieces
 from streamdcm.scope import Scope
 
 _EXPLICIT_LITTLE = Encoding(implicit_vr=False, little_endian=True)

@@ -8,9 +8,11 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.context import MAX_LENGTH, UNDEFINED_LENGTH
-from streamdcm.element import BULK, Pieces, encode_item, has_undefined_length, sequence_header
+from streamdcm.element import encode_item, has_undefined_length
 from streamdcm.errors import EncodeError, silenced
+from streamdcm.header import sequence_header
 from streamdcm.instructions import Encoder, Fill, Reserve
+from streamdcm.pieces import BULK, Pieces
 from streamdcm.scope import Scope
 
 HOLD: Final = 16 * 1024 * 1024
