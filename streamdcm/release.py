@@ -15,6 +15,9 @@ from streamdcm.instructions import Chunk, Copy, Fill, Instruction, Need, Reserve
 COALESCE = 64 * 1024
 """Pieces below this size are joined; larger ones are passed on uncopied."""
 
+_AT_ONCE = 16
+"""How many slices of a large value one `Write` has: a file takes them in one system call."""
+
 
 class Write(NamedTuple):
     """Write these buffers next. Those that are not exact `bytes` are borrowed."""
@@ -88,8 +91,9 @@ class _Coalescer:
 
     def _sliced(self, head: tuple[Chunk, ...], view: memoryview) -> Iterator[Write]:
         size = self._chunk_size
-        for start in range(0, len(view), size):
-            yield Write((*head, view[start : start + size]))
+        for start in range(0, len(view), size * _AT_ONCE):
+            end = min(start + size * _AT_ONCE, len(view))
+            yield Write((*head, *[view[at : at + size] for at in range(start, end, size)]))
             head = ()
 
     def _take(self) -> tuple[Chunk, ...]:

@@ -180,12 +180,13 @@ def test_borrowed_memory_may_be_used_again_after_each_instruction(make_policy, l
 
 @both_policies
 def test_small_pieces_are_joined_and_large_values_are_not_copied(make_policy):
-    large = bytes(3 * MIB)
+    large = bytes(18 * MIB)
     performed = run(make_policy(), [b"a", b"b", large, b"c", b"d"])
-    writes = [write.buffers for write in performed.operations]
-    assert writes[0][0] == b"ab"
-    assert [len(buffers[-1]) for buffers in writes] == [MIB, MIB, MIB, 2]
-    assert all(buffers[-1].obj is large for buffers in writes[:-1])
+    first, second, last = [write.buffers for write in performed.operations]
+    assert first[0] == b"ab"
+    assert [len(buffer) for buffer in (*first[1:], *second)] == 18 * [MIB]
+    assert all(buffer.obj is large for buffer in (*first[1:], *second))
+    assert last == (b"cd",)
 
 
 def test_nothing_is_held_back_on_a_sink_that_can_patch():
