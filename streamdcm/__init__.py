@@ -8,12 +8,14 @@ from streamdcm.progress import ProgressEvent
 from streamdcm.result import WriteResult
 from streamdcm.sinks import spooled
 from streamdcm.sync import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
+from streamdcm.writer import FrameWriter, open_writer
 
 __all__ = [
     "END",
     "Copy",
     "Encoder",
     "Fill",
+    "FrameWriter",
     "Need",
     "ProgressEvent",
     "Reserve",
@@ -27,6 +29,7 @@ __all__ = [
     "errors",
     "instructions",
     "iter_chunks",
+    "open_writer",
     "spooled",
     "stages",
     "through",

@@ -1,14 +1,16 @@
 """The options that every entry point takes, with their defaults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypedDict, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from pydicom.misc import size_in_bytes
 
 from streamdcm.context import GroupLengths, LongValues, SequenceLengths
 from streamdcm.errors import PlanError
 from streamdcm.progress import ProgressEvent
+
+OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 
 
 class WriteOptions(TypedDict, total=False):
@@ -32,6 +34,21 @@ class WriteOptions(TypedDict, total=False):
         The most bytes to read or write at a time; a number or a size such as ``"512 KiB"``.
     hold_limit : int or str
         The most bytes to hold back for a target that cannot seek.
+    frames : iterable of array or bytes-like, optional
+        The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
+    number_of_frames : int, optional
+        How many frames there are, where they have no ``len()``.
+    max_frames : int, optional
+        How many there may be at most, where their number is not known; makes room for an offset table.
+    offset_table : {"auto", "basic", "extended", "empty"}
+        The offset table of encapsulated frames (PS3.5 §A.4).
+    fragments_per_frame : int
+        The number of fragments of an encapsulated frame.
+    fragment_size : int, optional
+        The most bytes in a fragment.
+    late : mapping or iterable, optional
+        Keywords or tags of elements whose values are set while writing (see `open_writer`); a mapping
+        gives the number of bytes to make room for.
     progress : callable, optional
         Called with a `ProgressEvent`, at most some ten times a second and once before the commit.
         Raising in it cancels the write.
@@ -46,6 +63,13 @@ class WriteOptions(TypedDict, total=False):
     long_values: LongValues
     chunk_size: int | str
     hold_limit: int | str
+    frames: Iterable[Any] | None
+    number_of_frames: int | None
+    max_frames: int | None
+    offset_table: OffsetTableChoice
+    fragments_per_frame: int
+    fragment_size: int | None
+    late: Mapping[Any, int | None] | Iterable[Any]
     progress: Callable[[ProgressEvent], object] | None
 
 
@@ -83,6 +107,13 @@ class Options:
     long_values: LongValues = "UN"
     chunk_size: int = 1024 * 1024
     hold_limit: int = 64 * 1024 * 1024
+    frames: Iterable[Any] | None = None
+    number_of_frames: int | None = None
+    max_frames: int | None = None
+    offset_table: OffsetTableChoice = "auto"
+    fragments_per_frame: int = 1
+    fragment_size: int | None = None
+    late: Mapping[Any, int | None] | Iterable[Any] = ()
     progress: Callable[[ProgressEvent], object] | None = None
     overwrite: bool = True
     atomic: bool = True
@@ -94,6 +125,7 @@ _CHOICES = {
     "sequence_lengths": get_args(SequenceLengths),
     "group_lengths": get_args(GroupLengths),
     "long_values": get_args(LongValues),
+    "offset_table": get_args(OffsetTableChoice),
 }
 _NAMES = frozenset(field.name for field in fields(Options))
 
@@ -118,6 +150,10 @@ def check_options(given: dict[str, Any], function: str) -> Options:
     for name, least in (("chunk_size", 1), ("hold_limit", 0)):
         if name in given:
             checked[name] = _size(name, given[name], least)
+    for name in ("number_of_frames", "max_frames", "fragments_per_frame", "fragment_size"):
+        count = given.get(name)
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise PlanError(f"{name} must be a whole number above 0, not {count!r}")
     return Options(**checked)
 
 

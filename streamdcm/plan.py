@@ -1,10 +1,11 @@
 """Every decision that is made before the first byte."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BufferedIOBase
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pydicom import __version_info__
@@ -40,14 +41,18 @@ from streamdcm.errors import (
 )
 from streamdcm.header import LONG_VRS
 from streamdcm.instructions import Encoder
+from streamdcm.late import NUMBER_OF_FRAMES, LateElement, LateValues, plan_late
 from streamdcm.options import Options
+from streamdcm.pixels import STALE, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.scope import Scope
 from streamdcm.sources import describe
 from streamdcm.stages import deflate, file_meta, preamble
 from streamdcm.stages.dataset import sorted_body
+from streamdcm.stages.pixel_data import pixel_data
 
 # PS3.5 §A.5, §A.6, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.9, §A.10)
 _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+_PADDING_CREATOR = "STREAMDCM PADDING"
 _REQUIRED = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
 
 
@@ -71,6 +76,10 @@ class Plan:
         Whether the dataset body is compressed.
     encapsulated : bool or None
         Whether Pixel Data has an undefined length; `None` if no transfer syntax says so.
+    pixels : PixelPlan or None
+        How frames are written, if there are any.
+    late : tuple of LateElement
+        The elements whose values become known while writing.
     """
 
     dataset: Dataset
@@ -80,9 +89,11 @@ class Plan:
     layout: Layout
     deflated: bool
     encapsulated: bool | None
+    pixels: PixelPlan | None = None
+    late: tuple[LateElement, ...] = ()
 
 
-def plan_file(dataset: Dataset, options: Options) -> Plan:
+def plan_file(dataset: Dataset, options: Options, *, patchable: bool) -> Plan:
     """Decide how a dataset is written, or refuse it.
 
     Raises
@@ -126,19 +137,71 @@ def plan_file(dataset: Dataset, options: Options) -> Plan:
         encapsulated=None if public is None else public.is_compressed,
     )
     _check_directory(plan)
+    if options.frames is not None or options.late:
+        plan = _with_frames(plan, options, syntax or "", patchable and not plan.deflated)
     _check_bulk_lengths(plan)
     return plan
 
 
-def encode_file(plan: Plan, options: Options, *, patchable: bool) -> Encoder[None]:
+def late_values(plan: Plan) -> LateValues:
+    """Return what takes the values that become known while a plan is carried out."""
+    return LateValues(plan.late, Scope(plan.dataset, plan.layout).context)
+
+
+def encode_file(plan: Plan, options: Options, *, patchable: bool, late: LateValues | None = None) -> Encoder[None]:
     """Encode a file as planned: preamble, File Meta Information, dataset body (PS3.10 §7)."""
     yield from preamble(plan.preamble)
     yield from file_meta(plan.file_meta)
-    scope = Scope(plan.dataset, plan.layout)
-    body = sorted_body(plan.elements, scope, plan.encapsulated, patchable and not plan.deflated)
+    patchable = patchable and not plan.deflated
+    if plan.pixels is None and not plan.late:
+        body = sorted_body(plan.elements, Scope(plan.dataset, plan.layout), plan.encapsulated, patchable)
+    else:
+        body = _body_with_frames(plan, patchable, late_values(plan) if late is None else late)
     if plan.deflated:
         body = deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
     yield from body
+
+
+def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[int]:
+    encoding = plan.layout.encoding
+    inserted = {tag: late.room(tag, encoding) for tag in late.tags}
+    if plan.pixels is not None:
+        inserted[plan.pixels.tag] = pixel_data(plan.pixels, encoding, late)
+    scope = Scope(plan.dataset, plan.layout)
+    length = yield from sorted_body(plan.elements, scope, plan.encapsulated, patchable, inserted)
+    yield from late.fills()
+    return length
+
+
+def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> Plan:
+    """Make room for frames and late values among the elements."""
+    if plan.layout.group_lengths == "write":
+        raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
+    view = view_of(plan.dataset)
+    elements = dict(plan.elements)
+    late = {element.tag: element for element in plan_late(options.late, view, Scope(view, plan.layout).context)}
+    pixels = None
+    if options.frames is not None:
+        pixels = plan_pixels(
+            options.frames,
+            view,
+            plan.layout.encoding,
+            options,
+            encapsulated=bool(plan.encapsulated),
+            syntax=syntax,
+            patchable=patchable,
+        )
+        elements = {tag: element for tag, element in elements.items() if tag not in STALE}
+        if has_number_of_frames(view):
+            if pixels.count is None:
+                late[NUMBER_OF_FRAMES] = LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
+            else:
+                elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
+        if pixels.table == "room":
+            creator = 0x7FDF0000 | pixels.block
+            elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
+    kept = [(tag, element) for tag, element in sorted(elements.items(), key=itemgetter(0)) if tag not in late]
+    return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
 
 
 class _PublicSyntax(NamedTuple):

@@ -1,7 +1,7 @@
 """What a lazy value is: descriptions, compared by identity, of something that the drivers read."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
@@ -28,6 +28,14 @@ class CopySource:
     """The bytes of a `Copy`, asked for piece by piece by a stage that must see them."""
 
     copy: Copy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameSource:
+    """Frames that are asked for one by one, for the element that `label` names."""
+
+    frames: Iterable[Any]
+    label: str
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, Unpack
@@ -24,7 +25,7 @@ from streamdcm.readers import read
 from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output, Sink, resolve
-from streamdcm.sources import CopySource
+from streamdcm.sources import CopySource, FrameSource
 from streamdcm.stages import settle
 
 Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
@@ -71,12 +72,12 @@ def dcmwrite(
         If writing fails; a path is as it was before.
     """
     options = _drop_in_options(__write_like_original, dict(kwargs))
-    output = _resolve(filename, options)
-    plan = plan_file(dataset, options)
+    output = resolve_target(filename, options)
+    plan = plan_file(dataset, options, patchable=output.can_patch)
     if not options.atomic:
         _refuse_own_source(filename, dataset)
     encoder = encode_file(plan, options, patchable=output.can_patch)
-    return _write(encoder, output, options, _total(plan, options))
+    return with_table(_write(encoder, output, options, _total(plan, options)), plan)
 
 
 def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[TargetOptions]) -> WriteResult:
@@ -97,7 +98,7 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Tar
         What was written where.
     """
     options = check_options(dict(kwargs), "write_encoder")
-    return _write(encoder, _resolve(target, options), options, None)
+    return _write(encoder, resolve_target(target, options), options, None)
 
 
 def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -123,7 +124,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
         If arguments, File Meta Information or encoding are wrong or do not agree.
     """
     options = check_options(dict(kwargs), "iter_chunks")
-    plan = plan_file(dataset, options)
+    plan = plan_file(dataset, options, patchable=False)
     return _chunks(encode_file(plan, options, patchable=False), options, _total(plan, options))
 
 
@@ -163,7 +164,9 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
         The number of bytes, for example for a Content-Length.
     """
     options = check_options(dict(kwargs), "encoded_size")
-    return _measure(encode_file(plan_file(dataset, options), options, patchable=True), options)
+    if options.frames is not None:
+        raise PlanError("the size of frames is not known before they are encoded; leave frames out")
+    return _measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
 
 
 class _Done(Enum):
@@ -250,11 +253,26 @@ class _Sources:
         self._open: dict[int, Iterator[Answer]] = {}
 
     def next_piece(self, need: Need) -> Answer:
-        source = need.source
-        if not isinstance(source, CopySource):
-            raise InstructionError(f"a Need for {type(source).__name__}, which is nothing that can be read")
-        pieces = self._open.setdefault(id(source), read(source.copy, self._chunk_size))
+        """Return the next piece of a source, or `END`."""
+        pieces = self._open.get(id(need.source))
+        if pieces is None:
+            pieces = self._open[id(need.source)] = self._pieces(need.source)
         return next(pieces, END)
+
+    def close(self) -> None:
+        """Close what was opened and is not exhausted, frames included."""
+        while self._open:
+            _, pieces = self._open.popitem()
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+    def _pieces(self, source: Any) -> Iterator[Answer]:
+        if isinstance(source, CopySource):
+            return read(source.copy, self._chunk_size)
+        if isinstance(source, FrameSource):
+            return iter(source.frames)
+        raise InstructionError(f"a Need for {type(source).__name__}, which is nothing that can be read")
 
 
 def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
@@ -288,7 +306,8 @@ def _refuse_own_source(target: Target, dataset: Dataset) -> None:
             )
 
 
-def _resolve(target: Target, options: Options) -> Output:
+def resolve_target(target: Target, options: Options) -> Output:
+    """Find out how to write to a target, as the options say."""
     return resolve(
         target,
         overwrite=options.overwrite,
@@ -320,6 +339,8 @@ def _write(encoder: Encoder[Any], output: Output, options: Options, total: int |
         finally:
             output.abort()
         raise
+    finally:
+        sources.close()
     return WriteResult(progress.bytes_written, writing.patches, output.location)
 
 
@@ -333,7 +354,10 @@ def _chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Itera
             progress.add(len(chunk))  # type: ignore[arg-type]
         progress.tell()
     finally:
-        settled.close()
+        try:
+            settled.close()
+        finally:
+            sources.close()
 
 
 def _answered(encoder: Encoder[Any], sources: _Sources) -> Iterator[Instruction]:
@@ -368,9 +392,16 @@ def _size(instruction: Instruction) -> int:
     return 0 if isinstance(instruction, Fill) else memoryview(instruction).nbytes  # type: ignore[arg-type]
 
 
+def with_table(result: WriteResult, plan: Plan) -> WriteResult:
+    """Add to a result which offset table was chosen, and why."""
+    if plan.pixels is None or plan.pixels.table is None:
+        return result
+    return replace(result, offset_table=plan.pixels.table, reason=plan.pixels.reason)
+
+
 def _total(plan: Plan, options: Options) -> int | None:
     """Return the size of a file for progress events, where finding it out does not cost a compression."""
-    if options.progress is None or plan.deflated:
+    if options.progress is None or plan.deflated or plan.pixels is not None:
         return None
     with silenced():
         return _measure(encode_file(plan, options, patchable=True), options)

@@ -1,7 +1,7 @@
 """The dataset body: elements in ascending order of tags (PS3.5 §7.1)."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from itertools import chain
 from operator import itemgetter
@@ -53,9 +53,27 @@ def dataset_body(
 
 
 def sorted_body(
+    elements: list[tuple[int, Element]],
+    scope: Scope,
+    encapsulated: bool | None,
+    patchable: bool,
+    inserted: Mapping[int, Encoder[int]] | None = None,
+) -> Encoder[int]:
+    """Encode elements that are sorted already, with encoders in the place of some; see `dataset_body`."""
+    if not inserted:
+        return (yield from _body(elements, scope, encapsulated, patchable))
+    total = start = 0
+    for tag in sorted(inserted):
+        end = bisect_left(elements, tag, key=itemgetter(0))
+        total += yield from _body(elements[start:end], scope, encapsulated, patchable)
+        total += yield from inserted[tag]
+        start = end
+    return total + (yield from _body(elements[start:], scope, encapsulated, patchable))
+
+
+def _body(
     elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None, patchable: bool
 ) -> Encoder[int]:
-    """Encode elements that are sorted already; see `dataset_body`."""
     pieces = Pieces()
     in_order: Iterable[tuple[int, Element]] = elements
     if encapsulated is not None:
