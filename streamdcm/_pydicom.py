@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, MutableMapping
 from operator import attrgetter, itemgetter
+from struct import pack
 from typing import Any, TypeAlias
 
 from pydicom import config
@@ -9,6 +10,7 @@ from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_eleme
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_deferred_data_element
 from pydicom.multival import MultiValue
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from streamdcm.sources import restored_position
 
@@ -102,6 +104,29 @@ def deferred_file(dataset: Dataset) -> str | None:
         return None
     waiting = (e for e in dataset._dict.values() if isinstance(e, RawDataElement) and e.value is None and e.length)
     return filename if any(waiting) else None
+
+
+def raw_header(raw: RawDataElement) -> bytes:
+    """Return the header that a raw element was read with (PS3.5 §7.1)."""
+    order = "<" if raw.is_little_endian else ">"
+    group, number = raw.tag >> 16, raw.tag & 0xFFFF
+    if raw.is_implicit_VR or raw.VR is None:
+        return pack(f"{order}HHL", group, number, raw.length)
+    if raw.VR in EXPLICIT_VR_LENGTH_32:
+        return pack(f"{order}HH2s2xL", group, number, raw.VR.encode(), raw.length)
+    return pack(f"{order}HH2sH", group, number, raw.VR.encode(), raw.length)
+
+
+def deferred_location(dataset: Dataset) -> tuple[str, float | None] | None:
+    """Return path and modification time of the file that a dataset's deferred values are in.
+
+    `None` if they are not in a plain file, but in a buffer or behind a decompressor.
+    """
+    attributes = dataset.__dict__
+    if attributes.get("fileobj_type") is not open or attributes.get("buffer") is not None:
+        return None
+    filename: str | None = attributes.get("filename")
+    return None if filename is None else (filename, attributes.get("timestamp"))
 
 
 def _read_deferred(view: Dataset, raw: RawDataElement) -> RawDataElement:

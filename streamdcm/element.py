@@ -262,13 +262,17 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     value = element.value
     encode, pad, vr, _ = row
     undefined = element.is_undefined_length and vr not in _SHORT_CODES
-    if value.__class__ is not bytes and isinstance(value, BufferedIOBase):
+    if isinstance(value, Copy):
+        copy, length = value, value.length
+        head = first_bytes(copy, 4) if undefined else b""
+        piece: Piece = copy
+    elif value.__class__ is not bytes and isinstance(value, BufferedIOBase):
         if encode is not encode_bytes or vr == b"UN":
             raise ValueTypeError("its VR takes no buffers; read the buffer, or use one of OB, OD, OF, OL, OV, OW")
         copy = _described(value, tag, scope)
         length = copy.length
         head = first_bytes(copy, 4) if undefined else b""
-        piece: Piece = copy
+        piece = copy
     else:
         if encode is encode_ss:
             encode = encode_lut_descriptor

@@ -7,7 +7,7 @@ from typing import Any
 
 from streamdcm.errors import SourceError
 from streamdcm.instructions import Chunk, Copy
-from streamdcm.sources import BufferSource, restored_position
+from streamdcm.sources import BufferSource, FileSource, restored_position
 
 
 def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
@@ -21,6 +21,25 @@ def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
     SourceError
         If reading fails, or the source holds fewer bytes than it did when the write was planned.
     """
+    if isinstance(copy.source, FileSource):
+        return _read_file(copy, chunk_size)
+    return _read_buffer(copy, chunk_size)
+
+
+def _read_file(copy: Copy, chunk_size: int) -> Iterator[bytes]:
+    source: FileSource = copy.source
+    offset, end = copy.offset, copy.offset + copy.length
+    with source.open() as file:
+        while offset < end:
+            chunk = os.pread(file.fileno(), min(chunk_size, end - offset), offset)
+            if not chunk:
+                raise SourceError("the file that holds its value ended before it did", source.label)
+            yield chunk
+            offset += len(chunk)
+        source.check(file)
+
+
+def _read_buffer(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
     source: BufferSource = copy.source
     offset, end = copy.offset, copy.offset + copy.length
     while offset < end:

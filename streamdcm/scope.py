@@ -8,13 +8,24 @@ from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
-from streamdcm._pydicom import Element, elements_of, encoding_as_read, inherited_encodings, parse, view_of
+from streamdcm._pydicom import (
+    Element,
+    deferred_location,
+    elements_of,
+    encoding_as_read,
+    inherited_encodings,
+    parse,
+    raw_header,
+    view_of,
+)
 from streamdcm.ambiguous import resolve_vr
 from streamdcm.charset import is_plain, python_encodings
-from streamdcm.context import Context, Layout, make_context
+from streamdcm.context import UNDEFINED_LENGTH, Context, Encoding, Layout, make_context
 from streamdcm.errors import element_name
+from streamdcm.sources import FileSource, describe_file
 
 _CHARACTER_SET = 0x00080005
+_BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW"})
 _NOT_CONVERTED = make_context(True, ("iso8859",))
 
 
@@ -96,11 +107,31 @@ class Scope:
         view = self.view()
         element = elements_of(view)[raw.tag]
         if not isinstance(element, DataElement):
-            element = parse(view, raw)
+            element = self._deferred(raw) or parse(view, raw)
             if len(element.VR) > 2:
                 element = resolve_vr(element, [view], raw.is_little_endian)
                 elements_of(view)[raw.tag] = element
         return element
+
+    def _deferred(self, raw: RawDataElement) -> DataElement | None:
+        """Return an element whose value stays in the file that it was not read from yet, if that can be.
+
+        That is so for bytes, which are written as they are; text and numbers have to be parsed.
+        """
+        if raw.value is not None or raw.length == 0:
+            return None
+        location = deferred_location(self.dataset)
+        vr = self._dictionary_vr(raw)
+        if location is None or vr not in _BYTES:
+            return None
+        header = raw_header(raw)
+        source = FileSource(*location, raw.value_tell - len(header), header, self.path_of(raw.tag))
+        undefined = raw.length == UNDEFINED_LENGTH
+        item = Encoding(raw.is_implicit_VR, raw.is_little_endian).item
+        copy = describe_file(source, None if undefined else raw.length, item)
+        if copy is None:
+            return None
+        return DataElement(raw.tag, vr, copy, raw.value_tell, undefined, already_converted=True)
 
     def with_definite_vr(self, element: DataElement) -> DataElement:
         """Return an element with the VR that its surroundings decide.
@@ -117,16 +148,20 @@ class Scope:
 
     def holds_sequence(self, raw: RawDataElement) -> bool:
         """Whether a raw element is a sequence, by its VR or by the dictionary."""
+        return self._dictionary_vr(raw) == "SQ"
+
+    def _dictionary_vr(self, raw: RawDataElement) -> str | None:
+        """Return the VR of a raw element, from the dictionary where it was read without."""
         if raw.VR is not None:
-            return raw.VR == "SQ"
+            return raw.VR
         tag = raw.tag
         try:
             if not tag.is_private:
-                return dictionary_VR(tag) == "SQ"
+                return dictionary_VR(tag)
             creator = elements_of(self.dataset).get(tag.private_creator)
-            return creator is not None and private_dictionary_VR(tag, self._value(creator)) == "SQ"
+            return None if creator is None else private_dictionary_VR(tag, self._value(creator))
         except KeyError:
-            return False
+            return None
 
     def path_of(self, tag: int) -> str:
         """Return tag and keyword of an element, behind those of the sequences and the items around it."""

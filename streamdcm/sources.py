@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, FileIO
 from threading import Lock, RLock
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
+from streamdcm.errors import SourceError
 from streamdcm.instructions import Copy
 
 _locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -21,6 +22,66 @@ class BufferSource:
 
     buffer: BufferedIOBase
     label: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileSource:
+    """A file that a dataset was read from, which must still be the same.
+
+    Parameters
+    ----------
+    path : str
+        Where it is.
+    modified : float or None
+        Its modification time when the dataset was read.
+    header_offset : int
+        Where the header of the element begins that `label` names.
+    header : bytes
+        That header.
+    label : str
+        Tag and keyword of the element.
+    """
+
+    path: str
+    modified: float | None
+    header_offset: int
+    header: bytes
+    label: str
+
+    def open(self) -> FileIO:
+        """Open the file and check it.
+
+        Raises
+        ------
+        SourceError
+            If the file is missing or not the one that was read.
+        """
+        try:
+            file = FileIO(self.path)
+        except OSError as error:
+            raise SourceError(
+                f"the file that holds its value cannot be opened: {error.strerror}; read the dataset again", self.label
+            ) from error
+        try:
+            self.check(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def check(self, file: FileIO) -> None:
+        """Check that the opened file is as it was when the dataset was read.
+
+        Raises
+        ------
+        SourceError
+            If it is not.
+        """
+        same_time = self.modified is None or os.fstat(file.fileno()).st_mtime == self.modified
+        if not same_time or os.pread(file.fileno(), len(self.header), self.header_offset) != self.header:
+            raise SourceError(
+                "the file that holds its value has changed since the dataset was read; read it again", self.label
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +127,49 @@ def describe(buffer: BufferedIOBase, label: str) -> Copy:
     return Copy(BufferSource(buffer, label), position, max(end - position, 0))
 
 
+def describe_file(source: FileSource, length: int | None, item: bytes) -> Copy | None:
+    """Describe the value behind the header of a file source, without reading it.
+
+    Parameters
+    ----------
+    source : FileSource
+        The file.
+    length : int or None
+        The number of bytes; `None` for a value that consists of items, up to their delimiter.
+    item : bytes
+        An item tag in the byte order of the file (PS3.5 §7.5).
+
+    Returns
+    -------
+    Copy or None
+        `None` for a value that the file does not have all of.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing or not the one that was read.
+    """
+    offset = source.header_offset + len(source.header)
+    with source.open() as file:
+        if length is None:
+            length = _length_of_items(file.fileno(), offset, item)
+        is_complete = os.fstat(file.fileno()).st_size >= offset + length
+    return Copy(source, offset, length) if is_complete else None
+
+
+def _length_of_items(descriptor: int, start: int, item: bytes) -> int:
+    order: Literal["little", "big"] = "little" if item[0] == 0xFE else "big"
+    offset = start
+    while len(header := os.pread(descriptor, 8, offset)) == 8 and header[:4] == item:
+        offset += 8 + int.from_bytes(header[4:], order)
+    return offset - start
+
+
 def first_bytes(copy: Copy, count: int) -> bytes:
-    """Return the first few bytes of what `describe` described."""
+    """Return the first few bytes of what `describe` or `describe_file` described."""
+    if isinstance(copy.source, FileSource):
+        with copy.source.open() as file:
+            return os.pread(file.fileno(), min(count, copy.length), copy.offset)
     buffer = copy.source.buffer
     with restored_position(buffer):
         buffer.seek(copy.offset)

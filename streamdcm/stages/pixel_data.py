@@ -22,6 +22,9 @@ from streamdcm.stages.offset_table import (
     basic_start,
 )
 
+_PADDINGS: Final = (b"", b"\0")
+_SMALL: Final = 4096
+"""Below this size it is cheaper to join a fragment with its header than to pass them on one by one."""
 _SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0\0\0\0\0"
 
 
@@ -105,11 +108,15 @@ def _encapsulated(plan: PixelPlan, encoding: Encoding, frames: _Frames) -> Encod
         encoded = 0
         for fragment in _fragments(chunk, plan):
             size = len(fragment)
-            yield ITEM + (size + size % 2).to_bytes(4, "little")
-            yield fragment
-            if size % 2:
-                yield b"\0"
-            encoded += 8 + size + size % 2
+            padding = _PADDINGS[size % 2]
+            header = ITEM + (size + len(padding)).to_bytes(4, "little")
+            if size < _SMALL:
+                yield b"".join((header, fragment, padding))
+            else:
+                yield header
+                yield fragment
+                yield padding
+            encoded += 8 + size + len(padding)
         table.add(len(chunk), encoded)
         total += encoded
     yield _SEQUENCE_END
