@@ -23,7 +23,6 @@ from streamdcm.errors import (
     EncapsulationError,
     SourceError,
     UnknownVRError,
-    ValueTypeError,
     encode_error,
 )
 from streamdcm.header import (
@@ -266,9 +265,7 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
         copy, length = value, value.length
         head = first_bytes(copy, 4) if undefined else b""
         piece: Piece = copy
-    elif value.__class__ is not bytes and isinstance(value, BufferedIOBase):
-        if encode is not encode_bytes or vr == b"UN":
-            raise ValueTypeError("its VR takes no buffers; read the buffer, or use one of OB, OD, OF, OL, OV, OW")
+    elif encode is encode_bytes and vr != b"UN" and isinstance(value, BufferedIOBase):
         copy = _described(value, tag, scope)
         length = copy.length
         head = first_bytes(copy, 4) if undefined else b""

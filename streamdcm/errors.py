@@ -19,6 +19,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     └── EncodeError                                      an element cannot be encoded
         ├── ValueTypeError                TypeError, AttributeError
         ├── InvalidValueError             ValueError
+        ├── ValueLengthError              pydicom's BytesLengthException
         ├── NumberError                   OSError, ValueError   struct cannot pack the number
         ├── TextError                     UnicodeError, TypeError   the character set cannot hold the text
         ├── UnknownVRError                NotImplementedError
@@ -40,6 +41,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydicom.datadict import keyword_for_tag
+from pydicom.errors import BytesLengthException
 
 
 class StreamdcmError(Exception):
@@ -122,6 +124,10 @@ class InvalidValueError(EncodeError, ValueError):
     """A value is not one that its VR can take."""
 
 
+class ValueLengthError(EncodeError, BytesLengthException):
+    """A raw value is not of a length that its VR can have, so that it cannot be parsed."""
+
+
 class NumberError(EncodeError, OSError, ValueError):
     """A number does not fit its VR (PS3.5 §6.2)."""
 
@@ -190,6 +196,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
         "the text has characters that its VR or the Specific Character Set (0008,0005) cannot hold; change the "
         "text, or set the character set, for example to 'ISO_IR 192' (UTF-8)",
     ),
+    (BytesLengthException, ValueLengthError, "the raw value has a length that its VR cannot have; correct it"),
     (
         NotImplementedError,
         UnknownVRError,

@@ -50,7 +50,7 @@ from streamdcm.stages import deflate, file_meta, preamble
 from streamdcm.stages.dataset import sorted_body
 from streamdcm.stages.pixel_data import pixel_data
 
-# PS3.5 §A.5, §A.6, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.9, §A.10)
+# PS3.5 §A.5, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.7, §A.12)
 _DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 _PADDING_CREATOR = "STREAMDCM PADDING"
 _REQUIRED = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
@@ -111,9 +111,7 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool) -> Plan:
     implicit_vr, little_endian = _encoding(dataset, syntax, options)
     if not options.force_encoding and implicit_vr and not little_endian:
         raise PlanError("Implicit VR with big endian byte order does not exist (PS3.5 §A.1); choose another encoding")
-    content = getattr(dataset, "preamble", None)
-    if content and len(content) != 128:
-        raise PlanError(f"the preamble has {len(content)} bytes; it must have 128 or be None (PS3.10 §7.1)")
+    content = _preamble_of(dataset)
     if options.enforce_file_format:
         dataset = view_of(dataset)
         _complete(meta, dataset, (implicit_vr, little_endian))
@@ -242,9 +240,24 @@ def _elements(dataset: Any) -> list[tuple[int, Element]]:
     return elements
 
 
+def _preamble_of(dataset: Dataset) -> bytes | None:
+    content = getattr(dataset, "preamble", None)
+    if not content:
+        return None
+    if len(content) != 128:
+        raise PlanError(f"the preamble has {len(content)} bytes; it must have 128 or be None (PS3.10 §7.1)")
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise DatasetTypeError(f"the preamble must be bytes, not {type(content).__name__} (PS3.10 §7.1)")
+    return bytes(content)
+
+
 def _copy_of_file_meta(dataset: Dataset) -> Dataset:
     given = getattr(dataset, "file_meta", None)
-    return FileMetaDataset() if given is None else view_of(given)
+    if not given:
+        return FileMetaDataset()
+    if not isinstance(given, Dataset):
+        raise DatasetTypeError(f"file_meta must be a FileMetaDataset, not {type(given).__name__}")
+    return view_of(given)
 
 
 def _encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:

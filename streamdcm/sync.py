@@ -297,7 +297,7 @@ def _refuse_own_source(target: Target, dataset: Dataset) -> None:
         return
     elements = elements_of(dataset).values()
     values = (stored_value(element) for element in elements if isinstance(element, DataElement))
-    buffered = (value.name for value in values if isinstance(value, io.BufferedReader))
+    buffered = (getattr(value, "name", None) for value in values if isinstance(value, io.BufferedReader))
     for source in (deferred_file(dataset), *buffered):
         if isinstance(source, (str, bytes)) and os.path.exists(source) and os.path.samefile(source, target):
             raise PlanError(

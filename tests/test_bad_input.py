@@ -9,7 +9,10 @@ import pytest
 from pydicom import DataElement, Dataset, Sequence
 from pydicom.config import RAISE, settings
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
+from pydicom.errors import BytesLengthException
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdcm
@@ -226,3 +229,35 @@ def test_an_unknown_keyword_is_a_type_error_that_names_it(function):
     arguments = (io.BytesIO(), small_dataset()) if function == "dcmwrite" else (small_dataset(),)
     with pytest.raises(TypeError, match=f"{function}.* colour"):
         getattr(streamdcm, function)(*arguments, colour="red")
+
+
+@pytest.mark.parametrize("vr", ["OB", "OD", "OF", "OL", "OV", "OW", "UN"])
+@pytest.mark.parametrize("empty", [[], (), ""])
+def test_an_empty_list_is_an_empty_value(vr, empty):
+    dataset = small_dataset()
+    dataset.add(DataElement(0x00091001, vr, empty, already_converted=True))
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    streamdcm.dcmwrite(ours, dataset)
+    pydicom.dcmwrite(theirs, dataset)
+    assert ours.getvalue() == theirs.getvalue()
+
+
+def test_a_preamble_that_is_not_bytes_is_refused():
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    dataset.preamble = "x" * 128
+    with pytest.raises(TypeError, match="must be bytes, not str"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset)
+
+
+def test_a_raw_value_of_an_impossible_length_is_the_error_that_pydicom_raises():
+    dataset = small_dataset(ImplicitVRLittleEndian)
+    dataset[0x00280010] = RawDataElement(Tag(0x00280010), "US", 3, b"123", 0, False, True)
+    with pytest.raises(BytesLengthException, match="Rows: the raw value has a length"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset)
+
+
+@pytest.mark.parametrize(("vr", "kind"), [("DS", TypeError), ("IS", TypeError), ("SV", OSError), ("UT", TypeError)])
+def test_a_buffer_where_none_can_be_is_refused(vr, kind):
+    dataset = with_element(0x00091001, vr, io.BytesIO(b"12"))
+    with pytest.raises(kind, match=r"\(0009,1001\)"):
+        streamdcm.dcmwrite(io.BytesIO(), dataset)

@@ -4,6 +4,7 @@ from typing import Any
 
 from streamdcm.context import Context
 from streamdcm.instructions import Chunk
+from streamdcm.vr.values import is_empty
 
 
 def encode_bytes(value: Any, context: Context) -> Chunk:
@@ -16,7 +17,7 @@ def encode_bytes(value: Any, context: Context) -> Chunk:
     """
     if isinstance(value, bytes):
         return value
-    if value is None or (isinstance(value, (str, list)) and not value):
+    if is_empty(value):
         return b""
     view = memoryview(value)
     return view.cast("B") if view.nbytes else b""

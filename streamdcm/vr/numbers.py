@@ -59,6 +59,7 @@ def encode_tags(value: Any, context: Context) -> bytes:
     """Encode attribute tags (AT): two 16-bit numbers each."""
     if value is None:
         return b""
-    tags = [Tag(value)] if isinstance(value, int) else [Tag(tag) for tag in value]
+    is_one = isinstance(value, int) or not hasattr(value, "__iter__")
+    tags = [Tag(value)] if is_one else [Tag(tag) for tag in value]
     order = "<" if context.little_endian else ">"
     return pack(f"{order}{2 * len(tags)}H", *(half for tag in tags for half in (tag >> 16, tag & 0xFFFF)))

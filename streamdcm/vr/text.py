@@ -8,7 +8,7 @@ from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdcm._pydicom import components
 from streamdcm.context import Context
-from streamdcm.vr.values import MULTI_VALUES
+from streamdcm.vr.values import MULTI_VALUES, is_empty
 
 
 def encode_default_text(value: Any, context: Context) -> bytes:
@@ -60,7 +60,7 @@ def encode_number_text(value: Any, context: Context) -> bytes:
         return "\\".join([_number_text(number) for number in values]).encode("latin-1")
     if isinstance(value, bytes):
         return value
-    return _number_text(value).encode("latin-1")
+    return b"" if is_empty(value) else _number_text(value).encode("latin-1")
 
 
 def _number_text(number: Any) -> str:
@@ -72,7 +72,11 @@ def _number_text(number: Any) -> str:
         return float.__repr__(number)
     if number.__class__ is IS:
         return int.__repr__(number)
-    return "" if number is None else str(number)
+    if number is None:
+        return ""
+    if isinstance(number, str) or hasattr(number, "__float__"):
+        return str(number)
+    raise TypeError("not a number")
 
 
 def _encode(text: str, context: Context) -> bytes:
