@@ -250,14 +250,17 @@ class _Sources:
 
     def __init__(self, chunk_size: int) -> None:
         self._chunk_size = chunk_size
-        self._open: dict[int, Iterator[Answer]] = {}
+        self._open: dict[Any, Iterator[Answer]] = {}
 
     def next_piece(self, need: Need) -> Answer:
         """Return the next piece of a source, or `END`."""
-        pieces = self._open.get(id(need.source))
-        if pieces is None:
-            pieces = self._open[id(need.source)] = self._pieces(need.source)
-        return next(pieces, END)
+        source = need.source
+        if source not in self._open:
+            self._open[source] = self._pieces(source)
+        piece = next(self._open[source], END)
+        if piece is END:
+            del self._open[source]
+        return piece
 
     def close(self) -> None:
         """Close what was opened and is not exhausted, frames included."""
