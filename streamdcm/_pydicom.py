@@ -17,6 +17,8 @@ from streamdcm.sources import restored_position
 Element: TypeAlias = DataElement | RawDataElement
 
 
+_TAG = itemgetter(0)
+
 stored_value: Callable[[DataElement], Any] = attrgetter("_value")
 """The value of an element, without the Python call that its property costs."""
 
@@ -32,7 +34,7 @@ def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
     The tags are plain integers: comparing `BaseTag` objects costs a Python call each time.
     """
     pairs = [(+tag, element) for tag, element in dataset._dict.items()]
-    pairs.sort(key=itemgetter(0))
+    pairs.sort(key=_TAG)
     return pairs
 
 
@@ -53,9 +55,21 @@ def encoding_as_set(dataset: Dataset) -> tuple[bool | None, bool | None]:
     return dataset._is_implicit_VR, dataset._is_little_endian
 
 
-def inherited_encodings(dataset: Dataset) -> Any:
-    """Return the character set that an item had from what enclosed it when it was read."""
-    return dataset._parent_encoding
+def as_read(dataset: Dataset) -> tuple[bool | None, bool | None, Any, Any]:
+    """Return how a dataset was read, in one call, because it is asked of every item.
+
+    Returns
+    -------
+    bool or None
+        Whether it was in Implicit VR; `None` if it was not read.
+    bool or None
+        Whether it was in little endian byte order.
+    str or sequence of str
+        The codecs of the character set in force in it.
+    str or sequence of str
+        Those that it had from what enclosed it.
+    """
+    return dataset._read_implicit, dataset._read_little, dataset._read_charset, dataset._parent_encoding
 
 
 def inherited_pixel_representation(dataset: Dataset) -> int | None:

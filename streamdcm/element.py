@@ -84,7 +84,7 @@ def encode_until_sequence(
     encoding = scope.layout.encoding
     explicit = not encoding.implicit_vr
     pack_short, pack_implicit = encoding.pack_short, encoding.pack_implicit
-    passes_raw = not scope.changed and scope.layout.is_as_read
+    passes_raw = not scope.changed and scope.keeps_layout
     plain, context = scope.plain, scope.context
     append = pieces.parts.append
     rows, short_vrs = _ROWS, SHORT_VRS
@@ -234,7 +234,7 @@ def _parsed_if_needed(raw: RawDataElement, scope: Scope) -> Element:
     """Parse a raw element, unless its bytes can be passed on though the dataset's layout changes."""
     if scope.changed or raw.value is None:
         return scope.parsed(raw)
-    if not scope.layout.is_as_read and scope.holds_sequence(raw):
+    if not scope.keeps_layout and scope.holds_sequence(raw):
         return scope.parsed(raw)
     return raw
 

@@ -10,10 +10,9 @@ from pydicom.dataset import Dataset
 
 from streamdcm._pydicom import (
     Element,
+    as_read,
     deferred_location,
     elements_of,
-    encoding_as_read,
-    inherited_encodings,
     parse,
     raw_header,
     view_of,
@@ -52,6 +51,8 @@ class Scope:
     changed : bool
         Whether encoding or character set differ from those that the dataset was read with, so that
         raw elements have to be parsed.
+    keeps_layout : bool
+        Whether sequences that were read and not parsed may keep their bytes.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Scope:
         "changed",
         "context",
         "dataset",
+        "keeps_layout",
         "layout",
         "outer",
         "place",
@@ -85,11 +87,18 @@ class Scope:
             self.plain = is_plain(self._charset)
             self.context = self.renew_context() if self.plain else _NOT_CONVERTED
         encoding = layout.encoding
+        implicit_vr, little_endian, encodings, inherited = as_read(dataset)
         self.changed = (
-            encoding_as_read(dataset) != (encoding.implicit_vr, encoding.little_endian)
-            or self._encodings_as_read(own) != dataset.original_character_set
+            implicit_vr != encoding.implicit_vr
+            or little_endian != encoding.little_endian
+            or encodings != (inherited if own is None else python_encodings(self._value(own)))
         )
-        self._in_changed: bool = self.changed or (outer is not None and outer._in_changed)
+        if outer is None:
+            self._in_changed = self.changed
+            self.keeps_layout = layout.is_as_read
+        else:
+            self._in_changed = self.changed or outer._in_changed
+            self.keeps_layout = outer.keeps_layout
 
     def renew_context(self) -> Context:
         """Convert the character set again, which warns again of a doubtful one, and return the context."""
@@ -177,9 +186,6 @@ class Scope:
             return self._value(own)
         # PS3.5 §7.5.3: an item inherits the character set of the dataset that encloses it
         return list(self.outer.context.encodings) if self.outer is not None else "iso8859"
-
-    def _encodings_as_read(self, own: Element | None) -> Any:
-        return inherited_encodings(self.dataset) if own is None else python_encodings(self._value(own))
 
     def _value(self, element: Element) -> Any:
         return element.value if isinstance(element, DataElement) else self.parsed(element).value
