@@ -1,6 +1,5 @@
 """What wraps an encoder passes answers, errors and the end on to it."""
 
-
 from streamdcm import END, Copy, Fill, Need, Reserve, through
 from streamdcm.stages import settle
 

@@ -45,9 +45,7 @@ class Perform:
         return sum(isinstance(operation, kind) for operation in self.operations)
 
 
-def run(
-    policy, instructions: Iterable[Instruction], after_each: Callable[[], None] = lambda: None
-) -> Perform:
+def run(policy, instructions: Iterable[Instruction], after_each: Callable[[], None] = lambda: None) -> Perform:
     perform = Perform()
     for instruction in instructions:
         perform(policy.feed(instruction))
@@ -59,11 +57,7 @@ def run(
 def expected(instructions: Iterable[Instruction]) -> bytes:
     """What a stream says, said in the simplest way."""
     instructions = list(instructions)
-    values = {
-        i.reserve: i.reserve.default if i.value is None else i.value
-        for i in instructions
-        if isinstance(i, Fill)
-    }
+    values = {i.reserve: i.reserve.default if i.value is None else i.value for i in instructions if isinstance(i, Fill)}
     out = []
     for i in instructions:
         if isinstance(i, Reserve):
@@ -76,9 +70,7 @@ def expected(instructions: Iterable[Instruction]) -> bytes:
 
 
 SOURCE = bytes(range(256)) * 1024
-sizes = st.one_of(
-    st.integers(0, 20), st.sampled_from([COALESCE - 1, COALESCE, COALESCE + 1, 3 * COALESCE + 5])
-)
+sizes = st.one_of(st.integers(0, 20), st.sampled_from([COALESCE - 1, COALESCE, COALESCE + 1, 3 * COALESCE + 5]))
 
 
 @st.composite
@@ -86,9 +78,7 @@ def streams(draw: st.DrawFn) -> list[Instruction]:
     """Pieces, copies and rooms; each room is filled at some point after it."""
     stream: list[Instruction] = []
     unfilled: list[Reserve] = []
-    for step in draw(
-        st.lists(st.sampled_from(["bytes", "bytearray", "view", "copy", "room", "fill"]), max_size=25)
-    ):
+    for step in draw(st.lists(st.sampled_from(["bytes", "bytearray", "view", "copy", "room", "fill"]), max_size=25)):
         size = draw(sizes)
         content = SOURCE[:size] if size > 20 else draw(st.binary(min_size=size, max_size=size))
         if step == "copy":

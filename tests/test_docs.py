@@ -1,0 +1,92 @@
+"""Every Python block in README.md and docs/ runs, and every link inside the project leads somewhere.
+
+The blocks of a page run in order, in one namespace and an empty directory. A block right below
+``<!-- no-run -->`` is left out.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"(?P<fence>`{3,})(?P<language>\w*)")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its text, the line on which it starts, and the line above it."""
+
+    language: str
+    text: str
+    line: int
+    above: str
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Yield the fenced blocks of a page."""
+    above, fence, language, start, inside = "", "", "", 0, list[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if fence:
+            if stripped == fence:
+                yield Block(language, "\n".join(inside), start, above)
+                above = fence = ""
+            else:
+                inside.append(line)
+        elif opening := FENCE.match(stripped):
+            fence, language, start, inside = opening["fence"], opening["language"], number, []
+        elif stripped:
+            above = stripped
+    assert not fence, f"line {start}: this block has no end"
+
+
+@each_page
+def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(page.read_text("utf-8")):
+        if block.language == "python" and block.above != "<!-- no-run -->":
+            source = "\n" * block.line + block.text  # so that a traceback gives the page's own lines
+            exec(compile(source, str(page), "exec"), namespace)
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if not re.match(r"\w+:", target):
+            assert (page.parent / path).exists(), target
+            linked = page.parent / path if path else page
+            if anchor and linked.suffix == ".md":
+                assert anchor in anchors(linked.read_text("utf-8")), target
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as code hosts make them."""
+    headings = re.findall(r"^#+ +(.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_blocks_are_found() -> None:
+    page = "text\n\n```python\na = 1\n```\n<!-- no-run -->\n\n```python\nb = 2\n```\n````sh\n```\n````\n"
+    found = list(blocks(page))
+    assert [block.text for block in found] == ["a = 1", "b = 2", "```"]
+    assert [block.above for block in found] == ["text", "<!-- no-run -->", ""]
+    assert found[0].line == 3
+
+
+def test_ci_takes_its_commands_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    above = {block.above: block for block in blocks(readme)}
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    for name in ("demo", "test"):
+        assert f"run_readme {name}" in script
+        block = above[f"<!-- ci:{name} -->"]
+        assert block.language == "sh"
+        assert len(block.text.splitlines()) == 1
+        assert "venv" in block.text
