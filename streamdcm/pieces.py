@@ -35,7 +35,9 @@ class Pieces:
     def collapse(self, start: int) -> None:
         """Join the pieces from index `start` on to one, if all of them can be joined."""
         if not self.bulk or self.bulk[-1] < start:
-            self.parts[start:] = [b"".join(self.parts[start:])]  # type: ignore[arg-type]
+            piece = b"".join(self.parts[start:])  # type: ignore[arg-type]
+            del self.parts[start:]
+            self.add_value(piece, len(piece))
 
     def add_value(self, value: Piece, length: int) -> None:
         """Add the value of an element; a large one, or one that is not read yet, stays as it is."""

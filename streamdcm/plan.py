@@ -378,21 +378,22 @@ def _check_directory(plan: Plan) -> None:
 
 
 def _check_bulk_lengths(plan: Plan) -> None:
-    parsed = [element for _, element in plan.elements if element.__class__ is not RawDataElement]
-    for element in parsed:
-        if element.VR in LONG_VRS:
-            _check_bulk_length(element, plan)
+    bulk = [
+        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in LONG_VRS
+    ]
+    for element in bulk:
+        _check_bulk_length(element, plan)
 
 
 def _check_bulk_length(element: Element, plan: Plan) -> None:
     value = element.value
-    if isinstance(value, BufferedIOBase):
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        length = memoryview(value).nbytes
+    elif isinstance(value, BufferedIOBase):
         try:
             length = describe(value, "").length
         except (OSError, ValueError) as error:
             raise SourceError(f"its buffer cannot be read: {error}", element_name(element.tag)) from error
-    elif isinstance(value, (bytes, bytearray, memoryview)):
-        length = memoryview(value).nbytes
     else:
         return
     encapsulated = element.is_undefined_length  # type: ignore[union-attr]

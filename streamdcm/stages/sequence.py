@@ -87,12 +87,14 @@ def _hold_items(
     element: DataElement, items: Iterator[tuple[int, Dataset]], pieces: Pieces, scope: Scope
 ) -> tuple[int, int]:
     """Encode items until they exceed what is held; return their length and number."""
-    length = count = 0
+    length = joined = count = 0
+    start = len(pieces.parts)
     for index, item in items:
-        start = len(pieces.parts)
         length += encode_item(item, pieces, scope, (element.tag, index))
-        pieces.collapse(start)
         count += 1
+        if length - joined >= BULK:
+            pieces.collapse(start)
+            start, joined = len(pieces.parts), length
         if length > HOLD:
             break
     return length, count
