@@ -1,38 +1,20 @@
 """Every decision that is made before the first byte."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from io import BufferedIOBase
 from itertools import takewhile
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydicom import __version_info__
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    PYDICOM_IMPLEMENTATION_UID,
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-    MediaStorageDirectoryStorage,
-)
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, MediaStorageDirectoryStorage
 
-from streamdcm._pydicom import (
-    Element,
-    elements_of,
-    encoding_as_read,
-    encoding_as_set,
-    sorted_elements,
-    view_of,
-)
+from streamdcm._pydicom import Element, encoding_as_read, sorted_elements, view_of
 from streamdcm.ambiguous import PIXEL_DATA
-from streamdcm.context import MAX_LENGTH, Encoding, Layout
+from streamdcm.context import MAX_LENGTH, Layout
 from streamdcm.errors import (
     DatasetTypeError,
-    FileMetaError,
     LayoutError,
     LengthOverflowError,
     PlanError,
@@ -42,6 +24,7 @@ from streamdcm.errors import (
 from streamdcm.header import LONG_VRS
 from streamdcm.instructions import Encoder
 from streamdcm.late import NUMBER_OF_FRAMES, LateElement, LateValues, plan_late
+from streamdcm.meta import check_file_meta, complete_file_meta, copy_of_file_meta, preamble_of
 from streamdcm.options import Options
 from streamdcm.pixels import STALE, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.scope import Scope
@@ -49,11 +32,9 @@ from streamdcm.sources import describe
 from streamdcm.stages import deflate, file_meta, preamble
 from streamdcm.stages.dataset import sorted_body
 from streamdcm.stages.pixel_data import pixel_data
+from streamdcm.syntax import DEFLATED, decide_encoding, encoding_of, public_syntax
 
-# PS3.5 §A.5, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.7, §A.12)
-_DEFLATED = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 _PADDING_CREATOR = "STREAMDCM PADDING"
-_REQUIRED = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,34 +85,34 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool) -> Plan:
         If the length of a bulk value is more than can be written.
     """
     elements = _elements(dataset)
-    meta = _copy_of_file_meta(dataset)
+    meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")
     syntax: UID | None = meta.get("TransferSyntaxUID", None)
-    implicit_vr, little_endian = _encoding(dataset, syntax, options)
+    implicit_vr, little_endian = decide_encoding(dataset, syntax, options)
     if not options.force_encoding and implicit_vr and not little_endian:
         raise PlanError("Implicit VR with big endian byte order does not exist (PS3.5 §A.1); choose another encoding")
-    content = _preamble_of(dataset)
+    content = preamble_of(dataset)
     if options.enforce_file_format:
         dataset = view_of(dataset)
-        _complete(meta, dataset, (implicit_vr, little_endian))
+        complete_file_meta(meta, dataset, (implicit_vr, little_endian))
         elements = sorted_elements(dataset)
         syntax = meta.get("TransferSyntaxUID", None)
         content = content or bytes(128)
-    _check_file_meta(meta)
-    public = _public_syntax(syntax) if syntax else None
+    check_file_meta(meta)
+    public = public_syntax(syntax) if syntax else None
     plan = Plan(
         dataset=dataset,
         elements=elements,
         preamble=content,
         file_meta=meta,
         layout=Layout(
-            _encoding_of(implicit_vr, little_endian),
+            encoding_of(implicit_vr, little_endian),
             options.sequence_lengths,
             options.group_lengths,
             options.long_values,
         ),
-        deflated=syntax in _DEFLATED,
+        deflated=syntax in DEFLATED,
         encapsulated=None if public is None else public.is_compressed,
     )
     _check_directory(plan)
@@ -202,26 +183,6 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
 
 
-class _PublicSyntax(NamedTuple):
-    """What pydicom knows of a public transfer syntax, looked up once."""
-
-    is_implicit_VR: bool
-    is_little_endian: bool
-    is_compressed: bool
-
-
-@lru_cache
-def _public_syntax(syntax: UID) -> _PublicSyntax | None:
-    if syntax.is_private or not syntax.is_transfer_syntax:
-        return None
-    return _PublicSyntax(syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_compressed)
-
-
-@lru_cache
-def _encoding_of(implicit_vr: bool, little_endian: bool) -> Encoding:
-    return Encoding(implicit_vr, little_endian)
-
-
 def _elements(dataset: Any) -> list[tuple[int, Element]]:
     if not isinstance(dataset, Dataset):
         raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
@@ -238,123 +199,6 @@ def _elements(dataset: Any) -> list[tuple[int, Element]]:
             f"of the {type(dataset).__name__}; move them there"
         )
     return elements
-
-
-def _preamble_of(dataset: Dataset) -> bytes | None:
-    content = getattr(dataset, "preamble", None)
-    if not content:
-        return None
-    if len(content) != 128:
-        raise PlanError(f"the preamble has {len(content)} bytes; it must have 128 or be None (PS3.10 §7.1)")
-    if not isinstance(content, (bytes, bytearray, memoryview)):
-        raise DatasetTypeError(f"the preamble must be bytes, not {type(content).__name__} (PS3.10 §7.1)")
-    return bytes(content)
-
-
-def _copy_of_file_meta(dataset: Dataset) -> Dataset:
-    given = getattr(dataset, "file_meta", None)
-    if not given:
-        return FileMetaDataset()
-    if not isinstance(given, Dataset):
-        raise DatasetTypeError(f"file_meta must be a FileMetaDataset, not {type(given).__name__}")
-    return view_of(given)
-
-
-def _encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:
-    """Decide VR and byte order: transfer syntax, then arguments, then how the dataset was set or read."""
-    implicit_vr, little_endian = options.implicit_vr, options.little_endian
-    if options.force_encoding:
-        if implicit_vr is None or little_endian is None:
-            raise PlanError("'force_encoding' needs both 'implicit_vr' and 'little_endian'")
-        return _real_bools(implicit_vr, little_endian)
-    if syntax is not None and not (syntax.is_private and not syntax.is_transfer_syntax):
-        return _encoding_of_syntax(syntax, implicit_vr, little_endian)
-    if implicit_vr is not None and little_endian is None:
-        little_endian = True
-    for candidate in ((implicit_vr, little_endian), encoding_as_set(dataset), encoding_as_read(dataset)):
-        if candidate[0] is not None and candidate[1] is not None:
-            return _real_bools(candidate[0], candidate[1])
-    if syntax is None:
-        raise PlanError(
-            "nothing says which encoding to use: set the Transfer Syntax UID in the dataset's file_meta, or give "
-            "the 'implicit_vr' and 'little_endian' arguments"
-        )
-    raise PlanError("a private transfer syntax needs the 'implicit_vr' and 'little_endian' arguments")
-
-
-def _encoding_of_syntax(syntax: UID, implicit_vr: bool | None, little_endian: bool | None) -> tuple[bool, bool]:
-    rules = _public_syntax(syntax)
-    if rules is None and not syntax.is_transfer_syntax:
-        raise PlanError(
-            f"(0002,0010) TransferSyntaxUID is '{syntax.name}', which is no transfer syntax; set one of PS3.6 table A-1"
-        )
-    needed_vr, needed_order = (rules or syntax).is_implicit_VR, (rules or syntax).is_little_endian
-    for name, given, needed in (
-        ("implicit_vr", implicit_vr, needed_vr),
-        ("little_endian", little_endian, needed_order),
-    ):
-        if given is not None and given != needed:
-            raise PlanError(
-                f"{name}={given} contradicts the transfer syntax '{syntax.name}'; leave the argument out, or change "
-                "the Transfer Syntax UID"
-            )
-    return needed_vr, needed_order
-
-
-def _real_bools(implicit_vr: Any, little_endian: Any) -> tuple[bool, bool]:
-    for name, given in (("implicit_vr", implicit_vr), ("little_endian", little_endian)):
-        if not isinstance(given, bool):
-            raise TypeError(f"'{name}' must be True or False, not {type(given).__name__}")
-    return implicit_vr, little_endian
-
-
-def _complete(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bool]) -> None:
-    """Add what PS3.10 table 7.1-1 requires and the dataset or the encoding tells; both are views."""
-    if "TransferSyntaxUID" not in meta:
-        implied: Mapping[tuple[bool, bool], UID] = {
-            (True, True): ImplicitVRLittleEndian,
-            (False, False): ExplicitVRBigEndian,
-        }
-        if encoding in implied:
-            _set(meta, "TransferSyntaxUID", implied[encoding])
-    for keyword in ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID"):
-        stated, actual = meta.get(keyword, None), dataset.get(keyword.removeprefix("MediaStorage"), None)
-        if stated is None or (actual and actual != stated):
-            _set(meta, keyword, actual)
-    for keyword, value in (
-        ("FileMetaInformationVersion", b"\x00\x01"),
-        ("ImplementationClassUID", UID(PYDICOM_IMPLEMENTATION_UID)),
-    ):
-        if keyword not in meta or meta[keyword].is_empty:
-            _set(meta, keyword, value)
-    if "ImplementationVersionName" not in meta:
-        _set(meta, "ImplementationVersionName", f"PYDICOM {'.'.join(__version_info__)}")
-    missing = [keyword for keyword in _REQUIRED if keyword not in meta or meta[keyword].is_empty]
-    if missing:
-        raise FileMetaError(
-            f"the File Meta Information lacks {', '.join(missing)}, which PS3.10 §7.1 requires; set "
-            f"{'it' if len(missing) == 1 else 'them'} in the dataset's file_meta"
-        )
-    if "FileMetaInformationGroupLength" not in meta:
-        _set(meta, "FileMetaInformationGroupLength", 0)
-
-
-def _set(meta: Dataset, keyword: str, value: Any) -> None:
-    """Set an element as ``meta.keyword = value`` does, without changing the one that is there."""
-    if keyword in meta:
-        old = meta[keyword]
-        meta[keyword] = DataElement(old.tag, old.VR, value)
-    else:
-        setattr(meta, keyword, value)
-
-
-def _check_file_meta(meta: Dataset) -> None:
-    stray = [element_name(tag) for tag in map(int, elements_of(meta)) if tag >> 16 != 0x0002]
-    if stray:
-        raise PlanError(
-            "only File Meta Information elements (0002,eeee) may be in file_meta; move "
-            f"{', '.join(stray)} to the dataset"
-        )
 
 
 def _check_directory(plan: Plan) -> None:

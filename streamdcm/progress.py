@@ -41,7 +41,12 @@ class Progress:
         self._callback = callback
         self._total = total
         self._next = monotonic() + _INTERVAL
+        self._frame: int | None = None
         self.bytes_written = 0
+
+    def count_frame(self) -> None:
+        """Count a frame that was taken from its source."""
+        self._frame = 1 if self._frame is None else self._frame + 1
 
     def add(self, count: int) -> None:
         """Count bytes that the sink has taken."""
@@ -52,5 +57,5 @@ class Progress:
     def tell(self) -> None:
         """Tell the callback how far it is now."""
         if self._callback is not None:
-            self._callback(ProgressEvent(self.bytes_written, self._total))
+            self._callback(ProgressEvent(self.bytes_written, self._total, self._frame))
             self._next = monotonic() + _INTERVAL

@@ -5,28 +5,22 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from enum import Enum
-from functools import partial
-from typing import Any, BinaryIO, Final, Literal, TypeAlias, Unpack
+from typing import Any, BinaryIO, TypeAlias, Unpack
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm._pydicom import deferred_file, elements_of, stored_value, uses_future_pydicom
-from streamdcm.errors import InstructionError, PlanError, ReentryError, silenced
-from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
+from streamdcm.driver import chunks, measure, write
+from streamdcm.errors import PlanError, silenced
+from streamdcm.instructions import Encoder
 from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
-from streamdcm.progress import Progress
-from streamdcm.readers import read
-from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output, Sink, resolve
-from streamdcm.sources import CopySource, FrameSource
-from streamdcm.stages import settle
 
 Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
 
@@ -77,7 +71,7 @@ def dcmwrite(
     if not options.atomic:
         _refuse_own_source(filename, dataset)
     encoder = encode_file(plan, options, patchable=output.can_patch)
-    return with_table(_write(encoder, output, options, _total(plan, options)), plan)
+    return with_table(write(encoder, output, options, _total(plan, options)), plan)
 
 
 def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[TargetOptions]) -> WriteResult:
@@ -98,7 +92,7 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Tar
         What was written where.
     """
     options = check_options(dict(kwargs), "write_encoder")
-    return _write(encoder, resolve_target(target, options), options, None)
+    return write(encoder, resolve_target(target, options), options, None)
 
 
 def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -125,7 +119,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     """
     options = check_options(dict(kwargs), "iter_chunks")
     plan = plan_file(dataset, options, patchable=False)
-    return _chunks(encode_file(plan, options, patchable=False), options, _total(plan, options))
+    return chunks(encode_file(plan, options, patchable=False), options, _total(plan, options))
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -143,7 +137,7 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> 
     iterator of bytes
         Chunks of at most `chunk_size` bytes.
     """
-    return _chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
+    return chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
 
 
 def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
@@ -166,116 +160,7 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
     options = check_options(dict(kwargs), "encoded_size")
     if options.frames is not None:
         raise PlanError("the size of frames is not known before they are encoded; leave frames out")
-    return _measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
-
-
-class _Done(Enum):
-    DONE = "DONE"
-
-
-_DONE: Final = _Done.DONE
-
-
-class Writing:
-    """An encoder on its way into an output, advanced from one need to the next.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        What to write.
-    output : Output
-        Where to write; opened by the caller, and committed or aborted by it.
-    options : Options
-        `chunk_size` and `hold_limit` count.
-    progress : Progress
-        Counts the bytes that the output takes.
-    """
-
-    def __init__(self, encoder: Encoder[Any], output: Output, options: Options, progress: Progress) -> None:
-        self._encoder = encoder
-        self._output = output
-        self._progress = progress
-        self._chunk_size = options.chunk_size
-        self._policy = (
-            PatchPolicy(options.chunk_size)
-            if output.can_patch
-            else InOrderPolicy(options.chunk_size, options.hold_limit)
-        )
-        self._running = False
-        self.patches = 0
-
-    def advance(self, answer: Answer = None) -> Need | Literal[_Done.DONE]:
-        """Answer the last need and write what the encoder yields, up to its next need or its end."""
-        return self._run(partial(self._encoder.send, answer))
-
-    def fail(self, error: Exception) -> Need | Literal[_Done.DONE]:
-        """Tell the encoder that its last need cannot be answered, and go on as `advance` does."""
-        return self._run(partial(self._encoder.throw, error))
-
-    def _run(self, step: Callable[[], Instruction]) -> Need | Literal[_Done.DONE]:
-        if self._running:
-            raise ReentryError("this write is running already; a sink or a source must not write to it")
-        self._running = True
-        try:
-            while True:
-                try:
-                    instruction = step()
-                except StopIteration:
-                    for operation in self._policy.finish():
-                        self._perform(operation)
-                    return _DONE
-                if isinstance(instruction, Need):
-                    return instruction
-                for operation in self._policy.feed(instruction):
-                    self._perform(operation)
-                step = self._encoder.__next__
-        finally:
-            self._running = False
-
-    def _perform(self, operation: Operation) -> None:
-        if isinstance(operation, Write):
-            self._output.write(operation.buffers)
-            self._progress.add(sum(map(len, operation.buffers)))
-        elif isinstance(operation, Patch):
-            self._output.patch(operation.offset, operation.value)
-            self.patches += 1
-        else:
-            for chunk in read(operation.copy, self._chunk_size):
-                self._output.write((chunk,))
-                self._progress.add(len(chunk))
-
-
-class _Sources:
-    """Answers needs: keeps, for each source, how far it has been read."""
-
-    def __init__(self, chunk_size: int) -> None:
-        self._chunk_size = chunk_size
-        self._open: dict[Any, Iterator[Answer]] = {}
-
-    def next_piece(self, need: Need) -> Answer:
-        """Return the next piece of a source, or `END`."""
-        source = need.source
-        if source not in self._open:
-            self._open[source] = self._pieces(source)
-        piece = next(self._open[source], END)
-        if piece is END:
-            del self._open[source]
-        return piece
-
-    def close(self) -> None:
-        """Close what was opened and is not exhausted, frames included."""
-        while self._open:
-            _, pieces = self._open.popitem()
-            close = getattr(pieces, "close", None)
-            if close is not None:
-                close()
-
-    def _pieces(self, source: Any) -> Iterator[Answer]:
-        if isinstance(source, CopySource):
-            return read(source.copy, self._chunk_size)
-        if isinstance(source, FrameSource):
-            return iter(source.frames)
-        raise InstructionError(f"a Need for {type(source).__name__}, which is nothing that can be read")
+    return measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
 
 
 def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
@@ -320,81 +205,6 @@ def resolve_target(target: Target, options: Options) -> Output:
     )
 
 
-def _write(encoder: Encoder[Any], output: Output, options: Options, total: int | None) -> WriteResult:
-    progress = Progress(options.progress, total)
-    writing = Writing(encoder, output, options, progress)
-    sources = _Sources(options.chunk_size)
-    try:
-        output.open()
-        need = writing.advance()
-        while need is not _DONE:
-            try:
-                answer = sources.next_piece(need)
-            except Exception as error:
-                need = writing.fail(error)
-            else:
-                need = writing.advance(answer)
-        progress.tell()
-        output.commit()
-    except BaseException:
-        try:
-            encoder.close()
-        finally:
-            output.abort()
-        raise
-    finally:
-        sources.close()
-    return WriteResult(progress.bytes_written, writing.patches, output.location)
-
-
-def _chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Iterator[bytes]:
-    progress = Progress(options.progress, total)
-    sources = _Sources(options.chunk_size)
-    settled = settle(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
-    try:
-        for chunk in _answered(settled, sources):
-            yield bytes(chunk)  # type: ignore[arg-type]
-            progress.add(len(chunk))  # type: ignore[arg-type]
-        progress.tell()
-    finally:
-        try:
-            settled.close()
-        finally:
-            sources.close()
-
-
-def _answered(encoder: Encoder[Any], sources: _Sources) -> Iterator[Instruction]:
-    """Give what an encoder yields, its needs answered."""
-    step: Callable[[], Instruction] = encoder.__next__
-    while True:
-        try:
-            instruction = step()
-        except StopIteration:
-            return
-        step = encoder.__next__
-        if not isinstance(instruction, Need):
-            yield instruction
-            continue
-        try:
-            answer = sources.next_piece(instruction)
-        except Exception as error:
-            step = partial(encoder.throw, error)
-        else:
-            step = partial(encoder.send, answer)
-
-
-def _measure(encoder: Encoder[Any], options: Options) -> int:
-    return sum(map(_size, _answered(encoder, _Sources(options.chunk_size))))
-
-
-def _size(instruction: Instruction) -> int:
-    if isinstance(instruction, Copy):
-        return instruction.length
-    if isinstance(instruction, Reserve):
-        return instruction.size
-    return 0 if isinstance(instruction, Fill) else memoryview(instruction).nbytes  # type: ignore[arg-type]
-
-
 def with_table(result: WriteResult, plan: Plan) -> WriteResult:
     """Add to a result which offset table was chosen, and why."""
     if plan.pixels is None or plan.pixels.table is None:
@@ -407,4 +217,4 @@ def _total(plan: Plan, options: Options) -> int | None:
     if options.progress is None or plan.deflated or plan.pixels is not None:
         return None
     with silenced():
-        return _measure(encode_file(plan, options, patchable=True), options)
+        return measure(encode_file(plan, options, patchable=True), options)

@@ -9,13 +9,14 @@ from typing import Any, Self, Unpack
 
 from pydicom.dataset import Dataset
 
+from streamdcm.driver import Writing
 from streamdcm.errors import PlanError
 from streamdcm.instructions import END
 from streamdcm.options import TargetOptions, check_options
 from streamdcm.plan import encode_file, late_values, plan_file
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
-from streamdcm.sync import Target, Writing, resolve_target, with_table
+from streamdcm.sync import Target, resolve_target, with_table
 
 
 class FrameWriter:
@@ -74,6 +75,7 @@ class FrameWriter:
             If the writer is not open.
         """
         self._require_open()
+        self._progress.count_frame()
         try:
             self._writing.advance(frame)
         except BaseException:

@@ -98,15 +98,20 @@ def _each_value(dataset: Dataset, vrs: set[str], change: Callable[[Any], Any]) -
 
 
 def zero_pad_years(dataset: Dataset) -> None:
-    def change(value: Any) -> Any:
-        if isinstance(value, datetime.date) and value.year < 1000 and not hasattr(value, "original_string"):
-            if not isinstance(value, datetime.datetime):
-                return f"{value.year:04}{value:%m%d}"
-            fraction = f"{value:.%f}" if value.microsecond else ""
-            return f"{value.year:04}{value:%m%d%H%M%S}{fraction}{value:%z}"
-        return value
+    def is_early(value: Any, kind: type) -> bool:
+        return isinstance(value, kind) and value.year < 1000 and not hasattr(value, "original_string")
 
-    _each_value(dataset, {"DA", "DT"}, change)
+    def date(value: Any) -> Any:
+        return f"{value.year:04}{value:%m%d}" if is_early(value, datetime.date) else value
+
+    def date_and_time(value: Any) -> Any:
+        if not is_early(value, datetime.datetime):
+            return value
+        fraction = f"{value:.%f}" if value.microsecond else ""
+        return f"{value.year:04}{value:%m%d%H%M%S}{fraction}{value:%z}"
+
+    _each_value(dataset, {"DA"}, date)
+    _each_value(dataset, {"DT"}, date_and_time)
 
 
 def empty_nones(dataset: Dataset) -> None:

@@ -20,7 +20,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
-from pydicom.valuerep import DA, DS, DT, IS, TM, DSdecimal, DSfloat, PersonName
+from pydicom.valuerep import DA, DS, DT, EXPLICIT_VR_LENGTH_32, IS, TM, DSdecimal, DSfloat, PersonName
 
 from .corpus import FOUR_SYNTAXES
 
@@ -146,11 +146,12 @@ NUMBERS: dict[str, st.SearchStrategy[Any]] = {
 
 WORD_SIZES = {"OB": 1, "OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8, "UN": 1}
 
-DATES = st.dates()
+EARLY = datetime.date(999, 12, 31)
+DATES = st.dates() | st.dates(max_value=EARLY)
 OFFSETS = st.none() | st.integers(-12 * 60, 14 * 60).map(
     lambda minutes: datetime.timezone(datetime.timedelta(minutes=minutes))
 )
-DATETIMES = st.datetimes(timezones=OFFSETS)
+DATETIMES = st.datetimes(timezones=OFFSETS) | st.datetimes(max_value=datetime.datetime(999, 12, 31))
 TIMES = st.times()
 
 
@@ -217,6 +218,11 @@ def integer_strings() -> st.SearchStrategy[Any]:
     return st.one_of(strings, number, st.builds(Call, st.just(IS), st.tuples(strings)), st.just(Decimal(4)))
 
 
+def several_with_none(number: str) -> st.SearchStrategy[Any]:
+    entries = st.lists(st.sampled_from((number, None)), min_size=2, max_size=3)
+    return entries.map(lambda chosen: Call(listed, tuple(chosen)))
+
+
 def text_values(vr: str, alphabet: str) -> st.SearchStrategy[Any]:
     """Text, and bytes as pydicom takes them: already encoded, of the default character set."""
     encoded = st.text(string.ascii_letters, max_size=9).map(str.encode)
@@ -250,9 +256,9 @@ def values(vr: str, alphabet: str) -> st.SearchStrategy[Any]:
         case "AT":
             return tags()
         case "DS":
-            return one_or_more(decimal_strings())
+            return one_or_more(decimal_strings()) | several_with_none("1.5")
         case "IS":
-            return one_or_more(integer_strings())
+            return one_or_more(integer_strings()) | several_with_none("3")
         case "DA":
             strings = st.sampled_from(("20200101", "2020.01.01", "19991231-20200101"))
             objects = DATES | DATES.map(lambda value: Call(DA, (value,)))
@@ -279,6 +285,8 @@ def _tags_by_vr() -> dict[str, list[int]]:
         group, element = tag >> 16, tag & 0xFFFF
         if group in {0x0002, 0x0000, 0xFFFE} or element == 0 or tag in _AVOIDED:
             continue
+        if vr == "SQ" and group < 0x0008:
+            continue  # comes before the character set, and then what pydicom reads depends on its length
         result.setdefault(vr, []).append(tag)
     return {vr: tags[:: max(1, len(tags) // 12)] for vr, tags in result.items()}
 
@@ -314,7 +322,9 @@ def elements(alphabet: str) -> st.SearchStrategy[Element]:
         tag = st.sampled_from(TAGS[vr]) if vr in TAGS else st.integers(0x00090000 | 0x1001, 0x00090000 | 0x1008)
         if vr == "UN":
             tag = st.integers(0x00291001, 0x00291006)
-        return st.builds(Element, tag, st.just(vr), values(vr, alphabet))
+        # as a careless change of VR leaves it; those of 32 bits may have it, and would have to hold items
+        flag = st.just(False) if vr in EXPLICIT_VR_LENGTH_32 else st.sampled_from((False,) * 9 + (True,))
+        return st.builds(Element, tag, st.just(vr), values(vr, alphabet), flag)
 
     by_vr = {vr: of(vr) for vr in VRS}
     return st.sampled_from(VRS).flatmap(by_vr.__getitem__)
@@ -401,6 +411,6 @@ JUNK = (
     "secret text", "secret, odd", "é", "山田", b"secret bytes", b"secret, odd", b"\xff\xfe", Call(bytearray, (b"ab",)),
     (), (1, 2), Call(listed, ()), Call(listed, (1, "a")), Call(listed, (None,)), Call(listed, ("a", None)),
     Call(listed, (b"a", "b")), Call(listed, ("a", b"b")), Call(listed, (1.5, 2)), Call(buffer_at, (b"abc", 1)),
-    datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), datetime.time(1, 2),
+    datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), datetime.time(1, 2), EARLY, datetime.datetime(99, 1, 1),
     Call(DS, ("1.5",)), Call(IS, ("3",)), Call(PersonName, ("a^b",)), Call(Tag, (0x00100010,)),
 )  # fmt: skip

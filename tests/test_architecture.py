@@ -43,12 +43,15 @@ MAY_IMPORT = {
     "late": f"{VALUES} vr header",
     "element": f"{DATASETS} vr header pieces",
     "stages": f"{ELEMENTS} release frames pixels late",
-    "plan": f"{ELEMENTS} release stages options frames pixels late",
+    "syntax": "errors context _pydicom options",
+    "meta": "errors _pydicom",
+    "plan": f"{ELEMENTS} release stages options frames pixels late meta syntax",
     # input and output
     "sinks": "errors instructions release",
     "readers": "errors instructions sources",
-    "sync": "errors instructions sources _pydicom release options progress result plan stages sinks readers",
-    "writer": "errors instructions options progress result plan sync",
+    "driver": "errors instructions sources release options progress result stages sinks readers",
+    "sync": "errors instructions _pydicom options progress result plan sinks driver",
+    "writer": "errors instructions options progress result plan driver sync",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names

@@ -19,10 +19,10 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdcm
+from streamdcm.driver import Writing
 from streamdcm.options import Options
 from streamdcm.progress import Progress
 from streamdcm.sinks import resolve
-from streamdcm.sync import Writing
 
 CT = get_testdata_file("CT_small.dcm")
 

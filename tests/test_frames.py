@@ -331,6 +331,12 @@ class TestCounts:
                 write(template(ExplicitVRLittleEndian), frames=frames)
 
 
+def test_progress_counts_frames():
+    events = []
+    write(template(ExplicitVRLittleEndian), frames=pixels(3), progress=events.append)
+    assert events[-1].frame == 3
+
+
 class TestSources:
     def test_a_source_that_fails_is_closed_and_its_error_names_the_frame(self, tmp_path):
         closed = []

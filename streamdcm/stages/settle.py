@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from streamdcm.errors import InstructionError
 from streamdcm.instructions import END, Copy, Encoder, Instruction, Need, replace
 from streamdcm.release import InOrderPolicy, Operation, Transfer, Write
 from streamdcm.sources import CopySource
@@ -57,5 +58,9 @@ def _settled(operation: Operation) -> Encoder[None]:
 
 def _read(copy: Copy) -> Encoder[None]:
     need = Need(CopySource(copy))
+    left = copy.length
     while (piece := (yield need)) is not END and piece is not None:
+        left -= len(piece)
         yield piece
+    if left:
+        raise InstructionError(f"a Copy of {copy.length:,} bytes was answered with {copy.length - left:,}")

@@ -1,0 +1,86 @@
+"""Preamble and File Meta Information as they are to be written (PS3.10 §7.1)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydicom import __version_info__
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from streamdcm._pydicom import elements_of, view_of
+from streamdcm.errors import DatasetTypeError, FileMetaError, PlanError, element_name
+
+_REQUIRED: Final = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
+
+
+def preamble_of(dataset: Dataset) -> bytes | None:
+    """Return the preamble of a dataset, checked, or `None` without one."""
+    content = getattr(dataset, "preamble", None)
+    if not content:
+        return None
+    if len(content) != 128:
+        raise PlanError(f"the preamble has {len(content)} bytes; it must have 128 or be None (PS3.10 §7.1)")
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise DatasetTypeError(f"the preamble must be bytes, not {type(content).__name__} (PS3.10 §7.1)")
+    return bytes(content)
+
+
+def copy_of_file_meta(dataset: Dataset) -> Dataset:
+    """Return a view of the File Meta Information of a dataset, which may be empty."""
+    given = getattr(dataset, "file_meta", None)
+    if not given:
+        return FileMetaDataset()
+    if not isinstance(given, Dataset):
+        raise DatasetTypeError(f"file_meta must be a FileMetaDataset, not {type(given).__name__}")
+    return view_of(given)
+
+
+def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bool]) -> None:
+    """Add what PS3.10 table 7.1-1 requires and the dataset or the encoding tells; both are views."""
+    if "TransferSyntaxUID" not in meta:
+        implied: Mapping[tuple[bool, bool], UID] = {
+            (True, True): ImplicitVRLittleEndian,
+            (False, False): ExplicitVRBigEndian,
+        }
+        if encoding in implied:
+            _set(meta, "TransferSyntaxUID", implied[encoding])
+    for keyword in ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID"):
+        stated, actual = meta.get(keyword, None), dataset.get(keyword.removeprefix("MediaStorage"), None)
+        if stated is None or (actual and actual != stated):
+            _set(meta, keyword, actual)
+    for keyword, value in (
+        ("FileMetaInformationVersion", b"\x00\x01"),
+        ("ImplementationClassUID", UID(PYDICOM_IMPLEMENTATION_UID)),
+    ):
+        if keyword not in meta or meta[keyword].is_empty:
+            _set(meta, keyword, value)
+    if "ImplementationVersionName" not in meta:
+        _set(meta, "ImplementationVersionName", f"PYDICOM {'.'.join(__version_info__)}")
+    missing = [keyword for keyword in _REQUIRED if keyword not in meta or meta[keyword].is_empty]
+    if missing:
+        raise FileMetaError(
+            f"the File Meta Information lacks {', '.join(missing)}, which PS3.10 §7.1 requires; set "
+            f"{'it' if len(missing) == 1 else 'them'} in the dataset's file_meta"
+        )
+    if "FileMetaInformationGroupLength" not in meta:
+        _set(meta, "FileMetaInformationGroupLength", 0)
+
+
+def _set(meta: Dataset, keyword: str, value: Any) -> None:
+    """Set an element as ``meta.keyword = value`` does, without changing the one that is there."""
+    if keyword in meta:
+        old = meta[keyword]
+        meta[keyword] = DataElement(old.tag, old.VR, value)
+    else:
+        setattr(meta, keyword, value)
+
+
+def check_file_meta(meta: Dataset) -> None:
+    """Refuse elements of other groups."""
+    stray = [element_name(tag) for tag in map(int, elements_of(meta)) if tag >> 16 != 0x0002]
+    if stray:
+        raise PlanError(
+            "only File Meta Information elements (0002,eeee) may be in file_meta; move "
+            f"{', '.join(stray)} to the dataset"
+        )
