@@ -202,5 +202,6 @@ class TestProgress:
     def test_a_deflated_file_has_no_total(self):
         dataset, events = self.dataset(), []
         dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
-        streamdcm.dcmwrite(gzip.GzipFile(fileobj=io.BytesIO(), mode="wb"), dataset, progress=events.append)
+        with gzip.GzipFile(fileobj=io.BytesIO(), mode="wb") as compressed:
+            streamdcm.dcmwrite(compressed, dataset, progress=events.append)
         assert events[-1].total is None
