@@ -12,7 +12,7 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +103,9 @@ def small_cases(directory: Path) -> Iterator[Case]:
 
     yield to_memory("CT slice, as read", read(slice_), batch=20, at_least=10)
     yield to_memory("CT slice, parsed", parsed(slice_), batch=20, at_least=10)
+    # a new dataset for each call is not in the processor's caches; the same one again is
+    yield to_memory("CT slice, as read, the same again", cache(read(slice_)), batch=20, at_least=10)
+    yield to_memory("CT slice, parsed, the same again", cache(parsed(slice_)), batch=20, at_least=10)
     yield to_path("CT slice, as read, to a path on tmpfs", slice_, read(slice_), directory)
     yield to_path("CT slice, parsed, to a path on tmpfs", slice_, parsed(slice_), directory)
 
