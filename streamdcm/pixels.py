@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -24,6 +25,9 @@ STALE: Final = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003, FLOAT_PIXEL_DATA, 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 # PS3.5 §8.2.2, §8.2.16, §A.4.12: these have exactly one fragment for each frame
 _ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"})
+
+# PS3.5 §8.2.5 to §8.2.11: MPEG2, MPEG-4 and HEVC, whole or fragmentable
+_VIDEO: Final = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?$")
 
 # PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
 _SINGLE_FRAME: Final = frozenset(
@@ -125,6 +129,8 @@ def plan_pixels(
     """
     if isinstance(frames, (str, bytes, bytearray, memoryview)) or not isinstance(frames, Iterable):
         raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
+    if _VIDEO.match(syntax):
+        raise PlanError("a video transfer syntax holds one bit stream, not frames; frames cannot be written with it")
     count = _count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
@@ -57,6 +58,11 @@ class FrameWriter:
         if kind is None:
             self.close()
         else:
+            self.abort()
+
+    def __del__(self) -> None:
+        if self.__dict__.get("_is_open"):
+            warnings.warn("a FrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
             self.abort()
 
     def write_frame(self, frame: Any) -> None:

@@ -465,3 +465,15 @@ class TestWriter:
                 writer.set("PatientID", "1")
             writer.set("ImageComments", "short")
         assert read(buffer.getvalue()).ImageComments == "short"
+
+    def test_a_writer_that_is_dropped_leaves_nothing_behind(self, tmp_path):
+        writer = streamdcm.open_writer(tmp_path / "out.dcm", template(ExplicitVRLittleEndian)).__enter__()
+        writer.write_frame(bytes(70))
+        with pytest.warns(ResourceWarning, match="dropped while it was open"):
+            writer.__del__()
+        assert os.listdir(tmp_path) == []
+
+
+def test_video_is_refused():
+    with pytest.raises(ValueError, match="one bit stream, not frames"):
+        write(template("1.2.840.10008.1.2.4.102"), frames=[b"12"])

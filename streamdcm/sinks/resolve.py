@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import zipfile
 from typing import Any
 
 from streamdcm.errors import TargetTypeError
@@ -57,6 +58,8 @@ def resolve(
         return FileOutput(target, seekable=seekable)
     if type(target) is socket.socket:
         return SocketOutput(target, seekable=seekable)
+    if isinstance(target, zipfile.ZipFile):
+        raise TargetTypeError("a ZipFile holds members: give the one to write, zip.open('name.dcm', 'w')")
     if callable(getattr(target, "write", None)) and not isinstance(target, type):
         return ObjectOutput(target, seekable=seekable)
     raise TargetTypeError(

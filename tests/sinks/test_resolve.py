@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,11 @@ def test_the_name_of_a_target_is_its_location(tmp_path):
         assert resolve(unnamed).location is None
     assert resolve(io.BytesIO()).location is None
     assert resolve(sys.__stdout__.buffer).location == "<stdout>"
+
+
+def test_a_zip_file_is_refused_with_what_to_give_instead(tmp_path):
+    with (
+        zipfile.ZipFile(tmp_path / "x.zip", "w") as archive,
+        pytest.raises(TargetTypeError, match=r"zip\.open\('name\.dcm', 'w'\)"),
+    ):
+        resolve(archive)
