@@ -12,7 +12,7 @@ from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction
 from streamdcm.options import Options
 from streamdcm.progress import Progress
 from streamdcm.readers import read
-from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
+from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, ReleasePolicy, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output
 from streamdcm.sources import CopySource, FrameSource
@@ -49,7 +49,7 @@ class Writing:
         self._output = output
         self._progress = progress
         self._chunk_size = options.chunk_size
-        self._policy = (
+        self._policy: ReleasePolicy = (
             PatchPolicy(options.chunk_size)
             if output.can_patch
             else InOrderPolicy(options.chunk_size, options.hold_limit)
