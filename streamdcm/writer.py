@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -17,6 +16,7 @@ from streamdcm.options import TargetOptions, check_options
 from streamdcm.plan import encode_file, late_values, plan_file
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
+from streamdcm.sources import PushedSource
 from streamdcm.sync import Target, resolve_target, with_table
 
 
@@ -31,13 +31,14 @@ class FrameWriter:
         checked = check_options(dict(options), "open_writer")
         if checked.frames is not None:
             raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
-        checked = replace(checked, frames=_pushed())
+        pushed = PushedSource()
+        checked = replace(checked, frames=pushed)
         self._output = resolve_target(target, checked)
         self._plan = plan_file(dataset, checked, patchable=self._output.can_patch)
         self._late = late_values(self._plan)
-        self._encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
         self._progress = Progress(checked.progress)
-        self._writing = Writing(self._encoder, self._output, checked, self._progress)
+        encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
+        self._writing = Writing(encoder, self._output, checked, self._progress, pushed)
         self._is_open = False
         self.result: WriteResult | None = None
         """What was written, when all was."""
@@ -122,7 +123,7 @@ class FrameWriter:
             raise
         self._is_open = False
         written = WriteResult(self._progress.bytes_written, self._writing.patches, self._output.location)
-        self.result = with_table(written, self._plan)
+        self.result = with_table(written, self._writing.returned)
         return self.result
 
     def abort(self) -> None:
@@ -130,7 +131,7 @@ class FrameWriter:
         if self._is_open:
             self._is_open = False
             try:
-                self._encoder.close()
+                self._writing.close()
             finally:
                 self._output.abort()
 
@@ -162,8 +163,3 @@ def open_writer(target: Target, dataset: Dataset, /, **kwargs: Unpack[TargetOpti
         If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
     """
     return FrameWriter(target, dataset, kwargs)
-
-
-def _pushed() -> Iterator[Any]:
-    """Stand for frames that nobody iterates over."""
-    yield from ()

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "context": "errors instructions",
     "progress": "",
     "result": "",
-    "options": "errors context progress",
+    "options": "errors context progress sources",
     # pure: what is asked of sources, and what becomes of instructions
     "sources": "errors instructions",
     "release": "errors instructions",
@@ -35,27 +35,31 @@ MAY_IMPORT = {
     "ambiguous": "errors context _pydicom",
     "scope": f"{VALUES} sources _pydicom charset ambiguous",
     "frames": "errors instructions",
-    "pixels": f"{VALUES} sources frames",
+    "tables": "errors",
+    "pixels": f"{VALUES} sources frames tables",
+    "video": f"{VALUES} sources pixels",
     # pure: from elements to bytes
     "vr": f"{VALUES} _pydicom",
     "header": f"{DATASETS} vr",
     "pieces": VALUES,
     "late": f"{VALUES} vr header",
-    "element": f"{DATASETS} vr header pieces",
-    "stages": f"{ELEMENTS} release frames pixels late",
+    "bulk": f"{VALUES} sources",
+    "element": f"{DATASETS} vr header pieces bulk",
+    "stages": f"{ELEMENTS} release frames tables pixels video late",
     "syntax": "errors context _pydicom options",
     "meta": "errors _pydicom",
-    "plan": f"{ELEMENTS} release stages options frames pixels late meta syntax",
+    "plan": f"{ELEMENTS} bulk release stages options frames tables pixels video late meta syntax",
+    "steps": "instructions release",
     # input and output
     "sinks": "errors instructions release",
     "readers": "errors instructions sources",
-    "driver": "errors instructions sources release options progress result stages sinks readers",
-    "sync": "errors instructions _pydicom options progress result plan sinks driver",
-    "writer": "errors instructions options progress result plan driver sync",
+    "driver": "errors instructions sources release options progress result stages steps sinks readers",
+    "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
+    "writer": "errors instructions options progress result sources plan driver sync",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names
-    "__init__": "errors instructions options progress result sinks stages sync writer",
+    "__init__": "errors instructions options progress result sinks sources stages sync writer",
 }
 
 # What only these rooms may import from elsewhere.
