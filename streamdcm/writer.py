@@ -11,13 +11,15 @@ from pydicom.dataset import Dataset
 
 from streamdcm.driver import Writing
 from streamdcm.errors import PlanError
-from streamdcm.instructions import END
+from streamdcm.frames import flat_view
+from streamdcm.instructions import END, Chunk
 from streamdcm.options import TargetOptions, check_options
 from streamdcm.plan import encode_file, late_values, plan_file
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
 from streamdcm.sources import PushedSource
 from streamdcm.sync import Target, resolve_target, with_table
+from streamdcm.video import VideoPlan
 
 
 class FrameWriter:
@@ -82,12 +84,30 @@ class FrameWriter:
             If the writer is not open.
         """
         self._require_open()
+        if isinstance(self._plan.pixels, VideoPlan):
+            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
         self._progress.count_frame()
-        try:
-            self._writing.advance(frame)
-        except BaseException:
-            self.abort()
-            raise
+        self._push(frame)
+
+    def write(self, data: Chunk) -> None:
+        """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
+
+        Parameters
+        ----------
+        data : bytes-like
+            Any number of bytes.
+
+        Raises
+        ------
+        EncodeError
+            If the stream becomes longer than its fragment holds.
+        ValueError
+            If the writer is not open, or the transfer syntax is not one of a video.
+        """
+        self._require_open()
+        if not isinstance(self._plan.pixels, VideoPlan):
+            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+        self._push(flat_view(data))
 
     def set(self, name: str | int, value: Any) -> None:
         """Set the value of an element that room was made for with ``late=``.
@@ -134,6 +154,13 @@ class FrameWriter:
                 self._writing.close()
             finally:
                 self._output.abort()
+
+    def _push(self, piece: Any) -> None:
+        try:
+            self._writing.advance(piece)
+        except BaseException:
+            self.abort()
+            raise
 
     def _require_open(self) -> None:
         if not self._is_open:

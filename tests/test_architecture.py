@@ -55,7 +55,7 @@ MAY_IMPORT = {
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release options progress result stages steps sinks readers",
     "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
-    "writer": "errors instructions options progress result sources plan driver sync",
+    "writer": "errors instructions options progress result sources frames video plan driver sync",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names
