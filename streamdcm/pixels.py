@@ -94,6 +94,8 @@ class PixelPlan:
         How a frame is divided.
     has_total : bool
         Whether Encapsulated Pixel Data Value Total Length is written.
+    pixels_length : int
+        The number of bytes that the pixels of an encapsulated frame take uncompressed; 0 if that is not known.
     """
 
     source: FrameSource | PushedSource
@@ -108,6 +110,7 @@ class PixelPlan:
     lengths: list[int] | None
     fragments: Fragments
     has_total: bool
+    pixels_length: int
 
 
 def plan_pixels(
@@ -160,6 +163,7 @@ def plan_pixels(
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
     fragments = _fragments(options, encapsulated, syntax)
     lengths = _known_lengths(frames, count, form) if encapsulated else None
+    pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
     if encapsulated:
         encoded = None if lengths is None else map(fragments.encoded_length, lengths[:-1])
@@ -169,7 +173,7 @@ def plan_pixels(
             count=count,
             max_frames=options.max_frames,
             last_offset=None if encoded is None else sum(encoded),
-            likely_most=_likely_most(dataset),
+            likely_most=2 * pixels_length or MAX_LENGTH,
             one_fragment=fragments.is_one,
             patchable=patchable,
         )
@@ -188,6 +192,7 @@ def plan_pixels(
         lengths=lengths,
         fragments=fragments,
         has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
+        pixels_length=pixels_length,
     )
 
 
@@ -269,12 +274,13 @@ def _known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> 
     return [flat_view(frame).nbytes for frame in frames]
 
 
-def _likely_most(dataset: Dataset) -> int:
-    """Return the most bytes that a compressed frame will have: twice what it has uncompressed."""
+def _pixels_length(dataset: Dataset) -> int:
+    """Return the number of bytes that the pixels of a frame take uncompressed; 0 if the dataset does not tell."""
     try:
-        return 2 * frame_format(dataset, "OW", little_endian=True).length
+        form = frame_format(dataset, "OW", little_endian=True)
     except PlanError:
-        return MAX_LENGTH
+        return 0
+    return form.rows * form.columns * form.samples * form.bits // 8
 
 
 def _fragments(options: Any, encapsulated: bool, syntax: str) -> Fragments:

@@ -27,12 +27,12 @@ from streamdcm.errors import (
 )
 from streamdcm.header import LONG_VRS
 from streamdcm.instructions import Encoder
-from streamdcm.late import NUMBER_OF_FRAMES, LateElement, LateValues, plan_late
+from streamdcm.late import LOSSY_RATIO, NUMBER_OF_FRAMES, LateElement, LateValues, lossy_ratio, plan_late
 from streamdcm.meta import check_file_meta, complete_file_meta, copy_of_file_meta, preamble_of
 from streamdcm.options import Options
 from streamdcm.pixels import STALE, TOTAL_LENGTH, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.scope import Scope
-from streamdcm.sources import ByteStream, StreamSource, describe
+from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 from streamdcm.stages import deflate, file_meta, preamble
 from streamdcm.stages.dataset import sorted_body
 from streamdcm.stages.pixel_data import pixel_data
@@ -196,7 +196,11 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
     view = view_of(plan.dataset)
     elements = dict(plan.elements)
-    late = {element.tag: element for element in plan_late(options.late, view, Scope(view, plan.layout).context)}
+    context = Scope(view, plan.layout).context
+    late = {element.tag: element for element in plan_late(options.late, view, context)}
+    if isinstance(options.frames, PushedSource) and LOSSY_RATIO not in late:
+        ratio = lossy_ratio(view, syntax, context)
+        late |= {} if ratio is None else {LOSSY_RATIO: ratio}
     pixels: PixelPlan | VideoPlan | None = None
     if options.frames is not None:
         has_total = late.pop(TOTAL_LENGTH, None) is not None

@@ -11,7 +11,7 @@ from streamdcm.context import MAX_LENGTH, Encoding
 from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, StreamdcmError, encode_error
 from streamdcm.frames import BitPacker, flat_view
 from streamdcm.instructions import END, Chunk, Encoder, Fill, Need, Reserve
-from streamdcm.late import NUMBER_OF_FRAMES, LateValues
+from streamdcm.late import LOSSY_RATIO, NUMBER_OF_FRAMES, LateValues
 from streamdcm.pixels import PixelPlan, check_native_total
 from streamdcm.stages.offset_table import (
     ITEM,
@@ -59,7 +59,9 @@ def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder
     choice = None
     try:
         if plan.encapsulated:
-            length, choice = yield from _encapsulated(plan, frames)
+            length, choice, bit_stream_length = yield from _encapsulated(plan, frames)
+            if plan.pixels_length:
+                late.set_if_nothing_else_is(LOSSY_RATIO, _ratio(plan, frames.count, bit_stream_length))
         else:
             length = yield from _native(plan, encoding, frames)
     except Exception as error:
@@ -107,7 +109,7 @@ def _native(plan: PixelPlan, encoding: Encoding, frames: _Frames) -> Encoder[int
     return len(header) + length
 
 
-def _encapsulated(plan: PixelPlan, frames: _Frames) -> Encoder[tuple[int, TableChoice]]:
+def _encapsulated(plan: PixelPlan, frames: _Frames) -> Encoder[tuple[int, TableChoice, int]]:
     assert plan.table is not None
     opening = _opening(plan)
     total = 0
@@ -140,7 +142,13 @@ def _encapsulated(plan: PixelPlan, frames: _Frames) -> Encoder[tuple[int, TableC
     rooms = [part for part in opening.parts if isinstance(part, Reserve)]
     for room, value in zip(rooms, values, strict=True):
         yield Fill(room, value)
-    return total + table.position + len(SEQUENCE_END), TableChoice(kind, _reason(plan, kind))
+    choice = TableChoice(kind, _reason(plan, kind))
+    return total + table.position + len(SEQUENCE_END), choice, table.bit_stream_length
+
+
+def _ratio(plan: PixelPlan, count: int, bit_stream_length: int) -> str:
+    """Return the ratio of what frames would take uncompressed to what they take (PS3.3 §C.7.6.1.1.5.2)."""
+    return f"{count * plan.pixels_length / bit_stream_length:.6g}"
 
 
 def _divided(frame: memoryview, size: int) -> Encoder[None]:
