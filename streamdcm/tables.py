@@ -87,9 +87,9 @@ def plan_table(
     if asked == "extended":
         return TablePlan("extended", "asked for")
     surely_fits = count * (likely_most + 9) <= _MOST_BASIC
-    if asked == "basic" and (surely_fits or not patchable):
+    if asked == "basic" and surely_fits:
         return TablePlan("basic", "asked for")
-    if not patchable:
+    if asked == "auto" and not patchable:
         return TablePlan("empty", "the lengths of the frames were not known and the target cannot seek")
     if surely_fits:
         return TablePlan("basic", f"{count:,} frames whose offsets fit 32 bits")
