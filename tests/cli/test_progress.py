@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -48,11 +49,16 @@ class Terminal:
         os.close(terminal)
         self.output = ""
 
+    def read_until(self, pattern):
+        while not re.search(pattern, self.output) and self._read():
+            pass
+        assert re.search(pattern, self.output), self.output
+
     def read_all(self):
         while self._read():
             pass
         os.close(self._master)
-        self.process.wait()
+        self.status = self.process.wait()
         return self.output
 
     def _read(self):
@@ -131,6 +137,19 @@ def test_without_rich_a_terminal_has_lines_that_say_what_to_install():
     output = Terminal(f"import sys; sys.modules['rich.console'] = None\n{SHOW}").read_all()
     assert output.startswith("copying: 50 %, ")
     assert output.count("(streamdcm[cli] has a progress bar)") == 1
+
+
+def test_an_interrupt_leaves_a_clean_terminal_and_exit_status_130(tmp_path):
+    program = "import sys; from streamdcm.cli.app import main; sys.exit(main())"
+    terminal = Terminal(program, "demo", "--size", "1 GiB", TMPDIR=str(tmp_path))
+    terminal.read_until(r"playing.*\d %")
+    terminal.process.send_signal(signal.SIGINT)
+    output = terminal.read_all()
+    assert terminal.status == 130
+    assert output.endswith("streamdcm: interrupted; nothing is left half-written\r\n")
+    assert output.rfind(SHOW_CURSOR) > output.rfind(HIDE_CURSOR)
+    assert output.rfind(ERASE_LINE) > output.rfind("%")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
