@@ -79,6 +79,8 @@ ONLY_IN = {
     "subprocess": "",
     "tempfile": "sinks cli",
     "argparse": "cli",
+    "resource": "cli",
+    "rich": "cli",
 }
 
 

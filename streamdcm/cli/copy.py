@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydicom import dcmread
 
+from streamdcm.cli.progress import shown
 from streamdcm.options import TargetOptions
 from streamdcm.sync import dcmwrite
 
@@ -49,7 +50,8 @@ def run(given: argparse.Namespace) -> None:
         "durable": given.durable,
     }
     start = time.perf_counter()
-    with _source(given.source, given.quiet) as source:
+    with _source(given.source, given.quiet) as source, shown(quiet=given.quiet, label="copying") as show:
+        options["progress"] = show
         dataset = dcmread(source, force=given.force)
         target = sys.stdout.buffer if given.target == "-" else given.target
         result = dcmwrite(target, dataset, **options)
