@@ -29,6 +29,9 @@ _ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESS
 # PS3.5 §8.2.5 to §8.2.11: MPEG2, MPEG-4 and HEVC, whole or fragmentable
 _VIDEO: Final = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?$")
 
+FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
+"""Elements with a value for each frame."""
+
 # PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
 _SINGLE_FRAME: Final = frozenset(
     f"1.2.840.10008.5.1.4.1.1.{suffix}"
@@ -73,6 +76,8 @@ class PixelPlan:
         The number of fragments that a frame is divided into.
     fragment_size : int or None
         The most bytes in a fragment.
+    first : int
+        The number of frames that come before these, in earlier instances of a concatenation.
     """
 
     source: FrameSource
@@ -89,6 +94,7 @@ class PixelPlan:
     block: int
     fragments_per_frame: int
     fragment_size: int | None
+    first: int = 0
 
 
 def plan_pixels(
@@ -127,15 +133,14 @@ def plan_pixels(
     LengthOverflowError
         If native frames would take more than a length field holds.
     """
-    if isinstance(frames, (str, bytes, bytearray, memoryview)) or not isinstance(frames, Iterable):
-        raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
+    check_frames(frames)
     if _VIDEO.match(syntax):
         raise PlanError("a video transfer syntax holds one bit stream, not frames; frames cannot be written with it")
-    count = _count(frames, dataset, options.number_of_frames)
+    count = known_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
-    lengths = _known_lengths(frames) if encapsulated else None
+    lengths = known_lengths(frames) if encapsulated else None
     table, reason = _table(options, count, lengths, _likely_most(dataset), patchable) if encapsulated else (None, "")
     _check_fragments(options, table, syntax)
     if form is not None and not encapsulated and count is not None:
@@ -158,6 +163,18 @@ def plan_pixels(
     )
 
 
+def check_frames(frames: Any) -> None:
+    """Refuse what gives no frames.
+
+    Raises
+    ------
+    PlanError
+        If it is no iterable, or a single frame.
+    """
+    if isinstance(frames, (str, bytes, bytearray, memoryview)) or not isinstance(frames, Iterable):
+        raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
+
+
 def has_number_of_frames(dataset: Dataset) -> bool:
     """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
     return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
@@ -174,14 +191,20 @@ def check_native_total(length: int, tag: int) -> None:
     if length + length % 2 > MAX_LENGTH:
         raise LengthOverflowError(
             f"{length:,} bytes of native frames do not fit a 32-bit length field; use a compressed transfer syntax or "
-            f"Encapsulated Uncompressed Explicit VR Little Endian ({ENCAPSULATED_UNCOMPRESSED}), or write several "
-            "instances",
+            f"Encapsulated Uncompressed Explicit VR Little Endian ({ENCAPSULATED_UNCOMPRESSED}), or divide the frames "
+            "over several instances with split=",
             element_name(tag),
         )
 
 
-def _count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
-    """Find out how many frames there are, and whether all that say so agree."""
+def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
+    """Find out how many frames there are, and whether all that say so agree.
+
+    Raises
+    ------
+    PlanError
+        If they do not, or if there are none, or too many for the SOP Class.
+    """
     counts: dict[str, int] = {}
     if hasattr(frames, "__len__"):
         counts["the frames themselves"] = len(frames)
@@ -190,7 +213,7 @@ def _count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
     groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
     if groups:
         counts["PerFrameFunctionalGroupsSequence"] = len(groups)
-    for keyword in ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector"):
+    for keyword in FRAME_VECTORS:
         if keyword in dataset and dataset[keyword].VM:
             counts[keyword] = dataset[keyword].VM
     if len(set(counts.values())) > 1:
@@ -221,7 +244,7 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def _known_lengths(frames: Any) -> list[int] | None:
+def known_lengths(frames: Any) -> list[int] | None:
     """Return the lengths of compressed frames that are there already."""
     if not isinstance(frames, (list, tuple)):
         return None

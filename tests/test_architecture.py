@@ -46,12 +46,17 @@ MAY_IMPORT = {
     "syntax": "errors context _pydicom options",
     "meta": "errors _pydicom",
     "plan": f"{ELEMENTS} release stages options frames pixels late meta syntax",
+    "concatenation": f"{ELEMENTS} stages options frames pixels meta",
     # input and output
     "sinks": "errors instructions release",
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release options progress result stages sinks readers",
-    "sync": "errors instructions _pydicom options progress result plan sinks driver",
-    "writer": "errors instructions options progress result plan driver sync",
+    "targets": "errors _pydicom options sinks",
+    "instance": "instructions options pixels progress result plan sinks driver",
+    "split": "errors _pydicom options frames pixels stages progress result plan concatenation sinks driver "
+    "targets instance",
+    "writer": "errors instructions options pixels progress result instance split targets",
+    "sync": "errors instructions _pydicom options result plan driver targets instance writer",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names
@@ -66,7 +71,7 @@ ONLY_IN = {
     "fcntl": "sinks readers sync",
     "mmap": "readers",
     "multiprocessing": "",
-    "pydicom.filebase": "sinks sync",
+    "pydicom.filebase": "sinks targets",
     "pydicom.filereader": "_pydicom cli",
     "pydicom.filewriter": "",
     "selectors": "sinks",

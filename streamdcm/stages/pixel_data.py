@@ -136,7 +136,7 @@ def _fragments(frame: Chunk, plan: PixelPlan) -> list[Chunk]:
 
 def _fragment_size(length: int, plan: PixelPlan) -> int:
     size = -(-length // plan.fragments_per_frame) if plan.fragment_size is None else plan.fragment_size
-    return size + size % 2
+    return max(size + size % 2, 2)
 
 
 class _Frames:
@@ -180,7 +180,7 @@ class _Frames:
 
     def error(self, error: Exception) -> Exception:
         """Return the error to raise for the frame that came last."""
-        return encode_error(error, f"{self._plan.source.label}, frame {self.count:,}")
+        return encode_error(error, f"{self._plan.source.label}, frame {self._plan.first + self.count:,}")
 
 
 def _table_layout(plan: PixelPlan) -> TableLayout:
@@ -193,13 +193,13 @@ def _table_layout(plan: PixelPlan) -> TableLayout:
     if plan.lengths is not None:
         table = OffsetTable()
         for length in plan.lengths:
-            table.add(length, _encoded_length(length, plan))
+            table.add(length, encoded_length(length, plan))
         content = basic_start(table.basic()) if plan.table == "basic" else table.extended() + basic_start(b"")
         return KnownTable(content)
     return BasicTable(plan.count) if plan.table == "basic" else ExtendedTable(plan.count)
 
 
-def _encoded_length(length: int, plan: PixelPlan) -> int:
+def encoded_length(length: int, plan: PixelPlan) -> int:
     """Return what a frame takes with item headers and padding."""
     fragments = -(-length // _fragment_size(length, plan))
     return length + length % 2 + 8 * fragments
