@@ -16,7 +16,7 @@ from pydicom.uid import generate_uid
 from streamdcm._pydicom import elements_of, view_of
 from streamdcm.context import MAX_LENGTH, Layout
 from streamdcm.element import encode_item
-from streamdcm.errors import LengthOverflowError, PlanError, element_name, silenced
+from streamdcm.errors import InvalidValueError, LengthOverflowError, PlanError, element_name, silenced
 from streamdcm.meta import copy_of_file_meta
 from streamdcm.options import Split
 from streamdcm.pieces import Pieces
@@ -101,13 +101,13 @@ class Division:
 
         Raises
         ------
-        PlanError
+        InvalidValueError
             If there are more instances than can be numbered.
         """
         if max(number, len(self.counts or ())) > _MOST_INSTANCES:
-            raise PlanError(
-                f"the frames would be divided into more than {_MOST_INSTANCES:,} instances, the most that "
-                f"{element_name(_NUMBER)} can count; give a larger split"
+            raise InvalidValueError(
+                f"the frames would be divided into more than {_MOST_INSTANCES:,} instances; give a larger split",
+                element_name(_NUMBER),
             )
         if self.counts is not None:
             count = self.counts[number - 1]

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm._pydicom import deferred_file, elements_of, stored_value
-from streamdcm.errors import PlanError, TargetTypeError
+from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import Options
 from streamdcm.sinks import Output, Sink, resolve
 
@@ -94,6 +94,6 @@ class _Distinct:
         if is_path(target):
             path = os.path.abspath(os.fsdecode(target))
             if path in self._paths:
-                raise PlanError(f"instance {number} has the path of an earlier one; give each number its own")
+                raise TargetError(f"instance {number} has the path of an earlier one; give each number its own")
             self._paths.add(path)
         return target
