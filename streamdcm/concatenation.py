@@ -174,12 +174,11 @@ def instance_dataset(source: Dataset, part: Part, split: Split) -> Dataset:
     ):
         if value is not None:
             elements[tag] = DataElement(tag, vr, value)
-    groups = elements.get(PER_FRAME_GROUPS)
-    if groups is not None and part.count is not None:
+    if part.count is not None and view.get("PerFrameFunctionalGroupsSequence", None):
+        groups = view[PER_FRAME_GROUPS]
         window = _Window(groups.value, part.offset, part.count)
-        undefined = groups.is_undefined_length  # type: ignore[union-attr]
         elements[PER_FRAME_GROUPS] = DataElement(
-            PER_FRAME_GROUPS, "SQ", window, is_undefined_length=undefined, already_converted=True
+            PER_FRAME_GROUPS, "SQ", window, is_undefined_length=groups.is_undefined_length, already_converted=True
         )
     meta = copy_of_file_meta(source)
     if _MEDIA_STORAGE_SOP_INSTANCE_UID in meta:

@@ -183,9 +183,20 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
 
 
-def _elements(dataset: Any) -> list[tuple[int, Element]]:
+def check_dataset(dataset: Any) -> None:
+    """Refuse what is no dataset.
+
+    Raises
+    ------
+    DatasetTypeError
+        Names its type.
+    """
     if not isinstance(dataset, Dataset):
         raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
+
+
+def _elements(dataset: Any) -> list[tuple[int, Element]]:
+    check_dataset(dataset)
     elements = sorted_elements(dataset)
     groups = {tag >> 16 for tag, _ in takewhile(lambda pair: pair[0] < 0x00030000, elements)}
     if 0x0000 in groups:

@@ -27,7 +27,7 @@ from streamdcm.frames import flat_view
 from streamdcm.instance import Instance, pushed
 from streamdcm.options import FramesEach, Options, Split
 from streamdcm.pixels import PixelPlan, known_count, known_lengths
-from streamdcm.plan import Plan, encode_file, plan_file
+from streamdcm.plan import Plan, check_dataset, encode_file, plan_file
 from streamdcm.progress import Progress, ProgressShare
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output
@@ -46,6 +46,7 @@ def open_instances(target: Targets, dataset: Dataset, options: Options, progress
     split = options.split
     if split is None:
         return Instance(resolve_target(target, options), dataset, options, progress)
+    check_dataset(dataset)
     targets = target_of_each(target)
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
     options = replace(options, late=late)

@@ -227,6 +227,20 @@ class TestFrames:
         assert [b.getvalue() for b in again.buffers] == [b.getvalue() for b in pulled.buffers]
         assert [i.bytes_written for i in writer.result.instances] == pulled.sizes
 
+    def test_empty_functional_groups_stay_empty(self):
+        dataset = enhanced()
+        dataset.PerFrameFunctionalGroupsSequence = Sequence([])
+        instances, _, _ = split(dataset, pixels(3), split=2)
+        assert [list(instance.PerFrameFunctionalGroupsSequence) for instance in instances] == [[], []]
+
+    def test_a_file_meta_without_uids_gets_none(self):
+        dataset = enhanced()
+        del dataset.file_meta.MediaStorageSOPInstanceUID
+        instances, _, _ = split(dataset, pixels(3), split=2)
+        assert all("MediaStorageSOPInstanceUID" not in instance.file_meta for instance in instances)
+        instances, _, _ = split(dataset, pixels(3), split=2, enforce_file_format=True)
+        check_elements(instances, dataset, total_is_known=True)
+
     def test_uids_of_sources_that_differ_in_a_last_digit_do_not_meet(self):
         found = []
         for uid in ("1.2.3", "1.2.31"):
@@ -564,6 +578,10 @@ class TestRefused:
     def test_no_frames_to_divide(self):
         self.refused(enhanced(), "divides the frames that frames= gives", frames=None)
         self.refused(enhanced(), "frames must be an iterable", frames=b"one")
+
+    def test_what_is_no_dataset(self):
+        with pytest.raises(TypeError, match="must be a pydicom Dataset"):
+            streamdcm.dcmwrite(Memory(), {}, frames=pixels(3), split=1)
 
     def test_numbers_of_frames_that_differ(self):
         self.refused(enhanced(groups=4), "the numbers of frames differ")
