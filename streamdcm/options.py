@@ -14,6 +14,29 @@ from streamdcm.sources import PushedSource
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 
 
+@dataclass(frozen=True, slots=True)
+class FramesEach:
+    """An instance is full when it has `count` frames."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} frames"
+
+
+@dataclass(frozen=True, slots=True)
+class BytesEach:
+    """An instance is full when its file would have more than `size` bytes with one more frame."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes"
+
+
+Split: TypeAlias = FramesEach | BytesEach
+
+
 class WriteOptions(TypedDict, total=False):
     """Keyword arguments of all functions that write.
 
@@ -87,12 +110,17 @@ class TargetOptions(WriteOptions, total=False):
         Whether a path is on the disk, and not only in its cache, when the function returns.
     seekable : bool, optional
         Overrides what was found out about the target.
+    split : int or str, optional
+        For frames that `dcmwrite` or `open_writer` is given: divide them over the instances of a
+        concatenation (PS3.3 §C.7.6.16.2.2.4). A number is how many frames an instance has; a text
+        such as ``"2 GiB"`` is how many bytes its file may have.
     """
 
     overwrite: bool
     atomic: bool
     durable: bool
     seekable: bool | None
+    split: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +148,7 @@ class Options:
     atomic: bool = True
     durable: bool = False
     seekable: bool | None = None
+    split: Split | None = None
 
 
 _CHOICES = {
@@ -128,6 +157,7 @@ _CHOICES = {
     "long_values": get_args(LongValues),
     "offset_table": get_args(OffsetTableChoice),
 }
+_SPLITTING = frozenset({"dcmwrite", "open_writer"})
 _NAMES = frozenset(field.name for field in fields(Options))
 
 
@@ -155,7 +185,21 @@ def check_options(given: dict[str, Any], function: str) -> Options:
         count = given.get(name)
         if count is not None and (not isinstance(count, int) or count < 1):
             raise PlanError(f"{name} must be a whole number above 0, not {count!r}")
+    if given.get("split") is not None:
+        if function not in _SPLITTING:
+            raise PlanError(f"split= writes several instances, and {function}() makes one; use dcmwrite()")
+        checked["split"] = _split(given["split"])
     return Options(**checked)
+
+
+def _split(given: Any) -> Split:
+    if isinstance(given, str):
+        return BytesEach(_size("split", given, 1))
+    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        return FramesEach(given)
+    raise PlanError(
+        f"split must be a number of frames above 0, or a size in bytes as a text like '2 GiB', not {given!r}"
+    )
 
 
 def _size(name: str, given: Any, least: int) -> int:

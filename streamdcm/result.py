@@ -1,5 +1,7 @@
 """What a write has done."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 
@@ -19,6 +21,8 @@ class WriteResult:
         The offset table that encapsulated frames were given.
     reason : str
         Why it was that one.
+    instances : tuple of WriteResult
+        With ``split=``, what was done for each instance, in order; the numbers above are their sums then.
     """
 
     bytes_written: int
@@ -26,3 +30,4 @@ class WriteResult:
     location: str | None
     offset_table: str | None = None
     reason: str = ""
+    instances: tuple[WriteResult, ...] = ()

@@ -144,6 +144,9 @@ class FileOutput:
         """Overwrite bytes at `offset` from where the write began."""
         patch_descriptor(self._file.fileno(), self._start + offset, value)
 
+    def prepare(self) -> None:
+        """Do nothing: the file is the caller's."""
+
     def commit(self) -> None:
         """Do nothing: the file is the caller's."""
 
@@ -183,6 +186,9 @@ class SocketOutput:
     def patch(self, offset: int, value: bytes) -> None:
         """Refuse: what was sent is gone."""
         raise io.UnsupportedOperation("bytes that were sent through a socket cannot be overwritten")
+
+    def prepare(self) -> None:
+        """Do nothing: the socket is the caller's."""
 
     def commit(self) -> None:
         """Do nothing: the socket is the caller's."""

@@ -91,6 +91,9 @@ class ObjectOutput:
             raise SinkContractError(f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False")
         self._sink.seek(self._start + self._written)
 
+    def prepare(self) -> None:
+        """Do nothing: the object is the caller's."""
+
     def commit(self) -> None:
         """Do nothing: the object is the caller's."""
 

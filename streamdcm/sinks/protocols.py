@@ -59,3 +59,6 @@ class Output(Transactional, Protocol):
 
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to its end."""
+
+    def prepare(self) -> None:
+        """Do what can fail and is not visible yet, and leave little to `commit`; nothing is written after it."""

@@ -219,7 +219,7 @@ class _Frames:
     @property
     def label(self) -> str:
         """The element and the number of the frame that came last."""
-        return f"{self._plan.label}, frame {self.count:,}"
+        return f"{self._plan.label}, frame {self._plan.first + self.count:,}"
 
 
 def _opening(plan: PixelPlan) -> Opening:
