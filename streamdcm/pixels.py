@@ -134,6 +134,8 @@ def plan_pixels(
     count = _count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
+    if not encapsulated and options.offset_table in ("basic", "extended"):
+        raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
     lengths = _known_lengths(frames) if encapsulated else None
     table, reason = _table(options, count, lengths, _likely_most(dataset), patchable) if encapsulated else (None, "")
