@@ -1,22 +1,16 @@
-"""Measures the memory of a child process from outside, and finds room for what it writes."""
+"""Measures the memory of a child process from outside."""
 
 import contextlib
 import ctypes
 import gc
 import selectors
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 MIB = 1 << 20
 ROOT = Path(__file__).parents[1]
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc/PID/status")
 
 
 def measure(child: str, *arguments: str | Path) -> tuple[int, int]:
@@ -66,24 +60,3 @@ def _give_back() -> None:
     gc.collect()
     with contextlib.suppress(AttributeError):  # a C library other than GNU's
         ctypes.CDLL(None).malloc_trim(0)
-
-
-@contextlib.contextmanager
-def directory_for(size: int) -> Iterator[Path]:
-    """A directory with room for `size` bytes: on tmpfs if memory allows, where writing is fastest, else on disk."""
-    tmpfs = Path("/dev/shm")
-    margin = 512 * MIB
-    on_tmpfs = tmpfs.is_dir() and min(shutil.disk_usage(tmpfs).free, _available() // 2) > size + margin
-    parent = tmpfs if on_tmpfs else Path(tempfile.gettempdir())
-    if shutil.disk_usage(parent).free < size + margin:
-        pytest.skip(f"{parent} has no room for {size // MIB:,} MiB")
-    with tempfile.TemporaryDirectory(dir=parent) as name:
-        yield Path(name)
-
-
-def _available() -> int:
-    """Return the bytes of memory that programs can still take."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0

@@ -14,7 +14,8 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
 from . import frames_child
-from .memory import MIB, directory_for, measure, needs_proc
+from .memory import MIB, measure
+from .space import directory_for, needs_proc
 from .tools import run
 
 CHILD = "tests.frames_child"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from .memory import MIB, directory_for, measure, needs_proc
+from .memory import MIB, measure
+from .space import directory_for, needs_proc
 
 CHILD = "tests.memory_child"
 
