@@ -162,6 +162,8 @@ def plan_pixels(
     count = known_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
+    if not encapsulated and options.offset_table in ("basic", "extended"):
+        raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
     fragments = _fragments(options, encapsulated, syntax)
     lengths = known_lengths(frames, count, form) if encapsulated else None

@@ -223,7 +223,7 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
             )
             if pixels.count is None and has_number_of_frames(view):
                 late[NUMBER_OF_FRAMES] = LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
-                is_live = isinstance(options.frames, PushedSource) and options.frames.is_live
+                is_live = not isinstance(options.frames, PushedSource) or options.frames.is_live
                 ratio = lossy_ratio(view, syntax, context) if is_live else None
                 late = late if ratio is None else {LOSSY_RATIO: ratio, **late}
             if pixels.table is not None and pixels.table.block:
