@@ -71,7 +71,7 @@ def dcmwrite(
     if not options.atomic:
         _refuse_own_source(filename, dataset)
     encoder = encode_file(plan, options, patchable=output.can_patch)
-    return with_table(write(encoder, output, options, _total(plan, options)), plan)
+    return with_table(write(encoder, output, options, expected_size(plan, options)), plan)
 
 
 def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[TargetOptions]) -> WriteResult:
@@ -119,7 +119,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     """
     options = check_options(dict(kwargs), "iter_chunks")
     plan = plan_file(dataset, options, patchable=False)
-    return chunks(encode_file(plan, options, patchable=False), options, _total(plan, options))
+    return chunks(encode_file(plan, options, patchable=False), options, expected_size(plan, options))
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -212,7 +212,7 @@ def with_table(result: WriteResult, plan: Plan) -> WriteResult:
     return replace(result, offset_table=plan.pixels.table, reason=plan.pixels.reason)
 
 
-def _total(plan: Plan, options: Options) -> int | None:
+def expected_size(plan: Plan, options: Options) -> int | None:
     """Return the size of a file for progress events, where finding it out does not cost a compression."""
     if options.progress is None or plan.deflated or plan.pixels is not None:
         return None

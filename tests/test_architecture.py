@@ -51,11 +51,16 @@ MAY_IMPORT = {
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release options progress result stages sinks readers",
     "sync": "errors instructions _pydicom options progress result plan sinks driver",
+    "inflate": "errors instructions readers",
+    "deferred": "instructions _pydicom readers",
+    "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
+    "edits": "errors ambiguous",
+    "rewrite": "errors _pydicom options result syntax meta plan driver sync deferred source_file edits",
     "writer": "errors instructions options progress result plan driver sync",
     "testing": "errors instructions release sinks",
-    "cli": "errors options progress result sync writer",
+    "cli": "errors options progress result sync writer rewrite edits",
     # public names
-    "__init__": "errors instructions options progress result sinks stages sync writer",
+    "__init__": "errors instructions options progress result rewrite sinks stages sync writer",
 }
 
 # What only these rooms may import from elsewhere.
@@ -67,7 +72,7 @@ ONLY_IN = {
     "mmap": "readers",
     "multiprocessing": "",
     "pydicom.filebase": "sinks sync",
-    "pydicom.filereader": "_pydicom cli",
+    "pydicom.filereader": "_pydicom source_file",
     "pydicom.filewriter": "",
     "selectors": "sinks",
     "shutil": "sinks cli",
