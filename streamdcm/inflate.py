@@ -9,6 +9,7 @@ from typing import Any, Final
 from streamdcm.errors import SourceError
 from streamdcm.instructions import Chunk, Copy
 from streamdcm.readers import read
+from streamdcm.sources import FileSource
 
 _BLOCK: Final = 64 * 1024
 """How much is read and inflated at a time, and kept, so that a short step back costs nothing."""
@@ -98,7 +99,7 @@ class Inflated(io.BufferedIOBase):
     def _next_block(self) -> bool:
         """Inflate the next block in the place of the one at hand; at the end that one stays."""
         while not self._inflater.eof:
-            deflated = self._inflater.unconsumed_tail or next(self._input, b"")
+            deflated = self._inflater.unconsumed_tail or self._next_input()
             try:
                 block = self._inflater.decompress(deflated, _BLOCK)
             except zlib.error as error:
@@ -108,6 +109,11 @@ class Inflated(io.BufferedIOBase):
                 return True
             if not deflated and not self._inflater.eof:
                 raise SourceError("the deflated dataset ends too early; get the file again from where it came")
-        for _ in self._input:  # to its end, where it is checked that the file has not changed
-            pass
         return False
+
+    def _next_input(self) -> Chunk:
+        """Read the next deflated bytes; nobody may get to their end, so the file is checked each time."""
+        deflated = next(self._input, b"")
+        if isinstance(self._deflated.source, FileSource):
+            self._deflated.source.open().close()
+        return deflated

@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release options progress result stages sinks readers",
     "sync": "errors instructions _pydicom options progress result plan sinks driver",
-    "inflate": "errors instructions readers",
+    "inflate": "errors instructions sources readers",
     "deferred": "instructions _pydicom readers",
     "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
     "edits": "errors ambiguous",
