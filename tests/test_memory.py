@@ -47,26 +47,26 @@ def test_a_million_lazy_items_add_24_mib(sink: str, directory: Path) -> None:
     assert added <= 24 * MIB, f"{added / MIB:.1f} MiB"
 
 
-def measure(value: str, sink: str, directory: Path) -> tuple[int, int]:
-    """Return the bytes that the child wrote and the anonymous memory that this took.
+def measure(value: str, sink: str, directory: Path, child: Path = CHILD) -> tuple[int, int]:
+    """Return the bytes that a child process wrote and the anonymous memory that this took.
 
     Sampled every millisecond from out here: no lock of the interpreter is between us and its peak.
     """
-    command = [sys.executable, str(CHILD), value, sink, str(directory)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n", "the child failed; its error is above"
-        before = peak = anonymous(child.pid)
+    command = [sys.executable, str(child), value, sink, str(directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", "the child failed; its error is above"
+        before = peak = anonymous(process.pid)
         with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
-            child.stdin.write("go\n")
-            child.stdin.flush()
+            selector.register(process.stdout, selectors.EVENT_READ)
+            process.stdin.write("go\n")
+            process.stdin.flush()
             while not selector.select(timeout=0.001):
-                peak = max(peak, anonymous(child.pid))
-        answer = child.stdout.readline()
-        child.communicate("end\n")
-    assert child.returncode == 0, "the child failed; its error is above"
+                peak = max(peak, anonymous(process.pid))
+        answer = process.stdout.readline()
+        process.communicate("end\n")
+    assert process.returncode == 0, "the child failed; its error is above"
     return int(answer), peak - before
 
 

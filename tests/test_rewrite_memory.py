@@ -1,0 +1,33 @@
+"""Rewriting a file takes no more memory for more pixel data (a gigabyte each time, in a process of its own)."""
+
+from pathlib import Path
+
+import pytest
+
+from .test_memory import MIB, directory, measure, pytestmark
+
+__all__ = ["directory", "pytestmark"]
+
+CHILD = Path(__file__).with_name("rewrite_child.py")
+
+
+@pytest.mark.parametrize(
+    ("source", "change"),
+    [
+        ("native", "edited"),
+        ("native", "implicit"),
+        ("native", "deflated"),
+        ("encapsulated", "edited"),
+        ("deflated", "edited"),
+        ("deflated", "implicit"),
+    ],
+)
+def test_a_gigabyte_of_pixel_data_adds_8_mib(source: str, change: str, directory: Path) -> None:
+    written, added = measure(source, change, directory, CHILD)
+    assert written < 1 << 22 if "deflated" in (change, source) and change != "implicit" else written > 1 << 30
+    assert added <= 8 * MIB, f"{added / MIB:.1f} MiB"
+
+
+def test_pixel_data_that_an_edit_asks_for_are_seen_in_memory(directory: Path) -> None:
+    _, added = measure("native", "loaded", directory, CHILD)
+    assert added > 1000 * MIB
