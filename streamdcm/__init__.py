@@ -8,11 +8,13 @@ from streamdcm.progress import ProgressEvent
 from streamdcm.result import WriteResult
 from streamdcm.rewrite import rewrite
 from streamdcm.sinks import spooled
+from streamdcm.sources import ByteStream
 from streamdcm.sync import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
 from streamdcm.writer import FrameWriter, open_writer
 
 __all__ = [
     "END",
+    "ByteStream",
     "Copy",
     "Encoder",
     "Fill",

@@ -15,6 +15,10 @@ UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 MAX_LENGTH: Final = 0xFFFFFFFE
 """The largest even length that a 32-bit length field holds."""
 
+UNKNOWN_LENGTH: Final = 1 << 64
+"""What a value counts whose length is not known before it has come: more than any length field holds, so that what
+encloses it becomes undefined (PS3.5 §7.5.1)."""
+
 MAX_SHORT_LENGTH: Final = 0xFFFF
 """The largest length that a 16-bit length field holds (PS3.5 table 7.1-2)."""
 
@@ -96,12 +100,16 @@ class Layout(NamedTuple):
         Whether every group starts with its (retired) Group Length (PS3.5 §7.2).
     long_values : {"UN", "refuse"}
         What becomes of a value over 64 KiB with a VR that has a 16-bit length field (PS3.5 §6.2.2).
+    convert_bulk : bool
+        Whether values with VR OD, OF, OL, OV and OW, which stand in the byte order that the dataset was read in, are
+        converted to that of `encoding` (PS3.5 §7.3); else their bytes are written as they are.
     """
 
     encoding: Encoding
     sequence_lengths: SequenceLengths = "preserve"
     group_lengths: GroupLengths = "omit"
     long_values: LongValues = "UN"
+    convert_bulk: bool = False
 
     @property
     def is_as_read(self) -> bool:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from enum import Enum
-from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, Literal, TypeVar
 
-from streamdcm.errors import InstructionError, ReentryError
+from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import Options
 from streamdcm.progress import Progress
-from streamdcm.readers import read
+from streamdcm.readers import descriptor_of, pieces_of, read
 from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, ReleasePolicy, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output
-from streamdcm.sources import CopySource, FrameSource
+from streamdcm.sources import CopySource, FrameSource, StreamSource
 from streamdcm.stages import settle
+from streamdcm.steps import Steps, steps
+
+T = TypeVar("T")
+
+_RANGE: Final = 16 * 1024 * 1024
+"""The most bytes that a file hands to another in one system call: progress is told in between."""
 
 
 class Done(Enum):
@@ -29,8 +35,8 @@ DONE: Final = Done.DONE
 """What comes in place of the next need when an encoder is exhausted and all is written."""
 
 
-class Writing:
-    """An encoder on its way into an output, advanced from one need to the next.
+class Writing(Generic[T]):
+    """An encoder on its way into an output.
 
     Parameters
     ----------
@@ -42,48 +48,49 @@ class Writing:
         `chunk_size` and `hold_limit` count.
     progress : Progress
         Counts the bytes that the output takes.
+    pushed : object, optional
+        The source whose pieces the caller brings: its needs are not answered but returned.
     """
 
-    def __init__(self, encoder: Encoder[Any], output: Output, options: Options, progress: Progress) -> None:
-        self._encoder = encoder
+    def __init__(
+        self, encoder: Encoder[T], output: Output, options: Options, progress: Progress, pushed: object = None
+    ) -> None:
         self._output = output
         self._progress = progress
         self._chunk_size = options.chunk_size
-        self._policy: ReleasePolicy = (
-            PatchPolicy(options.chunk_size)
-            if output.can_patch
-            else InOrderPolicy(options.chunk_size, options.hold_limit)
-        )
+        self._sources = Sources(options.chunk_size, progress)
+        self._steps: Steps[T] = answered(steps(encoder, policy_for(output, options)), self._sources, pushed)
         self._running = False
         self.patches = 0
+        self.returned: T | None = None
+        """What the encoder returned, when it is exhausted."""
 
     def advance(self, answer: Answer = None) -> Need | Literal[Done.DONE]:
-        """Answer the last need and write what the encoder yields, up to its next need or its end."""
-        return self._run(partial(self._encoder.send, answer))
-
-    def fail(self, error: Exception) -> Need | Literal[Done.DONE]:
-        """Tell the encoder that its last need cannot be answered, and go on as `advance` does."""
-        return self._run(partial(self._encoder.throw, error))
-
-    def _run(self, step: Callable[[], Instruction]) -> Need | Literal[Done.DONE]:
+        """Answer the last need and write what the encoder yields, up to a need for what is pushed or to the end."""
         if self._running:
             raise ReentryError("this write is running already; a sink or a source must not write to it")
         self._running = True
+        send, perform = self._steps.send, self._perform
         try:
             while True:
                 try:
-                    instruction = step()
-                except StopIteration:
-                    for operation in self._policy.finish():
-                        self._perform(operation)
+                    step = send(answer)
+                except StopIteration as stop:
+                    self.returned = stop.value
                     return DONE
-                if isinstance(instruction, Need):
-                    return instruction
-                for operation in self._policy.feed(instruction):
-                    self._perform(operation)
-                step = self._encoder.__next__
+                if isinstance(step, Need):
+                    return step
+                answer = None
+                perform(step)
         finally:
             self._running = False
+
+    def close(self) -> None:
+        """Close the encoder and its sources, whatever has become of them."""
+        try:
+            self._steps.close()
+        finally:
+            self._sources.close()
 
     def _perform(self, operation: Operation) -> None:
         if isinstance(operation, Write):
@@ -93,7 +100,20 @@ class Writing:
             self._output.patch(operation.offset, operation.value)
             self.patches += 1
         else:
-            for chunk in read(operation.copy, self._chunk_size):
+            self._transfer(operation.copy)
+
+    def _transfer(self, copy: Copy) -> None:
+        """Write a range of a source, from file to file where both are plain ones, else by reading it."""
+        moved = 0
+        with descriptor_of(copy) as descriptor:
+            while descriptor is not None and moved < copy.length:
+                taken = self._output.take(descriptor, copy.offset + moved, min(copy.length - moved, _RANGE))
+                if not taken:
+                    break
+                moved += taken
+                self._progress.add(taken)
+        if moved < copy.length:
+            for chunk in read(replace(copy, offset=copy.offset + moved, length=copy.length - moved), self._chunk_size):
                 self._output.write((chunk,))
                 self._progress.add(len(chunk))
 
@@ -106,14 +126,14 @@ class Sources:
         self._progress = progress
         self._open: dict[Any, Iterator[Answer]] = {}
 
-    def next_piece(self, need: Need) -> Answer:
+    def next_piece(self, source: Any) -> Answer:
         """Return the next piece of a source, or `END`."""
-        source = need.source
-        if source not in self._open:
-            self._open[source] = self._pieces(source)
-        piece = next(self._open[source], END)
+        pieces = self._open.get(source)
+        if pieces is None:
+            pieces = self._open[source] = pieces_of(source, self._chunk_size)
+        piece = next(pieces, END)
         if piece is END:
-            del self._open[source]
+            _close(self._open.pop(source))
         elif source.__class__ is FrameSource:
             self._progress.count_frame()
         return piece
@@ -122,55 +142,75 @@ class Sources:
         """Close what was opened and is not exhausted, frames included."""
         while self._open:
             _, pieces = self._open.popitem()
-            close = getattr(pieces, "close", None)
-            if close is not None:
-                close()
-
-    def _pieces(self, source: Any) -> Iterator[Answer]:
-        if isinstance(source, CopySource):
-            return read(source.copy, self._chunk_size)
-        if isinstance(source, FrameSource):
-            return iter(source.frames)
-        raise InstructionError(f"a Need for {type(source).__name__}, which is nothing that can be read")
+            _close(pieces)
 
 
-def write(encoder: Encoder[Any], output: Output, options: Options, total: int | None) -> WriteResult:
-    """Run an encoder into an output, and commit it or leave everything as it was."""
+def policy_for(output: Output, options: Options) -> ReleasePolicy:
+    """Return the policy for what an output can do."""
+    if output.can_patch:
+        return PatchPolicy(options.chunk_size)
+    return InOrderPolicy(options.chunk_size, options.hold_limit)
+
+
+def write(encoder: Encoder[T], output: Output, options: Options, total: int | None) -> tuple[WriteResult, T | None]:
+    """Run an encoder into an output, and commit it or leave everything as it was.
+
+    Returns
+    -------
+    WriteResult
+        What was written.
+    object
+        What the encoder returned.
+    """
     progress = Progress(options.progress, total)
     writing = Writing(encoder, output, options, progress)
-    sources = Sources(options.chunk_size, progress)
     try:
         output.open()
-        need = writing.advance()
-        while need is not DONE:
-            try:
-                answer = sources.next_piece(need)
-            except Exception as error:
-                need = writing.fail(error)
-            else:
-                need = writing.advance(answer)
+        writing.advance()
         progress.tell()
         output.commit()
     except BaseException:
         try:
-            encoder.close()
+            writing.close()
         finally:
             output.abort()
         raise
+    return WriteResult(progress.bytes_written, writing.patches, output.location), writing.returned
+
+
+def answered(run: Generator[Any, Answer, T], sources: Sources, pushed: object = None) -> Generator[Any, Answer, T]:
+    """Give what an encoder or its steps yield, needs answered but for those of `pushed`."""
+    step: Callable[[Any], Any] = run.send
+    argument: Any = None
+    take = sources.next_piece
+    try:
+        while True:
+            try:
+                thing = step(argument)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            step = run.send
+            if thing.__class__ is not Need or thing.source is pushed:
+                argument = yield thing
+                continue
+            try:
+                argument = take(thing.source)
+            except Exception as error:
+                step, argument = run.throw, error
     finally:
-        sources.close()
-    return WriteResult(progress.bytes_written, writing.patches, output.location)
+        run.close()
 
 
 def chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Iterator[bytes]:
     """Run an encoder and give what it encodes, in order."""
     progress = Progress(options.progress, total)
     sources = Sources(options.chunk_size, progress)
-    settled = settle(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
+    settled = answered(settle(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
     try:
-        for chunk in _answered(settled, sources):
-            yield bytes(chunk)  # type: ignore[arg-type]
-            progress.add(len(chunk))  # type: ignore[arg-type]
+        for chunk in settled:
+            yield bytes(chunk)
+            progress.add(len(chunk))
         progress.tell()
     finally:
         try:
@@ -179,29 +219,44 @@ def chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Iterat
             sources.close()
 
 
-def _answered(encoder: Encoder[Any], sources: Sources) -> Iterator[Instruction]:
-    """Give what an encoder yields, its needs answered."""
-    step: Callable[[], Instruction] = encoder.__next__
-    while True:
-        try:
-            instruction = step()
-        except StopIteration:
-            return
-        step = encoder.__next__
-        if not isinstance(instruction, Need):
-            yield instruction
-            continue
-        try:
-            answer = sources.next_piece(instruction)
-        except Exception as error:
-            step = partial(encoder.throw, error)
-        else:
-            step = partial(encoder.send, answer)
+def measure(encoder: Encoder[Any], options: Options) -> int | None:
+    """Return the number of bytes that an encoder encodes; what it would copy is not read.
+
+    `None` if that would use up a source that gives its bytes only once.
+    """
+    sources = _Reusable(options.chunk_size, Progress(None))
+    try:
+        return sum(map(_size, answered(encoder, sources)))
+    except _UsedUpError:
+        return None
+    finally:
+        sources.close()
 
 
-def measure(encoder: Encoder[Any], options: Options) -> int:
-    """Return the number of bytes that an encoder encodes; what it would copy is not read."""
-    return sum(map(_size, _answered(encoder, Sources(options.chunk_size, Progress(None)))))
+class _UsedUpError(Exception):
+    """A source would have been used up only to count its bytes."""
+
+
+class _Reusable(Sources):
+    """Reads only what can be read again."""
+
+    def next_piece(self, source: Any) -> Answer:
+        copied = source.copy.source if isinstance(source, CopySource) else source
+        if isinstance(copied, (StreamSource, FrameSource)):
+            raise _UsedUpError
+        return super().next_piece(source)
+
+
+def close_frames(frames: Any) -> None:
+    """Close an iterator of frames, whether or not a frame was asked for."""
+    if isinstance(frames, Iterator):
+        _close(frames)
+
+
+def _close(pieces: Any) -> None:
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        close()
 
 
 def _size(instruction: Instruction) -> int:

@@ -8,6 +8,7 @@ is encoded twice or copied at each level.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from io import BufferedIOBase
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -17,10 +18,13 @@ from pydicom.dataset import Dataset
 
 from streamdcm._pydicom import Element, sorted_elements, stored_value
 from streamdcm.ambiguous import LUT_DESCRIPTORS, PIXEL_DATA
-from streamdcm.context import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, Encoding
+from streamdcm.bulk import WORDS, check_words, swapped, unsized, value_bytes
+from streamdcm.context import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
 from streamdcm.errors import (
     AmbiguousVRError,
     EncapsulationError,
+    EncodeError,
+    InvalidValueError,
     SourceError,
     UnknownVRError,
     encode_error,
@@ -34,10 +38,10 @@ from streamdcm.header import (
     sequence_header,
     vr_code,
 )
-from streamdcm.instructions import Chunk, Copy
-from streamdcm.pieces import BULK, Piece, Pieces
+from streamdcm.instructions import Chunk, Copy, Encoder
+from streamdcm.pieces import BULK, Pieces, Section
 from streamdcm.scope import Scope
-from streamdcm.sources import describe, first_bytes
+from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
 from streamdcm.vr import VR_ENCODERS
 from streamdcm.vr.binary import encode_bytes
 from streamdcm.vr.numbers import encode_lut_descriptor, encode_ss
@@ -258,32 +262,32 @@ def _encode_raw(tag: int, raw: RawDataElement, pieces: Pieces, scope: Scope) -> 
 def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, scope: Scope) -> int:
     """Encode an element whose value may be large, lazy, or of undefined length."""
     encoding = scope.layout.encoding
-    value = element.value
     encode, pad, vr, _ = row
     undefined = element.is_undefined_length and vr not in _SHORT_CODES
+    value = _unread(tag, element, row, scope)
+    if isinstance(value, StreamSource):
+        return _encode_unsized(tag, value, row, pieces, scope)
     if isinstance(value, Copy):
-        copy, length = value, value.length
-        head = first_bytes(copy, 4) if undefined else b""
-        piece: Piece = copy
-    elif encode is encode_bytes and vr != b"UN" and isinstance(value, BufferedIOBase):
-        copy = _described(value, tag, scope)
-        length = copy.length
-        head = first_bytes(copy, 4) if undefined else b""
-        piece = copy
+        length = value.length
+        head = first_bytes(value, 4) if undefined else b""
     else:
         if encode is encode_ss:
             encode = encode_lut_descriptor
-        chunk = encode(value, scope.context)
-        length = len(chunk)
-        head = bytes(chunk[:4])
-        piece = chunk
+        value = encode(value, scope.context)
+        length = len(value)
+        head = bytes(value[:4])
     if undefined and tag == PIXEL_DATA:
         _check_encapsulation(head, encoding)
+    word = WORDS.get(element.VR, 1)
+    if scope.swaps and word > 1 and not undefined:
+        length += -length % word
+        pad = b""
+        value = Section(partial(_swapped_value, value, word), length)
     padding = pad if length & 1 else b""
     padded = length + len(padding)
     header = element_header(tag, vr, None if undefined else padded, scope)
     pieces.parts.append(header)
-    pieces.add_value(piece, length)
+    pieces.add_value(value, length)
     if padding:
         pieces.parts.append(padding)
     if undefined:
@@ -291,7 +295,46 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     return len(header) + padded + (8 if undefined else 0)
 
 
-def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy:
+def _unread(tag: int, element: DataElement, row: _Row, scope: Scope) -> Any:
+    """Return the value of an element, a description of it where it is a buffer."""
+    value = element.value
+    if not isinstance(value, BufferedIOBase) or row[0] is not encode_bytes or row[2] == b"UN":
+        return value
+    if isinstance(value, ByteStream) and element.is_undefined_length:
+        raise EncapsulationError("a ByteStream cannot be encapsulated Pixel Data; give the frames with frames=")
+    described = _described(value, tag, scope)
+    if isinstance(value, ByteStream) and isinstance(described, Copy):
+        check_words(described.length, element.VR)
+    return described
+
+
+def _encode_unsized(tag: int, source: StreamSource, row: _Row, pieces: Pieces, scope: Scope) -> int:
+    """Encode an element whose length is not known before its last byte has come."""
+    if scope.outer is not None and scope.layout.sequence_lengths == "defined":
+        raise InvalidValueError(
+            "the length of its ByteStream is not known ahead, and sequence_lengths='defined' needs it for the item "
+            "around it; give the ByteStream its length"
+        )
+    header = element_header(tag, row[2], 0, scope)
+    pieces.add_apart(Section(partial(_unsized_value, header, source, row[2].decode(), scope), UNKNOWN_LENGTH))
+    return UNKNOWN_LENGTH
+
+
+def _unsized_value(header: bytes, source: StreamSource, vr: str, scope: Scope) -> Encoder[int]:
+    value = value_bytes(source)
+    if scope.swaps and vr in WORDS:
+        value = swapped(value, WORDS[vr])
+    try:
+        return (yield from unsized(header, value, vr, scope.layout.encoding))
+    except EncodeError as error:
+        raise encode_error(error, source.label) from None
+
+
+def _swapped_value(value: Chunk | Copy, word: int) -> Encoder[int]:
+    return swapped(value_bytes(value), word)
+
+
+def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy | StreamSource:
     try:
         return describe(buffer, scope.path_of(tag))
     except (OSError, ValueError) as error:

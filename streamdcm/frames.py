@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -43,16 +43,16 @@ class FrameFormat:
     subsampled: bool
     little_endian: bool
     word: int
+    length: int = field(init=False)
+    """The number of bytes that a frame takes by itself."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", (self.length_in_bits + 7) // 8)
 
     @property
     def length_in_bits(self) -> int:
         """The number of bits of a frame, which are no whole bytes if Bits Allocated is 1."""
         return self.rows * self.columns * (2 if self.subsampled else self.samples) * self.bits
-
-    @property
-    def length(self) -> int:
-        """The number of bytes that a frame takes by itself."""
-        return (self.length_in_bits + 7) // 8
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,6 +16,12 @@ from streamdcm.instructions import Encoder, Fill, Reserve
 from streamdcm.vr import VR_ENCODERS
 
 NUMBER_OF_FRAMES: Final = 0x00280008
+LOSSY_RATIO: Final = 0x00282112
+
+# PS3.5 §8.2: transfer syntaxes that always lose something (JPEG baseline and extended, JPEG-LS near-lossless), and
+# those that may (JPEG 2000, HTJ2K, JPEG XL)
+_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (50, 51, 81))
+_MAYBE_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (91, 93, 112, 203))
 
 # Sizes that hold any value of the VR (PS3.5 §6.2)
 _SIZES: Final = {
@@ -94,6 +100,11 @@ class LateValues:
             raise PlanError(f"no room was made for {element_name(tag)}; name it in late= when the write begins")
         self._values[tag] = fitted(element, value, self._context)
 
+    def set_if_nothing_else_is(self, tag: int, value: Any) -> None:
+        """Set the value of an element that room was made for, unless it has been set or has a default."""
+        if tag in self._elements and tag not in self._values and self._elements[tag].default is None:
+            self.set(tag, value)
+
     def room(self, tag: int, encoding: Encoding) -> Encoder[int]:
         """Encode the header of an element and reserve the room for its value."""
         element = self._elements[tag]
@@ -145,6 +156,34 @@ def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset,
     """
     sizes = names if isinstance(names, Mapping) else dict.fromkeys(names)
     return [_late_element(name, size, dataset, context) for name, size in sizes.items()]
+
+
+def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement | None:
+    """Make room for Lossy Image Compression Ratio where frames that are pushed may be lossy (PS3.3 §C.7.6.1.1.5).
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A view. A ratio in it is the default; else it is that of the frames, or blank where they were lossy before.
+    syntax : str
+        The Transfer Syntax UID.
+    context : Context
+        Byte order and character sets.
+
+    Returns
+    -------
+    LateElement or None
+        `None` where nothing says that frames are lossy.
+    """
+    blank = b" " * _SIZES["DS"]
+    if LOSSY_RATIO in dataset:
+        element = _late_element(LOSSY_RATIO, None, dataset, context)
+        return element if element.default is not None else element._replace(default=blank)
+    says_lossy = dataset.get("LossyImageCompression", "") == "01"
+    if not says_lossy and syntax not in _LOSSY:
+        return None
+    is_from_frames = syntax in _LOSSY or syntax in _MAYBE_LOSSY
+    return LateElement(LOSSY_RATIO, "DS", len(blank), None if is_from_frames else blank)
 
 
 def fitted(element: LateElement, value: Any, context: Context) -> bytes:

@@ -9,6 +9,7 @@ from pydicom.misc import size_in_bytes
 from streamdcm.context import GroupLengths, LongValues, SequenceLengths
 from streamdcm.errors import PlanError
 from streamdcm.progress import ProgressEvent
+from streamdcm.sources import PushedSource
 
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 
@@ -123,7 +124,7 @@ class Options:
     long_values: LongValues = "UN"
     chunk_size: int = 1024 * 1024
     hold_limit: int = 64 * 1024 * 1024
-    frames: Iterable[Any] | None = None
+    frames: Iterable[Any] | PushedSource | None = None
     number_of_frames: int | None = None
     max_frames: int | None = None
     offset_table: OffsetTableChoice = "auto"

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from bisect import insort
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
-from streamdcm.instructions import Chunk, Copy, Fill, Reserve
+from streamdcm.instructions import Chunk, Copy, Encoder, Fill, Reserve
 
-Piece: TypeAlias = Chunk | Copy | Reserve | Fill
+
+class Section(NamedTuple):
+    """What is encoded only when it is released: the value of an element whose bytes have to be asked for.
+
+    Parameters
+    ----------
+    encode : callable
+        Makes the encoder, which returns the number of bytes.
+    length : int
+        The number of bytes that were counted for it; `UNKNOWN_LENGTH` if that is not known.
+    """
+
+    encode: Callable[[], Encoder[int]]
+    length: int
+
+
+Piece: TypeAlias = Chunk | Copy | Reserve | Fill | Section
 
 BULK: Final = 64 * 1024
 """Values of this size and more stay pieces of their own, uncopied."""
@@ -41,10 +58,20 @@ class Pieces:
 
     def add_value(self, value: Piece, length: int) -> None:
         """Add the value of an element; a large one, or one that is not read yet, stays as it is."""
-        if length >= BULK or value.__class__ is Copy:
+        if length >= BULK or value.__class__ is Copy or value.__class__ is Section:
             self.add_apart(value)
         else:
             self.parts.append(value)
+
+    def released(self) -> Encoder[int]:
+        """Yield the pieces, and forget them; return how much longer they were than what was counted for them."""
+        surplus = 0
+        for piece in self.joined():
+            if piece.__class__ is Section:
+                surplus += (yield from piece.encode()) - piece.length
+            else:
+                yield piece  # type: ignore[misc]
+        return surplus
 
     def joined(self) -> list[Piece]:
         """Return the pieces with all small neighbours joined to one `bytes`, and forget them."""
@@ -60,3 +87,15 @@ class Pieces:
             pieces.extend(parts[index : index + 1])
             start = index + 1
         return pieces
+
+
+class Dropped(Pieces):
+    """Pieces that are encoded only to be counted: what is released is dropped."""
+
+    __slots__ = ()
+
+    def released(self) -> Encoder[int]:
+        """Forget the pieces."""
+        self.joined()
+        yield from ()
+        return 0

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
 from streamdcm.context import MAX_LENGTH, Encoding
 from streamdcm.errors import LengthOverflowError, PlanError, element_name
 from streamdcm.frames import FrameFormat, flat_view, frame_format
-from streamdcm.sources import FrameSource
-
-TableKind: TypeAlias = Literal["basic", "extended", "empty", "room"]
+from streamdcm.sources import ByteStream, FrameSource, PushedSource
+from streamdcm.tables import TablePlan, plan_table
 
 PIXEL_DATA: Final = 0x7FE00010
 FLOAT_PIXEL_DATA: Final = 0x7FE00008
 DOUBLE_FLOAT_PIXEL_DATA: Final = 0x7FE00009
-STALE: Final = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
+TOTAL_LENGTH: Final = 0x7FE00003
+STALE: Final = frozenset({0x7FE00001, 0x7FE00002, TOTAL_LENGTH, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
 """What frames take the place of."""
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 # PS3.5 §8.2.2, §8.2.16, §A.4.12: these have exactly one fragment for each frame
 _ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"})
-
-# PS3.5 §8.2.5 to §8.2.11: MPEG2, MPEG-4 and HEVC, whole or fragmentable
-_VIDEO: Final = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?$")
 
 # PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
 _SINGLE_FRAME: Final = frozenset(
@@ -39,14 +35,45 @@ _SINGLE_FRAME: Final = frozenset(
 )
 
 
+class Fragments(NamedTuple):
+    """How encapsulated frames are divided (PS3.5 §A.4): all fragments but the last of a frame have the same length.
+
+    Parameters
+    ----------
+    per_frame : int
+        The number of fragments of a frame.
+    most : int or None
+        The most bytes in a fragment.
+    """
+
+    per_frame: int = 1
+    most: int | None = None
+
+    @property
+    def is_one(self) -> bool:
+        """Whether each frame is one fragment."""
+        return self.per_frame == 1 and self.most is None
+
+    def size(self, length: int) -> int:
+        """Return the even number of bytes in each fragment, but the last, of a frame of `length` bytes."""
+        size = -(-length // self.per_frame) if self.most is None else self.most
+        return size + size % 2
+
+    def encoded_length(self, length: int) -> int:
+        """Return what a frame of `length` bytes takes with item headers and padding."""
+        return length + length % 2 + 8 * -(-length // self.size(length))
+
+
 @dataclass(frozen=True, slots=True)
 class PixelPlan:
     """How frames are to be written.
 
     Parameters
     ----------
-    source : FrameSource
+    source : FrameSource or PushedSource
         Where they come from.
+    label : str
+        The name of the element, for errors.
     tag : int
         Pixel Data, Float Pixel Data or Double Float Pixel Data.
     vr : str
@@ -59,40 +86,35 @@ class PixelPlan:
         The most frames that there may be.
     format : FrameFormat or None
         The format of native frames; `None` for compressed ones.
-    table : {"basic", "extended", "empty", "room"} or None
-        The offset table; "room" is decided when all frames are there; `None` for native frames.
-    only_table : {"basic", "extended"} or None
-        The table that was asked for, where room is made for either.
-    reason : str
-        Why that table was chosen.
+    table : TablePlan or None
+        The offset table; `None` for native frames.
     lengths : list of int or None
-        The lengths of compressed frames, if they are known ahead.
-    block : int
-        The private block of group 7FDF for what is left of the room.
-    fragments_per_frame : int
-        The number of fragments that a frame is divided into.
-    fragment_size : int or None
-        The most bytes in a fragment.
+        The lengths of encapsulated frames, if they are known ahead.
+    fragments : Fragments
+        How a frame is divided.
+    has_total : bool
+        Whether Encapsulated Pixel Data Value Total Length is written.
+    pixels_length : int
+        The number of bytes that the pixels of an encapsulated frame take uncompressed; 0 if that is not known.
     """
 
-    source: FrameSource
+    source: FrameSource | PushedSource
+    label: str
     tag: int
     vr: str
     encapsulated: bool
     count: int | None
     most: int | None
     format: FrameFormat | None
-    table: TableKind | None
-    only_table: Literal["basic", "extended"] | None
-    reason: str
+    table: TablePlan | None
     lengths: list[int] | None
-    block: int
-    fragments_per_frame: int
-    fragment_size: int | None
+    fragments: Fragments
+    has_total: bool
+    pixels_length: int
 
 
 def plan_pixels(
-    frames: Iterable[Any],
+    frames: Iterable[Any] | PushedSource,
     dataset: Dataset,
     encoding: Encoding,
     options: Any,
@@ -100,12 +122,13 @@ def plan_pixels(
     encapsulated: bool,
     syntax: str,
     patchable: bool,
+    has_total: bool = False,
 ) -> PixelPlan:
     """Decide how frames are written, or refuse them.
 
     Parameters
     ----------
-    frames : iterable of array or bytes-like
+    frames : iterable of array or bytes-like, or PushedSource
         The frames.
     dataset : Dataset
         A view of the dataset, in which elements may be parsed.
@@ -119,6 +142,8 @@ def plan_pixels(
         The Transfer Syntax UID.
     patchable : bool
         Whether the sink can fill values in later.
+    has_total : bool, optional
+        Whether Encapsulated Pixel Data Value Total Length was asked for.
 
     Raises
     ------
@@ -127,21 +152,36 @@ def plan_pixels(
     LengthOverflowError
         If native frames would take more than a length field holds.
     """
-    if isinstance(frames, (str, bytes, bytearray, memoryview)) or not isinstance(frames, Iterable):
+    is_iterable = isinstance(frames, Iterable) and not isinstance(frames, (str, bytes, bytearray, memoryview))
+    if not is_iterable and not isinstance(frames, PushedSource):
         raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
-    if _VIDEO.match(syntax):
-        raise PlanError("a video transfer syntax holds one bit stream, not frames; frames cannot be written with it")
-    count = _count(frames, dataset, options.number_of_frames)
+    if isinstance(frames, ByteStream):
+        raise PlanError("a ByteStream is the bit stream of a video, and this is no video transfer syntax; give frames")
+    count = frame_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
-    lengths = _known_lengths(frames) if encapsulated else None
-    table, reason = _table(options, count, lengths, _likely_most(dataset), patchable) if encapsulated else (None, "")
-    _check_fragments(options, table, syntax)
+    fragments = _fragments(options, encapsulated, syntax)
+    lengths = _known_lengths(frames, count, form) if encapsulated else None
+    pixels_length = _pixels_length(dataset) if encapsulated else 0
+    table = None
+    if encapsulated:
+        encoded = None if lengths is None else map(fragments.encoded_length, lengths[:-1])
+        table = plan_table(
+            options.offset_table,
+            dataset,
+            count=count,
+            max_frames=options.max_frames,
+            last_offset=None if encoded is None else sum(encoded),
+            likely_most=2 * pixels_length or MAX_LENGTH,
+            one_fragment=fragments.is_one,
+            patchable=patchable,
+        )
     if form is not None and not encapsulated and count is not None:
-        _check_native_length(form, count, tag)
+        check_native_total((form.length_in_bits * count + 7) // 8, element_name(tag))
     return PixelPlan(
-        source=FrameSource(frames, element_name(tag)),
+        source=frames if isinstance(frames, PushedSource) else FrameSource(frames, element_name(tag)),
+        label=element_name(tag),
         tag=tag,
         vr=vr,
         encapsulated=encapsulated,
@@ -149,12 +189,10 @@ def plan_pixels(
         most=_most(count, dataset, options.max_frames),
         format=form,
         table=table,
-        only_table=options.offset_table if table == "room" and options.offset_table != "auto" else None,
-        reason=reason,
         lengths=lengths,
-        block=_free_block(dataset),
-        fragments_per_frame=options.fragments_per_frame,
-        fragment_size=options.fragment_size,
+        fragments=fragments,
+        has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
+        pixels_length=pixels_length,
     )
 
 
@@ -163,7 +201,7 @@ def has_number_of_frames(dataset: Dataset) -> bool:
     return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
 
 
-def check_native_total(length: int, tag: int) -> None:
+def check_native_total(length: int, label: str) -> None:
     """Refuse native pixel data that do not fit a 32-bit length field.
 
     Raises
@@ -176,12 +214,18 @@ def check_native_total(length: int, tag: int) -> None:
             f"{length:,} bytes of native frames do not fit a 32-bit length field; use a compressed transfer syntax or "
             f"Encapsulated Uncompressed Explicit VR Little Endian ({ENCAPSULATED_UNCOMPRESSED}), or write several "
             "instances",
-            element_name(tag),
+            label,
         )
 
 
-def _count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
-    """Find out how many frames there are, and whether all that say so agree."""
+def frame_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
+    """Find out how many frames there are, and whether all that say so agree.
+
+    Raises
+    ------
+    PlanError
+        If they do not, or if there are no frames.
+    """
     counts: dict[str, int] = {}
     if hasattr(frames, "__len__"):
         counts["the frames themselves"] = len(frames)
@@ -221,69 +265,32 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def _known_lengths(frames: Any) -> list[int] | None:
-    """Return the lengths of compressed frames that are there already."""
+def _known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> list[int] | None:
+    """Return the lengths of encapsulated frames, if they are native or there already."""
+    if form is not None:
+        return None if count is None else [form.length] * count
     if not isinstance(frames, (list, tuple)):
         return None
     return [flat_view(frame).nbytes for frame in frames]
 
 
-def _table(
-    options: Any, count: int | None, lengths: list[int] | None, likely_most: int, patchable: bool
-) -> tuple[TableKind, str]:
-    asked = options.offset_table
-    if asked == "extended" and (options.fragments_per_frame > 1 or options.fragment_size is not None):
-        raise PlanError("an extended offset table needs one fragment a frame (PS3.3 §C.7.6.3.1.8); leave fragments out")
-    if asked in ("basic", "extended") and count is None and not (options.max_frames and patchable):
-        raise PlanError(
-            f"offset_table={asked!r} needs the number of frames ahead: give frames that have a len(), or "
-            "number_of_frames, or max_frames with a target that can seek"
-        )
-    if count is None and asked != "empty":
-        if options.max_frames and patchable:
-            return "room", f"room for {options.max_frames:,} frames, decided when all were there"
-        return "empty", "the number of frames was not known and no max_frames given, or the target cannot seek"
-    if asked == "basic" and lengths is not None and sum(lengths[:-1]) > 0xFFFFFFFF:
-        raise PlanError("the offsets of these frames do not fit the 32 bits of a basic offset table; use 'extended'")
-    if asked != "auto":
-        return asked, "asked for"
-    assert count is not None
-    if lengths is None and not patchable:
-        return "empty", "the lengths of the frames were not known and the target cannot seek"
-    upper = count * (likely_most + 9) if lengths is None else sum(lengths) + 9 * count
-    if upper <= 0xFFFFFFFF or options.fragments_per_frame > 1 or options.fragment_size is not None:
-        return "basic", f"{count:,} frames whose offsets fit 32 bits"
-    return "extended", f"{count:,} frames whose offsets may not fit 32 bits"
-
-
-def _free_block(dataset: Dataset) -> int:
-    """Return a block of group 7FDF behind all that are in use (PS3.5 §7.8.1)."""
-    used = [
-        tag & 0xFF if tag & 0xFFFF < 0x100 else tag >> 8 & 0xFF
-        for tag in map(int, dataset.keys())
-        if tag >> 16 == 0x7FDF
-    ]
-    return max(used, default=0x0F) + 1
-
-
-def _likely_most(dataset: Dataset) -> int:
-    """Return the most bytes that a compressed frame will have: twice what it has uncompressed."""
+def _pixels_length(dataset: Dataset) -> int:
+    """Return the number of bytes that the pixels of a frame take uncompressed; 0 if the dataset does not tell."""
     try:
-        return 2 * frame_format(dataset, "OW", little_endian=True).length
+        form = frame_format(dataset, "OW", little_endian=True)
     except PlanError:
-        return MAX_LENGTH
+        return 0
+    return form.rows * form.columns * form.samples * form.bits // 8
 
 
-def _check_fragments(options: Any, table: TableKind | None, syntax: str) -> None:
-    if options.fragments_per_frame == 1 and options.fragment_size is None:
-        return
-    if table is None:
+def _fragments(options: Any, encapsulated: bool, syntax: str) -> Fragments:
+    fragments = Fragments(options.fragments_per_frame, options.fragment_size)
+    if fragments.is_one:
+        return fragments
+    if not encapsulated:
         raise PlanError("native frames have no fragments; leave fragments_per_frame and fragment_size out")
-    if options.fragments_per_frame > 1 and options.fragment_size is not None:
+    if fragments.per_frame > 1 and fragments.most is not None:
         raise PlanError("fragments_per_frame and fragment_size exclude each other; leave one of them out")
     if syntax in _ONE_FRAGMENT:
         raise PlanError("this transfer syntax has exactly one fragment a frame (PS3.5 §A.4); leave fragments out")
-
-
-def _check_native_length(form: FrameFormat, count: int, tag: int) -> None:
-    check_native_total((form.length_in_bits * count + 7) // 8, tag)
+    return fragments

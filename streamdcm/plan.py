@@ -12,27 +12,34 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from streamdcm._pydicom import Element, encoding_as_read, sorted_elements, view_of
 from streamdcm.ambiguous import PIXEL_DATA
+from streamdcm.bulk import check_words
 from streamdcm.context import MAX_LENGTH, Layout
 from streamdcm.errors import (
     DatasetTypeError,
+    EncapsulationError,
+    EncodeError,
     LayoutError,
     LengthOverflowError,
     PlanError,
     SourceError,
     element_name,
+    encode_error,
 )
 from streamdcm.header import LONG_VRS
 from streamdcm.instructions import Encoder
-from streamdcm.late import NUMBER_OF_FRAMES, LateElement, LateValues, plan_late
+from streamdcm.late import LOSSY_RATIO, NUMBER_OF_FRAMES, LateElement, LateValues, lossy_ratio, plan_late
 from streamdcm.meta import check_file_meta, complete_file_meta, copy_of_file_meta, preamble_of
 from streamdcm.options import Options
-from streamdcm.pixels import STALE, PixelPlan, has_number_of_frames, plan_pixels
+from streamdcm.pixels import STALE, TOTAL_LENGTH, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.scope import Scope
-from streamdcm.sources import describe
+from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 from streamdcm.stages import deflate, file_meta, preamble
 from streamdcm.stages.dataset import sorted_body
 from streamdcm.stages.pixel_data import pixel_data
+from streamdcm.stages.video import bit_stream
 from streamdcm.syntax import DEFLATED, decide_encoding, encoding_of, public_syntax
+from streamdcm.tables import TableChoice
+from streamdcm.video import VideoPlan, is_video, plan_video
 
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
@@ -57,8 +64,8 @@ class Plan:
         Whether the dataset body is compressed.
     encapsulated : bool or None
         Whether Pixel Data has an undefined length; `None` if no transfer syntax says so.
-    pixels : PixelPlan or None
-        How frames are written, if there are any.
+    pixels : PixelPlan, VideoPlan or None
+        How frames, or the bit stream of a video, are written, if there are any.
     late : tuple of LateElement
         The elements whose values become known while writing.
     """
@@ -70,12 +77,23 @@ class Plan:
     layout: Layout
     deflated: bool
     encapsulated: bool | None
-    pixels: PixelPlan | None = None
+    pixels: PixelPlan | VideoPlan | None = None
     late: tuple[LateElement, ...] = ()
 
 
-def plan_file(dataset: Dataset, options: Options, *, patchable: bool) -> Plan:
+def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bulk: bool = False) -> Plan:
     """Decide how a dataset is written, or refuse it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    options : Options
+        What the caller asked for.
+    patchable : bool
+        Whether the sink can fill values in later.
+    convert_bulk : bool, optional
+        Whether the byte order of bulk values follows that of the encoding (see `Layout`).
 
     Raises
     ------
@@ -111,6 +129,7 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool) -> Plan:
             options.sequence_lengths,
             options.group_lengths,
             options.long_values,
+            convert_bulk,
         ),
         deflated=syntax in DEFLATED,
         encapsulated=None if public is None else public.is_compressed,
@@ -127,29 +146,48 @@ def late_values(plan: Plan) -> LateValues:
     return LateValues(plan.late, Scope(plan.dataset, plan.layout).context)
 
 
-def encode_file(plan: Plan, options: Options, *, patchable: bool, late: LateValues | None = None) -> Encoder[None]:
-    """Encode a file as planned: preamble, File Meta Information, dataset body (PS3.10 §7)."""
+def encode_file(
+    plan: Plan, options: Options, *, patchable: bool, late: LateValues | None = None
+) -> Encoder[TableChoice | None]:
+    """Encode a file as planned: preamble, File Meta Information, dataset body (PS3.10 §7).
+
+    Returns
+    -------
+    Encoder
+        Returns the offset table that encapsulated frames were given, if there are any.
+    """
     yield from preamble(plan.preamble)
     yield from file_meta(plan.file_meta)
     patchable = patchable and not plan.deflated
+    body: Encoder[Any]
     if plan.pixels is None and not plan.late:
         body = sorted_body(plan.elements, Scope(plan.dataset, plan.layout), plan.encapsulated, patchable)
     else:
         body = _body_with_frames(plan, patchable, late_values(plan) if late is None else late)
     if plan.deflated:
         body = deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
-    yield from body
+    returned = yield from body
+    return returned if isinstance(returned, TableChoice) else None
 
 
-def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[int]:
+def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[TableChoice | None]:
     encoding = plan.layout.encoding
+    choice = None
+
+    def frames(pixels: PixelPlan) -> Encoder[int]:
+        nonlocal choice
+        length, choice = yield from pixel_data(pixels, encoding, late)
+        return length
+
     inserted = {tag: late.room(tag, encoding) for tag in late.tags}
-    if plan.pixels is not None:
-        inserted[plan.pixels.tag] = pixel_data(plan.pixels, encoding, late)
+    if isinstance(plan.pixels, PixelPlan):
+        inserted[plan.pixels.tag] = frames(plan.pixels)
+    elif plan.pixels is not None:
+        inserted[PIXEL_DATA] = bit_stream(plan.pixels)
     scope = Scope(plan.dataset, plan.layout)
-    length = yield from sorted_body(plan.elements, scope, plan.encapsulated, patchable, inserted)
+    yield from sorted_body(plan.elements, scope, plan.encapsulated, patchable, inserted)
     yield from late.fills()
-    return length
+    return choice
 
 
 def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> Plan:
@@ -158,27 +196,42 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
     view = view_of(plan.dataset)
     elements = dict(plan.elements)
-    late = {element.tag: element for element in plan_late(options.late, view, Scope(view, plan.layout).context)}
-    pixels = None
+    context = Scope(view, plan.layout).context
+    late = {element.tag: element for element in plan_late(options.late, view, context)}
+    if isinstance(options.frames, PushedSource) and LOSSY_RATIO not in late:
+        ratio = lossy_ratio(view, syntax, context)
+        late |= {} if ratio is None else {LOSSY_RATIO: ratio}
+    pixels: PixelPlan | VideoPlan | None = None
     if options.frames is not None:
-        pixels = plan_pixels(
-            options.frames,
-            view,
-            plan.layout.encoding,
-            options,
-            encapsulated=bool(plan.encapsulated),
-            syntax=syntax,
-            patchable=patchable,
-        )
-        elements = {tag: element for tag, element in elements.items() if tag not in STALE}
-        if has_number_of_frames(view):
-            if pixels.count is None:
+        has_total = late.pop(TOTAL_LENGTH, None) is not None
+        if is_video(syntax):
+            pixels = plan_video(
+                options.frames,
+                view,
+                options,
+                syntax,
+                has_late_count=NUMBER_OF_FRAMES in late,
+                has_total=has_total,
+            )
+        else:
+            pixels = plan_pixels(
+                options.frames,
+                view,
+                plan.layout.encoding,
+                options,
+                encapsulated=bool(plan.encapsulated),
+                syntax=syntax,
+                patchable=patchable,
+                has_total=has_total,
+            )
+            if pixels.count is None and has_number_of_frames(view):
                 late[NUMBER_OF_FRAMES] = LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
-            else:
-                elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
-        if pixels.table == "room":
-            creator = 0x7FDF0000 | pixels.block
-            elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
+            if pixels.table is not None and pixels.table.block:
+                creator = 0x7FDF0000 | pixels.table.block
+                elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
+        elements = {tag: element for tag, element in elements.items() if tag not in STALE}
+        if pixels.count is not None and has_number_of_frames(view):
+            elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
     kept = [(tag, element) for tag, element in sorted(elements.items(), key=itemgetter(0)) if tag not in late]
     return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
 
@@ -231,18 +284,32 @@ def _check_bulk_lengths(plan: Plan) -> None:
 
 def _check_bulk_length(element: Element, plan: Plan) -> None:
     value = element.value
+    encapsulated = element.is_undefined_length  # type: ignore[union-attr]
+    if element.tag == PIXEL_DATA and plan.encapsulated is not None:
+        encapsulated = plan.encapsulated
     if isinstance(value, (bytes, bytearray, memoryview)):
         length = memoryview(value).nbytes
     elif isinstance(value, BufferedIOBase):
         try:
-            length = describe(value, "").length
+            described = describe(value, "")
         except (OSError, ValueError) as error:
             raise SourceError(f"its buffer cannot be read: {error}", element_name(element.tag)) from error
+        if isinstance(value, ByteStream) and encapsulated:
+            raise EncapsulationError(
+                "a ByteStream cannot be encapsulated Pixel Data; give the frames, or the bit stream of a video, with "
+                "frames=",
+                element_name(element.tag),
+            )
+        if isinstance(described, StreamSource):
+            return
+        length = described.length
+        if isinstance(value, ByteStream):
+            try:
+                check_words(length, element.VR or "")
+            except EncodeError as error:
+                raise encode_error(error, element_name(element.tag)) from None
     else:
         return
-    encapsulated = element.is_undefined_length  # type: ignore[union-attr]
-    if element.tag == PIXEL_DATA and plan.encapsulated is not None:
-        encapsulated = plan.encapsulated
     if length + length % 2 > MAX_LENGTH and not encapsulated:
         raise LengthOverflowError(
             f"{length:,} bytes do not fit a 32-bit length field; store compressed frames, or divide the instance",

@@ -3,11 +3,33 @@
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from streamdcm.errors import SourceError
+from streamdcm.errors import InstructionError, SourceError
 from streamdcm.instructions import Chunk, Copy
-from streamdcm.sources import BufferSource, FileSource, restored_position
+from streamdcm.sources import BufferSource, CopySource, FileSource, FrameSource, StreamSource, restored_position
+
+
+def pieces_of(source: Any, chunk_size: int) -> Iterator[Any]:
+    """Give what answers the needs for a source, one piece after the other.
+
+    Pieces are borrowed until the next one is asked for. Closing the iterator closes what it has opened.
+
+    Raises
+    ------
+    SourceError
+        If reading fails.
+    InstructionError
+        If `source` is nothing that can be read.
+    """
+    if isinstance(source, FrameSource):
+        return iter(source.frames)
+    if isinstance(source, StreamSource):
+        return _stream_pieces(source, chunk_size)
+    if isinstance(source, CopySource):
+        return read(source.copy, chunk_size)
+    raise InstructionError(f"a Need for {type(source).__name__}, which is nothing that can be read")
 
 
 def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
@@ -19,11 +41,33 @@ def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
     Raises
     ------
     SourceError
-        If reading fails, or the source holds fewer bytes than it did when the write was planned.
+        If reading fails, or the source does not hold the bytes that it held when the write was planned.
     """
     if isinstance(copy.source, FileSource):
         return _read_file(copy, chunk_size)
+    if isinstance(copy.source, StreamSource):
+        return _read_stream(copy, chunk_size)
     return _read_buffer(copy, chunk_size)
+
+
+@contextmanager
+def descriptor_of(copy: Copy) -> Iterator[int | None]:
+    """Give the descriptor of the plain file that a `Copy` is a range of, or `None` if there is no such file.
+
+    Raises
+    ------
+    SourceError
+        If the file is not the one that was read, before or after the block.
+    """
+    source = copy.source
+    if isinstance(source, FileSource):
+        with source.open() as file:
+            yield file.fileno()
+            source.check(file)
+    elif isinstance(source, BufferSource) and _is_plain_file(source.buffer):
+        yield source.buffer.fileno()
+    else:
+        yield None
 
 
 def _read_file(copy: Copy, chunk_size: int) -> Iterator[bytes]:
@@ -60,10 +104,72 @@ def _read_buffer(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
 def _read_at(buffer: Any, offset: int, size: int) -> Chunk:
     if buffer.__class__ is io.BytesIO:
         return buffer.getbuffer()[offset : offset + size]
-    # A BufferedReader over a plain file has nothing that the file itself does not have
-    if buffer.__class__ is io.BufferedReader and buffer.raw.__class__ is io.FileIO:
+    if _is_plain_file(buffer):
         return os.pread(buffer.fileno(), size, offset)
     with restored_position(buffer):
         buffer.seek(offset)
         chunk: bytes = buffer.read(size)
     return chunk
+
+
+def _is_plain_file(buffer: Any) -> bool:
+    """Whether reading a descriptor gives what reading the buffer would: nothing in between transforms it."""
+    return buffer.__class__ is io.FileIO or (
+        buffer.__class__ is io.BufferedReader and buffer.raw.__class__ is io.FileIO
+    )
+
+
+def _read_stream(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
+    source: StreamSource = copy.source
+    left = copy.length
+    for piece in _stream_pieces(source, chunk_size, copy.length):
+        left -= len(piece)
+        if left < 0:
+            raise SourceError(f"its source has more than the {copy.length:,} bytes that were announced", source.label)
+        yield piece
+    if left:
+        raise SourceError(
+            f"its source ended after {copy.length - left:,} of the {copy.length:,} bytes that were announced",
+            source.label,
+        )
+
+
+def _stream_pieces(source: StreamSource, chunk_size: int, most: int | None = None) -> Iterator[Chunk]:
+    """Give the pieces of a stream; no more than `most` bytes are asked of a reader."""
+    try:
+        taken = source.stream.take()
+    except ValueError as error:
+        raise SourceError(str(error), source.label) from None
+    pieces = _reader_pieces(taken, chunk_size, most) if source.stream.reads else iter(taken)
+    try:
+        for piece in pieces:
+            view = _bytes_of(piece, source)
+            if len(view):
+                yield view
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def _reader_pieces(reader: Any, chunk_size: int, most: int | None) -> Iterator[Any]:
+    left = most
+    while left is None or left > 0:
+        piece = reader.read(chunk_size if left is None else min(chunk_size, left))
+        if piece is not None and len(piece) == 0:
+            return
+        yield piece
+        if left is not None:
+            left -= len(piece)
+
+
+def _bytes_of(piece: Any, source: StreamSource) -> Chunk:
+    if piece.__class__ is bytes:
+        return piece
+    try:
+        view = memoryview(piece)
+        return view.cast("B") if view.nbytes else b""
+    except TypeError:
+        raise SourceError(
+            f"its source gave an object of type {type(piece).__name__}, not contiguous bytes", source.label
+        ) from None

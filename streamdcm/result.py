@@ -15,7 +15,7 @@ class WriteResult:
         How often bytes were overwritten when their value became known.
     location : str or None
         Where the bytes went: a path; `None` for objects without a name.
-    offset_table : {"basic", "extended", "empty", "room"} or None
+    offset_table : {"basic", "extended", "empty"} or None
         The offset table that encapsulated frames were given.
     reason : str
         Why it was that one.

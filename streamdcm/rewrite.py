@@ -97,7 +97,8 @@ def rewrite(
         source, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
     )
     encoder = encode_file(plan, options, patchable=output.can_patch)
-    return write(encoder, output, options, expected_size(plan, options))
+    result, _ = write(encoder, output, options, expected_size(plan, options))
+    return result
 
 
 def check_rewrite_options(given: dict[str, Any]) -> Options:
@@ -146,7 +147,7 @@ def plan_rewrite(
 
 def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:
     copy_deferred(dataset)
-    return plan_file(dataset, options, patchable=patchable)
+    return plan_file(dataset, options, patchable=patchable, convert_bulk=True)
 
 
 def _syntax_of(dataset: Dataset) -> UID | None:

@@ -53,6 +53,8 @@ class Scope:
         raw elements have to be parsed.
     keeps_layout : bool
         Whether sequences that were read and not parsed may keep their bytes.
+    swaps : bool
+        Whether the words of bulk values change their byte order.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class Scope:
         "outer",
         "place",
         "plain",
+        "swaps",
     )
 
     def __init__(
@@ -93,6 +96,11 @@ class Scope:
             or little_endian != encoding.little_endian
             or encodings != (inherited if own is None else python_encodings(self._value(own)))
         )
+        self.swaps: bool
+        if little_endian is None:
+            self.swaps = outer is not None and outer.swaps
+        else:
+            self.swaps = layout.convert_bulk and little_endian != encoding.little_endian
         if outer is None:
             self._in_changed = self.changed
             self.keeps_layout = layout.is_as_read

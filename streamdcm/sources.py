@@ -3,24 +3,103 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BufferedIOBase, FileIO
+from dataclasses import dataclass, replace
+from io import BufferedIOBase, FileIO, RawIOBase, UnsupportedOperation
 from threading import Lock, RLock
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from streamdcm.errors import SourceError
+from streamdcm.errors import SourceError, ValueTypeError
 from streamdcm.instructions import Copy
 
 _locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _locks_lock = Lock()
 
 
+class ByteStream(BufferedIOBase):
+    """The value of an element with VR OB, OD, OF, OL, OV or OW, whose bytes come one piece after the other.
+
+    Parameters
+    ----------
+    source : iterable of bytes-like, or object with read()
+        Where the bytes come from. A reader stays open, and is read from its position on. An iterator, and a reader
+        that cannot seek, can be written once.
+    length : int, optional
+        The number of bytes. Without it, a reader that can seek tells it; else it is not known before the last byte
+        has come, and is filled in then.
+
+    Raises
+    ------
+    ValueTypeError
+        If `source` is neither an iterable of bytes-like objects nor a reader.
+
+    Notes
+    -----
+    It is a buffer only because pydicom takes no other lazy value; what it holds is read by streamdcm alone.
+    """
+
+    def __init__(self, source: Any, length: int | None = None) -> None:
+        has_bytes = isinstance(source, Iterable) and not isinstance(source, (str, bytes, bytearray, memoryview))
+        self.reads = callable(getattr(source, "read", None))
+        if not has_bytes and not self.reads:
+            raise ValueTypeError(
+                f"a ByteStream takes an iterable of bytes-like objects or an object with read(), not "
+                f"{type(source).__name__}"
+            )
+        if length is not None and (not isinstance(length, int) or length < 0):
+            raise ValueTypeError("the length of a ByteStream is a whole number of bytes")
+        self.source = source
+        self.length = length
+        self._position = 0
+        self._taken = False
+
+    def take(self) -> Any:
+        """Return the source, for reading it to its end.
+
+        Raises
+        ------
+        ValueError
+            If it was taken before and cannot be read again.
+        """
+        once = self.reads or iter(self.source) is self.source
+        if once and self._taken:
+            raise ValueError("it was read before and gives its bytes only once; make a new ByteStream")
+        self._taken = True
+        return self.source
+
+    def readable(self) -> bool:
+        """Say yes, as pydicom wants it of a value."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes, as pydicom wants it of a value."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to the start or the end, which is how pydicom asks for a length."""
+        if offset or (whence == os.SEEK_END and self.length is None):
+            raise UnsupportedOperation("the length of this ByteStream is not known, and it cannot be read at a place")
+        self._position = (self.length or 0) if whence == os.SEEK_END else 0
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position that `seek` moved to."""
+        return self._position
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamSource:
+    """Bytes that come one piece after the other, the value of the element that `label` names."""
+
+    stream: ByteStream
+    label: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BufferSource:
     """A readable and seekable buffer, the value of the element that `label` names."""
 
-    buffer: BufferedIOBase
+    buffer: BufferedIOBase | RawIOBase
     label: str
 
 
@@ -99,6 +178,13 @@ class FrameSource:
     label: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PushedSource:
+    """What the caller of a writer brings, piece by piece: nobody reads it."""
+
+    label: str = ""
+
+
 @contextmanager
 def restored_position(buffer: Any) -> Iterator[int]:
     """Hold a buffer for oneself and put its position, which is given, back at the end."""
@@ -110,14 +196,35 @@ def restored_position(buffer: Any) -> Iterator[int]:
             buffer.seek(position)
 
 
-def describe(buffer: BufferedIOBase, label: str) -> Copy:
+def describe(buffer: BufferedIOBase, label: str) -> Copy | StreamSource:
     """Describe what a buffer holds from its position to its end, without reading it.
+
+    Returns
+    -------
+    Copy or StreamSource
+        The latter for a `ByteStream` whose length is not known.
 
     Raises
     ------
     ValueError
         If the buffer is closed, or cannot be read or sought in.
     """
+    if isinstance(buffer, ByteStream):
+        return _describe_stream(buffer, label)
+    return _describe_buffer(buffer, label)
+
+
+def _describe_stream(stream: ByteStream, label: str) -> Copy | StreamSource:
+    if isinstance(stream.source, (BufferedIOBase, RawIOBase)) and stream.source.seekable():
+        copy = _describe_buffer(stream.source, label)
+        if stream.length is None or stream.length <= copy.length:
+            return copy if stream.length is None else replace(copy, length=stream.length)
+        raise ValueError(f"it holds {copy.length:,} bytes from its position on, and {stream.length:,} were announced")
+    source = StreamSource(stream, label)
+    return source if stream.length is None else Copy(source, 0, stream.length)
+
+
+def _describe_buffer(buffer: BufferedIOBase | RawIOBase, label: str) -> Copy:
     if buffer.closed:
         raise ValueError("the buffer has been closed; open it again and set the value anew")
     if not buffer.readable() or not buffer.seekable():

@@ -14,13 +14,14 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm._pydicom import deferred_file, elements_of, stored_value, uses_future_pydicom
-from streamdcm.driver import chunks, measure, write
+from streamdcm.driver import chunks, close_frames, measure, write
 from streamdcm.errors import PlanError, silenced
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Output, Sink, resolve
+from streamdcm.tables import TableChoice
 
 Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
 
@@ -66,12 +67,16 @@ def dcmwrite(
         If writing fails; a path is as it was before.
     """
     options = _drop_in_options(__write_like_original, dict(kwargs))
-    output = resolve_target(filename, options)
-    plan = plan_file(dataset, options, patchable=output.can_patch)
-    if not options.atomic:
-        _refuse_own_source(filename, dataset)
-    encoder = encode_file(plan, options, patchable=output.can_patch)
-    return with_table(write(encoder, output, options, expected_size(plan, options)), plan)
+    try:
+        output = resolve_target(filename, options)
+        plan = plan_file(dataset, options, patchable=output.can_patch)
+        if not options.atomic:
+            _refuse_own_source(filename, dataset)
+        encoder = encode_file(plan, options, patchable=output.can_patch)
+        result, table = write(encoder, output, options, expected_size(plan, options))
+    finally:
+        close_frames(options.frames)
+    return with_table(result, table)
 
 
 def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[TargetOptions]) -> WriteResult:
@@ -92,7 +97,8 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Tar
         What was written where.
     """
     options = check_options(dict(kwargs), "write_encoder")
-    return write(encoder, resolve_target(target, options), options, None)
+    result, _ = write(encoder, resolve_target(target, options), options, None)
+    return result
 
 
 def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -118,8 +124,13 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
         If arguments, File Meta Information or encoding are wrong or do not agree.
     """
     options = check_options(dict(kwargs), "iter_chunks")
-    plan = plan_file(dataset, options, patchable=False)
-    return chunks(encode_file(plan, options, patchable=False), options, expected_size(plan, options))
+    try:
+        plan = plan_file(dataset, options, patchable=False)
+        total = expected_size(plan, options)
+    except BaseException:
+        close_frames(options.frames)
+        raise
+    return chunks(encode_file(plan, options, patchable=False), options, total)
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -160,7 +171,10 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
     options = check_options(dict(kwargs), "encoded_size")
     if options.frames is not None:
         raise PlanError("the size of frames is not known before they are encoded; leave frames out")
-    return measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
+    size = measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
+    if size is None:
+        raise PlanError("the size is not known before a ByteStream was read to its end; give the ByteStream its length")
+    return size
 
 
 def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
@@ -205,11 +219,9 @@ def resolve_target(target: Target, options: Options) -> Output:
     )
 
 
-def with_table(result: WriteResult, plan: Plan) -> WriteResult:
+def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:
     """Add to a result which offset table was chosen, and why."""
-    if plan.pixels is None or plan.pixels.table is None:
-        return result
-    return replace(result, offset_table=plan.pixels.table, reason=plan.pixels.reason)
+    return result if table is None else replace(result, offset_table=table.kind, reason=table.reason)
 
 
 def expected_size(plan: Plan, options: Options) -> int | None:

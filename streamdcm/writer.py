@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -12,12 +11,15 @@ from pydicom.dataset import Dataset
 
 from streamdcm.driver import Writing
 from streamdcm.errors import PlanError
-from streamdcm.instructions import END
+from streamdcm.frames import flat_view
+from streamdcm.instructions import END, Chunk
 from streamdcm.options import TargetOptions, check_options
 from streamdcm.plan import encode_file, late_values, plan_file
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
+from streamdcm.sources import PushedSource
 from streamdcm.sync import Target, resolve_target, with_table
+from streamdcm.video import VideoPlan
 
 
 class FrameWriter:
@@ -31,13 +33,14 @@ class FrameWriter:
         checked = check_options(dict(options), "open_writer")
         if checked.frames is not None:
             raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
-        checked = replace(checked, frames=_pushed())
+        pushed = PushedSource()
+        checked = replace(checked, frames=pushed)
         self._output = resolve_target(target, checked)
         self._plan = plan_file(dataset, checked, patchable=self._output.can_patch)
         self._late = late_values(self._plan)
-        self._encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
         self._progress = Progress(checked.progress)
-        self._writing = Writing(self._encoder, self._output, checked, self._progress)
+        encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
+        self._writing = Writing(encoder, self._output, checked, self._progress, pushed)
         self._is_open = False
         self.result: WriteResult | None = None
         """What was written, when all was."""
@@ -81,12 +84,30 @@ class FrameWriter:
             If the writer is not open.
         """
         self._require_open()
+        if isinstance(self._plan.pixels, VideoPlan):
+            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
         self._progress.count_frame()
-        try:
-            self._writing.advance(frame)
-        except BaseException:
-            self.abort()
-            raise
+        self._push(frame)
+
+    def write(self, data: Chunk) -> None:
+        """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
+
+        Parameters
+        ----------
+        data : bytes-like
+            Any number of bytes.
+
+        Raises
+        ------
+        EncodeError
+            If the stream becomes longer than its fragment holds.
+        ValueError
+            If the writer is not open, or the transfer syntax is not one of a video.
+        """
+        self._require_open()
+        if not isinstance(self._plan.pixels, VideoPlan):
+            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+        self._push(flat_view(data))
 
     def set(self, name: str | int, value: Any) -> None:
         """Set the value of an element that room was made for with ``late=``.
@@ -122,7 +143,7 @@ class FrameWriter:
             raise
         self._is_open = False
         written = WriteResult(self._progress.bytes_written, self._writing.patches, self._output.location)
-        self.result = with_table(written, self._plan)
+        self.result = with_table(written, self._writing.returned)
         return self.result
 
     def abort(self) -> None:
@@ -130,9 +151,16 @@ class FrameWriter:
         if self._is_open:
             self._is_open = False
             try:
-                self._encoder.close()
+                self._writing.close()
             finally:
                 self._output.abort()
+
+    def _push(self, piece: Any) -> None:
+        try:
+            self._writing.advance(piece)
+        except BaseException:
+            self.abort()
+            raise
 
     def _require_open(self) -> None:
         if not self._is_open:
@@ -162,8 +190,3 @@ def open_writer(target: Target, dataset: Dataset, /, **kwargs: Unpack[TargetOpti
         If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
     """
     return FrameWriter(target, dataset, kwargs)
-
-
-def _pushed() -> Iterator[Any]:
-    """Stand for frames that nobody iterates over."""
-    yield from ()

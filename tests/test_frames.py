@@ -255,7 +255,7 @@ class TestEncapsulated:
         dataset.add_new(0x7FDF1001, "UT", "else")
         data, result = write(dataset, frames=iter(frames), max_frames=100)
         again = read(data)
-        assert result.offset_table == "room"
+        assert (result.offset_table, result.reason) == ("basic", "room was made for 100 frames; it was enough")
         assert again[0x7FDF0011].value == "STREAMDCM PADDING"
         assert set(again[0x7FDF1100].value) == {0}
         assert again[0x7FDF1001].value == "else"
@@ -405,6 +405,30 @@ class TestWriter:
         assert (again.pixel_array == np.stack(frames)).all()
         assert again.LossyImageCompressionRatio == 12.3
         assert writer.result.bytes_written == target.stat().st_size
+
+    @pytest.mark.parametrize(
+        ("syntax", "elements", "expected"),
+        [
+            (JPEGBaseline8Bit, {}, 7.0),
+            (JPEGBaseline8Bit, {"LossyImageCompressionRatio": 9.5}, 9.5),
+            ("1.2.840.10008.1.2.4.91", {"LossyImageCompression": "01"}, 7.0),
+            ("1.2.840.10008.1.2.4.91", {}, None),
+            (RLELossless, {"LossyImageCompression": "01"}, None),
+            (ExplicitVRLittleEndian, {}, None),
+        ],
+    )
+    def test_lossy_frames_that_are_pushed_have_a_ratio(self, syntax, elements, expected):
+        dataset = template(syntax, bits=8, rows=8, **elements)
+        ratios = []
+        for given_ratio in (None, 12.3):
+            buffer = io.BytesIO()
+            with streamdcm.open_writer(buffer, dataset) as writer:
+                for _ in range(2):
+                    writer.write_frame(bytes(56) if syntax == ExplicitVRLittleEndian else b"\xff\xd8 12345")
+                if given_ratio is not None and (expected or elements):
+                    writer.set("LossyImageCompressionRatio", given_ratio)
+            ratios.append(read(buffer.getvalue()).get("LossyImageCompressionRatio") or None)
+        assert ratios == [expected, 12.3 if expected or elements else None]
 
     def test_leaving_by_an_exception_leaves_the_old_file(self, tmp_path):
         target = tmp_path / "old.dcm"

@@ -12,6 +12,14 @@ from functools import partial
 from streamdcm.errors import TargetTypeError, WouldBlockError
 from streamdcm.instructions import Chunk
 
+# Another file system, no support for this kind of file, an append-only target, a socket that takes no more now
+_NOT_TOGETHER = frozenset(
+    {
+        *(errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM),
+        *(errno.ETXTBSY, errno.EAGAIN, errno.EOVERFLOW),
+    }
+)
+
 IOV_MAX = max(os.sysconf("SC_IOV_MAX"), 16)
 
 
@@ -32,6 +40,38 @@ def write_all(send: Callable[[list[memoryview]], int], buffers: Sequence[Chunk])
         del pending[:done]
         if taken:
             pending[0] = pending[0].cast("B")[taken:]
+
+
+def take_range(source: int, target: int, offset: int, length: int) -> int:
+    """Move bytes from a file to the position of `target` within the kernel.
+
+    Parameters
+    ----------
+    source, target : int
+        Open descriptors, that of `source` of a plain file.
+    offset, length : int
+        The range in `source`.
+
+    Returns
+    -------
+    int
+        How many bytes were moved; 0 if the two do not go together, or at the end of the file.
+    """
+    for move in (_copy_file_range, _send_file):
+        try:
+            return move(source, target, offset, length)
+        except OSError as error:
+            if error.errno not in _NOT_TOGETHER:
+                raise
+    return 0
+
+
+def _copy_file_range(source: int, target: int, offset: int, length: int) -> int:
+    return os.copy_file_range(source, target, length, offset)
+
+
+def _send_file(source: int, target: int, offset: int, length: int) -> int:
+    return os.sendfile(target, source, offset, length)
 
 
 def would_block(what: str) -> WouldBlockError:
@@ -96,6 +136,10 @@ class FileOutput:
         """Write all bytes of `buffers`, in order."""
         write_descriptor(self._file.fileno(), buffers)
 
+    def take(self, descriptor: int, offset: int, length: int) -> int:
+        """Take a range of an open file without reading it."""
+        return take_range(descriptor, self._file.fileno(), offset, length)
+
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began."""
         patch_descriptor(self._file.fileno(), self._start + offset, value)
@@ -131,6 +175,10 @@ class SocketOutput:
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Send all bytes of `buffers`, in order."""
         write_all(self._connection.sendmsg, buffers)
+
+    def take(self, descriptor: int, offset: int, length: int) -> int:
+        """Take a range of an open file without reading it."""
+        return take_range(descriptor, self._connection.fileno(), offset, length)
 
     def patch(self, offset: int, value: bytes) -> None:
         """Refuse: what was sent is gone."""

@@ -72,6 +72,10 @@ class ObjectOutput:
             self._write_all(buffer)
             self._written += memoryview(buffer).nbytes
 
+    def take(self, descriptor: int, offset: int, length: int) -> int:
+        """Take nothing: what has a descriptor behind it may transform bytes before they get there."""
+        return 0
+
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to the end.
 

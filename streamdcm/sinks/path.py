@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from streamdcm.errors import AtomicReplaceError
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.descriptor import choose_patching, is_patchable, patch_descriptor, write_descriptor
+from streamdcm.sinks.descriptor import choose_patching, is_patchable, patch_descriptor, take_range, write_descriptor
 from streamdcm.sinks.protocols import Output
 
 _MOST_LINKS = 40  # as many symbolic links as Linux follows
@@ -61,6 +61,10 @@ class PathOutput:
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Write all bytes of `buffers`, in order."""
         write_descriptor(self._opened().fileno(), buffers)
+
+    def take(self, descriptor: int, offset: int, length: int) -> int:
+        """Take a range of an open file without reading it."""
+        return take_range(descriptor, self._opened().fileno(), offset, length)
 
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began."""

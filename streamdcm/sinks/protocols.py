@@ -54,5 +54,8 @@ class Output(Transactional, Protocol):
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Write all bytes of `buffers`, in order, before returning."""
 
+    def take(self, descriptor: int, offset: int, length: int) -> int:
+        """Take up to `length` bytes at `offset` of an open file without reading them; 0 where that cannot be done."""
+
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to its end."""

@@ -16,7 +16,7 @@ from streamdcm.element import by_group, encode_group, encode_until_sequence
 from streamdcm.errors import RecursiveDatasetError, encode_error, silenced
 from streamdcm.header import group_length
 from streamdcm.instructions import Encoder
-from streamdcm.pieces import BULK, Pieces
+from streamdcm.pieces import BULK, Dropped, Pieces
 from streamdcm.scope import Scope
 from streamdcm.stages.sequence import sequence
 
@@ -84,8 +84,7 @@ def _body(
         total = 0
         for group in by_group(list(in_order)):
             total += yield from _group(group, pieces, scope, patchable)
-    yield from pieces.joined()
-    return total
+    return total + (yield from pieces.released())
 
 
 def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
@@ -100,7 +99,7 @@ def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Sc
             except RecursionError:
                 raise _recursive(scope.path_of(element.tag)) from None
         if pieces.bulk or total - released >= BULK:
-            yield from pieces.joined()
+            total += yield from pieces.released()
             released = total
         if element is None:
             return total
@@ -110,7 +109,7 @@ def _group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope, patch
     if not any(_is_sequence(element, scope) for _, element in group):
         return encode_group(group, pieces, scope)
     with silenced():
-        length = _run(_elements(group, Pieces(), scope, patchable=True))
+        length = _run(_elements(group, Dropped(), scope, patchable=True))
     header = group_length(group, length, scope.layout.encoding)
     pieces.parts.append(header)
     return len(header) + (yield from _elements(group, pieces, scope, patchable))

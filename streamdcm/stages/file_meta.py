@@ -41,7 +41,7 @@ def file_meta(elements: Dataset) -> Encoder[int]:
         yield reserve
     pieces = Pieces()
     length = encode_elements(iter(pairs), pieces, Scope(elements, Layout(_EXPLICIT_LITTLE)))
-    yield from pieces.joined()
+    yield from pieces.released()
     if not has_length:
         return length
     # PS3.10 table 7.1-1: from the end of this value to the end of the group

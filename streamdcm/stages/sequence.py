@@ -45,23 +45,27 @@ def sequence(element: DataElement, pieces: Pieces, scope: Scope, patchable: bool
     items = enumerate(element.value)
     if has_undefined_length(element, scope):
         pieces.parts.append(header)
-        length = yield from _release_items(element, items, pieces, scope)
+        length, surplus = yield from _release_items(element, items, pieces, scope)
         pieces.parts.append(encoding.sequence_end)
-        return len(header) + length + 8
+        return len(header) + length + surplus + 8
 
     pieces.parts.append(header[:-4])
     at = len(pieces.parts)
     pieces.parts.append(_UNDEFINED)
     length, count = _hold_items(element, items, pieces, scope)
+    surplus = 0
     reserve = None
     if length > HOLD and patchable:
         reserve = Reserve(4)
         pieces.set_apart(at, reserve)
-        length += yield from _release_items(element, items, pieces, scope)
+        released, surplus = yield from _release_items(element, items, pieces, scope)
+        length += released
     elif length > HOLD:
         expected = length + _measure_items(element, items, scope)
         pieces.parts[at] = _length_field(expected, scope)
-        length += yield from _release_items(element, islice(enumerate(element.value), count, None), pieces, scope)
+        remaining = islice(enumerate(element.value), count, None)
+        released, surplus = yield from _release_items(element, remaining, pieces, scope)
+        length += released
         if length != expected:
             raise EncodeError(
                 f"its items took {expected:,} bytes at first and {length:,} when they were read again; the "
@@ -75,7 +79,7 @@ def sequence(element: DataElement, pieces: Pieces, scope: Scope, patchable: bool
     if length > MAX_LENGTH:
         pieces.parts.append(encoding.sequence_end)
         length += 8
-    return len(header) + length
+    return len(header) + length + surplus
 
 
 def _length_field(length: int, scope: Scope) -> bytes:
@@ -102,15 +106,15 @@ def _hold_items(
 
 def _release_items(
     element: DataElement, items: Iterator[tuple[int, Dataset]], pieces: Pieces, scope: Scope
-) -> Encoder[int]:
-    """Encode items and yield them as they come; return their length."""
-    length = released = 0
+) -> Encoder[tuple[int, int]]:
+    """Encode items and yield them as they come; return their length as counted, and by how much they were longer."""
+    length = released = surplus = 0
     for index, item in items:
         length += encode_item(item, pieces, scope, (element.tag, index))
         if pieces.bulk or length - released >= BULK:
-            yield from pieces.joined()
+            surplus += yield from pieces.released()
             released = length
-    return length
+    return length, surplus
 
 
 def _measure_items(element: DataElement, items: Iterator[tuple[int, Dataset]], scope: Scope) -> int:
