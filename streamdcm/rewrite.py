@@ -6,7 +6,7 @@ import os
 from typing import Any, Unpack
 
 from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -133,8 +133,8 @@ def plan_rewrite(
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
     made = edited(read, edit)
     dataset = view_of(made)
-    if made is not read and getattr(made, "file_meta", None) is None:
-        dataset.file_meta = read.file_meta
+    if made is not read:
+        _complete(dataset, read)
     syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
     if syntax != old_syntax:
         _check_compression(dataset, old_syntax, syntax)
@@ -143,6 +143,15 @@ def plan_rewrite(
     dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
     dataset.preamble = rewritten_preamble(dataset)
     return _plan(dataset, options, patchable)
+
+
+def _complete(view: Dataset, read: FileDataset) -> None:
+    """Let a dataset that an edit made have what it does not say itself from the one that was read."""
+    if getattr(view, "file_meta", None) is None:
+        view.file_meta = read.file_meta
+    if None in encoding_as_read(view):
+        implicit_vr, little_endian = encoding_as_read(read)
+        view.set_original_encoding(implicit_vr, little_endian, read.original_character_set)
 
 
 def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:

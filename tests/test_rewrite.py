@@ -465,6 +465,26 @@ def test_a_function_may_return_another_dataset() -> None:
     assert after.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_bytes_in_another_dataset_are_in_the_byte_order_of_the_source(keep: bool) -> None:
+    def other(dataset: Dataset) -> Dataset:
+        new = Dataset()
+        new.update(dataset)
+        if not keep:
+            new.add_new("PixelData", "OW", dataset.PixelData)
+        return new
+
+    after = rewritten_dataset(MR_BIG, edit=other, transfer_syntax=ExplicitVRLittleEndian)
+    assert np.array_equal(after.pixel_array, read(MR_BIG).pixel_array)
+    assert values(after, swapped=True) == values(read(MR_BIG), swapped=True)
+
+
+def test_bytes_that_edit_sets_are_in_the_byte_order_of_the_source() -> None:
+    edit = {"PixelData": bytes(range(256)) * 32}
+    after = rewritten_dataset(MR_BIG, edit=edit, transfer_syntax=ExplicitVRLittleEndian)
+    assert after.PixelData[:6] == b"\1\0\3\2\5\4"
+
+
 def test_an_edit_is_a_function_or_a_mapping() -> None:
     with pytest.raises(TypeError, match="edit must be a function of a dataset or a mapping, not list"):
         rewritten(CT, edit=["PatientName"])
