@@ -18,9 +18,7 @@ Edit: TypeAlias = Callable[[Dataset], Dataset | None] | Mapping[TagType, Any]
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)?")
 
 # (0002,eeee) elements that follow from the dataset, the transfer syntax, and from who writes
-_NOT_EDITED: Final = frozenset(
-    {0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013}
-)  # fmt: skip
+_NOT_EDITED: Final = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
 
 
 def edited(dataset: Dataset, edit: Edit | None) -> Dataset:

@@ -120,24 +120,28 @@ def check_rewrite_options(given: dict[str, Any]) -> Options:
 def plan_rewrite(
     source: Source, options: Options, *, edit: Edit | None, transfer_syntax: str | None, force: bool, patchable: bool
 ) -> Plan:
-    """Read and edit a file, and decide how it is written, or refuse it; see `rewrite`."""
+    """Read and edit a file, and decide how it is written, or refuse it.
+
+    All that `rewrite` does before the first byte; its parameters and exceptions are described there.
+
+    Parameters
+    ----------
+    patchable : bool
+        Whether the target can fill a length in later.
+    """
     read, size = read_source(source, force=force)
     old_syntax = _syntax_of(read)
     if _is_directory(read):
         if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
             raise _moves_records()
-        plan = _plan(read, options, patchable)
-        if measure(encode_file(plan, options, patchable=True), options) != size:
-            raise _moves_records()
-        return plan
+        return _plan_directory(read, size, options, patchable)
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
     made = edited(read, edit)
     dataset = view_of(made)
     if made is not read:
         _complete(dataset, read)
     syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
-    if syntax != old_syntax:
-        _check_compression(dataset, old_syntax, syntax)
+    _check_compression(dataset, old_syntax, syntax)
     if syntax != old_syntax or edit is not None:
         _warn_of_signature(dataset)
     dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
@@ -157,6 +161,14 @@ def _complete(view: Dataset, read: FileDataset) -> None:
 def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:
     copy_deferred(dataset)
     return plan_file(dataset, options, patchable=patchable, convert_bulk=True)
+
+
+def _plan_directory(directory: Dataset, size: int, options: Options, patchable: bool) -> Plan:
+    """Plan a DICOMDIR as it is: with its own File Meta Information, and only if nothing moves."""
+    plan = _plan(directory, options, patchable)
+    if measure(encode_file(plan, options, patchable=True), options) != size:
+        raise _moves_records()
+    return plan
 
 
 def _syntax_of(dataset: Dataset) -> UID | None:
@@ -184,12 +196,16 @@ def _target_syntax(dataset: Dataset, old: UID | None, asked: str | None) -> UID:
 def _check_compression(dataset: Dataset, old: UID | None, new: UID) -> None:
     """Refuse a transfer syntax that would need pixel data to be compressed or decompressed."""
     for element in _untouched_pixel_data(dataset):
-        native = not (element.is_undefined_length or is_compressed(new) or (old is not None and is_compressed(old)))
-        if not native and not (old is None and is_compressed(new)):
+        name = element_name(element.tag)
+        if element.is_undefined_length and not is_compressed(new):
             raise PlanError(
-                f"{element_name(element.tag)} cannot be copied from '{old.name if old else 'unknown'}' to "
-                f"'{new.name}': only uncompressed pixel data take another transfer syntax; leave transfer_syntax out, "
-                "or convert them in edit, for example by Dataset.decompress()"
+                f"{name} cannot be copied to '{new.name}', in which pixel data are not encapsulated (PS3.5 §A.4); name "
+                "the transfer syntax that they are in, or convert them in edit, for example by Dataset.decompress()"
+            )
+        if old is not None and old != new and (is_compressed(old) or is_compressed(new)):
+            raise PlanError(
+                f"{name} cannot be copied from '{old.name}' to '{new.name}': pixel data are neither compressed nor "
+                "decompressed; leave transfer_syntax out, or convert them in edit, for example by Dataset.compress()"
             )
 
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
 
@@ -54,7 +55,7 @@ def syntax_named(name: str) -> UID:
     for syntax in AllTransferSyntaxes:
         if name in (syntax, syntax.keyword, syntax.name):
             return syntax
-    uid = UID(name)
+    uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
     if uid.is_valid and (uid.is_private or uid.is_transfer_syntax):
         return uid
     raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")

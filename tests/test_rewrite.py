@@ -283,9 +283,16 @@ def test_what_is_no_transfer_syntax_is_refused(given: str) -> None:
     ],
 )
 def test_pixel_data_are_not_transcoded(path: Path, syntax: str, tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match=r"^\(7FE0,0010\) PixelData cannot be copied from .* in edit"):
+    with pytest.raises(PlanError, match=r"^\(7FE0,0010\) PixelData cannot be copied .* in edit"):
         streamdcm.rewrite(path, tmp_path / "out.dcm", transfer_syntax=syntax)
     assert os.listdir(tmp_path) == []
+
+
+def test_compressed_pixel_data_in_a_file_that_says_they_are_not_are_refused(tmp_path: Path) -> None:
+    content = RLE.read_bytes().replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0", 1)
+    (tmp_path / "mislabelled.dcm").write_bytes(content)
+    with pytest.raises(PlanError, match="cannot be copied to 'Explicit VR Little Endian', in which pixel data are not"):
+        rewritten(tmp_path / "mislabelled.dcm")
 
 
 def test_without_pixel_data_there_is_nothing_to_transcode() -> None:
@@ -596,7 +603,7 @@ def test_compressed_pixel_data_of_an_unknown_syntax_need_it_to_be_given(tmp_path
     streamdcm.dcmwrite(tmp_path / "unknown.dcm", dataset, implicit_vr=False)
     with pytest.raises(PlanError, match="nothing says how the pixel data are compressed"):
         rewritten(tmp_path / "unknown.dcm")
-    with pytest.raises(PlanError, match="cannot be copied from 'unknown'"):
+    with pytest.raises(PlanError, match="pixel data are not encapsulated"):
         rewritten(tmp_path / "unknown.dcm", transfer_syntax=ExplicitVRLittleEndian)
     after = rewritten_dataset(tmp_path / "unknown.dcm", transfer_syntax=RLELossless)
     assert np.array_equal(after.pixel_array, read(RLE).pixel_array)
