@@ -123,6 +123,22 @@ class TargetOptions(WriteOptions, total=False):
     split: int | str | None
 
 
+class RewriteOptions(TypedDict, total=False):
+    """Keyword arguments of `rewrite`: those of `TargetOptions` that are not about encoding and frames."""
+
+    enforce_file_format: bool
+    sequence_lengths: SequenceLengths
+    group_lengths: GroupLengths
+    long_values: LongValues
+    chunk_size: int | str
+    hold_limit: int | str
+    progress: Callable[[ProgressEvent], object] | None
+    overwrite: bool
+    atomic: bool
+    durable: bool
+    seekable: bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one write, checked."""

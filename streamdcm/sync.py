@@ -71,7 +71,7 @@ def dcmwrite(
         if not options.atomic:
             refuse_own_source(filename, dataset)
         encoder = encode_file(plan, options, patchable=output.can_patch)
-        result, table = write(encoder, output, options, _total(plan, options))
+        result, table = write(encoder, output, options, expected_size(plan, options))
     finally:
         close_frames(options.frames)
     return with_table(result, table)
@@ -124,7 +124,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     options = check_options(dict(kwargs), "iter_chunks")
     try:
         plan = plan_file(dataset, options, patchable=False)
-        total = _total(plan, options)
+        total = expected_size(plan, options)
     except BaseException:
         close_frames(options.frames)
         raise
@@ -191,7 +191,7 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
     return check_options(given, "dcmwrite")
 
 
-def _total(plan: Plan, options: Options) -> int | None:
+def expected_size(plan: Plan, options: Options) -> int | None:
     """Return the size of a file for progress events, where finding it out does not cost a compression."""
     if options.progress is None or plan.deflated or plan.pixels is not None:
         return None
