@@ -290,7 +290,7 @@ def known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> l
         return None if count is None else [form.length] * count
     if not isinstance(frames, (list, tuple)):
         return None
-    return [flat_view(frame).nbytes for frame in frames]
+    return [len(flat_view(frame)) for frame in frames]
 
 
 def _pixels_length(dataset: Dataset) -> int:

@@ -296,6 +296,6 @@ def _header(plan: Plan, options: Options) -> int:
 def _encoded_length(frame: Any, pixels: PixelPlan) -> int:
     """Return what a frame takes; one that is none takes nothing, and its instance will say what is wrong."""
     try:
-        return pixels.fragments.encoded_length(flat_view(frame).nbytes)
+        return pixels.fragments.encoded_length(len(flat_view(frame)))
     except ValueTypeError:
         return 0
