@@ -20,7 +20,7 @@ from streamdcm.instructions import Encoder
 from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
 from streamdcm.result import WriteResult
-from streamdcm.sinks import Output, Sink, resolve
+from streamdcm.sinks import Output, PartsOutput, Sink, Storage, resolve
 from streamdcm.tables import TableChoice
 
 Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
@@ -208,7 +208,7 @@ def _refuse_own_source(target: Target, dataset: Dataset) -> None:
             )
 
 
-def resolve_target(target: Target, options: Options) -> Output:
+def resolve_target(target: Target, options: Options) -> Output | PartsOutput:
     """Find out how to write to a target, as the options say."""
     return resolve(
         target,
@@ -216,6 +216,16 @@ def resolve_target(target: Target, options: Options) -> Output:
         atomic=options.atomic,
         durable=options.durable,
         seekable=options.seekable,
+        storage=Storage(
+            options=options.storage_options,
+            client=options.client,
+            part_size=options.part_size,
+            workers=options.workers,
+            metadata=options.metadata,
+            content_type=options.content_type,
+            checksum=options.checksum,
+            resume=options.resume,
+        ),
     )
 
 

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     # pure: what is asked of sources, and what becomes of instructions
     "sources": "errors instructions",
     "release": "errors instructions",
+    "parts": "errors instructions release",
     # pure: what is known of a dataset
     "_pydicom": "errors instructions sources",
     "charset": "errors context _pydicom",
@@ -51,9 +52,9 @@ MAY_IMPORT = {
     "plan": f"{ELEMENTS} bulk release stages options frames tables pixels video late meta syntax",
     "steps": "instructions release",
     # input and output
-    "sinks": "errors instructions release",
+    "sinks": "errors instructions release parts",
     "readers": "errors instructions sources",
-    "driver": "errors instructions sources release options progress result stages steps sinks readers",
+    "driver": "errors instructions sources release parts options progress result stages steps sinks readers",
     "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
     "writer": "errors instructions options progress result sources frames video plan driver sync",
     "testing": "errors instructions release sinks",
@@ -66,7 +67,9 @@ MAY_IMPORT = {
 ONLY_IN = {
     "anyio": "aio sinks",
     "asyncio": "",
-    "concurrent": "",
+    "boto3": "sinks",
+    "botocore": "sinks",
+    "concurrent": "sinks",
     "fcntl": "sinks readers sync",
     "mmap": "readers",
     "multiprocessing": "",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from streamdcm.instructions import Chunk
+from streamdcm.parts import PartSizes
 
 
 @runtime_checkable
@@ -59,3 +60,26 @@ class Output(Transactional, Protocol):
 
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to its end."""
+
+
+@runtime_checkable
+class PartsOutput(Transactional, Protocol):
+    """A resolved target that takes numbered parts in any order, as object storages do."""
+
+    location: str | None
+    """Where the bytes go, for people: a URL without secrets."""
+
+    can_patch: bool
+    """True: a value that comes late finds its place, because the part with room for it goes last."""
+
+    part_sizes: PartSizes
+    """How large the parts are to be."""
+
+    def open(self) -> None:
+        """Make ready to upload; the first step that can leave a trace."""
+
+    def put(self, number: int, data: bytearray) -> None:
+        """Take a part, counted from 1, perhaps to send it later; raise what sending an earlier one raised."""
+
+    def put_whole(self, data: bytearray) -> None:
+        """Take all that there is, in place of parts."""

@@ -10,7 +10,11 @@ from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import FileOutput, SocketOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
-from streamdcm.sinks.protocols import Output
+from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.storage import Storage
+from streamdcm.sinks.urls import scheme_of, url_output
+
+_DEFAULT_STORAGE = Storage()
 
 
 def resolve(
@@ -20,36 +24,44 @@ def resolve(
     atomic: bool = True,
     durable: bool = False,
     seekable: bool | None = None,
-) -> Output:
+    storage: Storage = _DEFAULT_STORAGE,
+) -> Output | PartsOutput:
     """Find out how to write to `target`, without leaving a trace.
 
     Parameters
     ----------
     target : str, bytes, os.PathLike or object with write()
-        A path; a stream socket; or an object whose ``write()`` takes bytes. Objects stay open, and
+        A path; a URL; a stream socket; or an object whose ``write()`` takes bytes. Objects stay open, and
         their position when the output is opened is the start.
     overwrite : bool
-        For paths: whether what exists may be overwritten. If not, exactly one of several processes
-        that write the same path succeeds.
+        For paths and URLs: whether what exists may be overwritten. If not, exactly one of several processes
+        that write the same one succeeds.
     atomic : bool
         For paths: whether the file appears under its name only when it is complete.
     durable : bool
         For paths: whether to wait until file and directory have reached the disk.
     seekable : bool, optional
         Whether earlier bytes may be overwritten; found out if not given.
+    storage : Storage
+        For URLs: how to upload.
 
     Returns
     -------
-    Output
+    Output or PartsOutput
         The resolved target, not open yet.
 
     Raises
     ------
     TargetTypeError
         If `target` is none of these, or takes text.
+    MissingExtraError
+        If a URL needs a library that is not installed.
     OSError
         If a path cannot be looked up.
     """
+    scheme = scheme_of(target)
+    if scheme is not None:
+        return url_output(target, scheme, storage, overwrite=overwrite)
     if isinstance(target, (str, bytes, os.PathLike)):
         path = os.fsdecode(target)
         return path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)

@@ -1,0 +1,352 @@
+"""Objects in S3 and in services that speak its protocol, through boto3: parts in any order, or a single PUT."""
+
+import base64
+import hashlib
+import logging
+import re
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeAlias
+
+from streamdcm.errors import (
+    AccessDeniedError,
+    ConnectionLostError,
+    CredentialsError,
+    MissingExtraError,
+    NoBucketError,
+    ObjectExistsError,
+    StorageError,
+    TargetTypeError,
+    WrongRegionError,
+)
+from streamdcm.parts import PartSizes
+from streamdcm.sinks.storage import Storage
+from streamdcm.sinks.uploads import Uploads
+
+try:
+    import boto3
+    from botocore import exceptions as boto
+except ImportError as error:
+    raise MissingExtraError("s3:// needs the library boto3: pip install 'streamdcm[s3]'") from error
+
+Sent: TypeAlias = dict[str, str]
+"""What S3 says of a part: its ETag, and the checksum that it has found."""
+
+_URL = re.compile(r"[sS]3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_MAKING_CLIENT = Lock()  # boto3's default session is not for several threads at a time
+_ABORT_DELAYS = (0.0, 0.5, 2.0)  # each attempt has boto3's own retries in it
+
+
+def output_for(url: str, storage: Storage, *, overwrite: bool) -> "S3Output":
+    """Return the output for ``s3://BUCKET/KEY``."""
+    bucket, key = bucket_and_key(url)
+    return S3Output(bucket, key, storage, overwrite=overwrite)
+
+
+def bucket_and_key(url: str) -> tuple[str, str]:
+    """Take ``s3://BUCKET/KEY`` apart."""
+    found = _URL.fullmatch(url)
+    if not found or found["key"].endswith("/"):
+        raise TargetTypeError("an object in S3 is named s3://BUCKET/KEY, and its key does not end with a slash")
+    return found["bucket"], found["key"]
+
+
+def make_client(storage: Storage) -> Any:
+    """Return the caller's client, or make one from the storage options."""
+    if storage.client is not None:
+        return storage.client
+    with _MAKING_CLIENT:
+        return boto3.client("s3", **storage.options)
+
+
+class S3Output:
+    """An object that is uploaded in parts, and appears under its key when it is complete.
+
+    Parameters
+    ----------
+    bucket, key : str
+        Where the object goes.
+    storage : Storage
+        How to upload.
+    overwrite : bool
+        Whether an object with this key may be replaced.
+    """
+
+    can_patch = True
+
+    def __init__(self, bucket: str, key: str, storage: Storage, *, overwrite: bool) -> None:
+        self.location: str | None = f"s3://{bucket}/{key}"
+        self.part_sizes = PartSizes(storage.part_size)
+        self._object = {"Bucket": bucket, "Key": key}
+        self._storage = storage
+        self._condition = {} if overwrite else {"IfNoneMatch": "*"}
+        self._algorithm = {"ChecksumAlgorithm": storage.checksum.upper()} if storage.checksum else {}
+        self._client: Any = None
+        self._upload: dict[str, str] | None = None
+        self._uploads: Uploads[Sent] | None = None
+        self._there: dict[int, dict[str, Any]] = {}
+        self._whole: bytearray | None = None
+
+    def open(self) -> None:
+        """Connect; look for an object that must not be replaced, and for an upload to go on with.
+
+        Raises
+        ------
+        ObjectExistsError
+            If the object exists and must not be overwritten.
+        StorageError
+            If there is no upload with the id that was given.
+        """
+        with self._errors():
+            self._client = make_client(self._storage)
+            if self._condition:
+                self._refuse_existing()
+            if self._storage.resume:
+                self._find_upload()
+
+    def put(self, number: int, data: bytearray) -> None:
+        """Have a part sent; waits while as many bytes as the workers take are on their way."""
+        if self._uploads is None:
+            self._begin()
+            in_flight = self._storage.workers * self._storage.part_size
+            self._uploads = Uploads(self._send, self._storage.workers, in_flight)
+        self._uploads.put(number, data)
+
+    def put_whole(self, data: bytearray) -> None:
+        """Keep all that there is; `commit` sends it, for a single request makes it visible at once."""
+        self._whole = data
+
+    def commit(self) -> None:
+        """Make the object appear.
+
+        Raises
+        ------
+        ObjectExistsError
+            If it must not be overwritten and someone else was first.
+        StorageError
+            If the service refuses it.
+        """
+        if self._whole is not None:
+            with self._errors():
+                self._client.put_object(**self._object, **self._about(), **self._condition, Body=self._whole)
+            self._abort_upload()  # one to go on with turned out to be of no use
+        elif self._uploads is not None:
+            parts = [{"PartNumber": number, **sent} for number, sent in self._uploads.finish().items()]
+            with self._errors():
+                self._client.complete_multipart_upload(
+                    **self._object, **self._id(), **self._condition, MultipartUpload={"Parts": parts}
+                )
+        self._upload = None
+        self._close()
+
+    def abort(self) -> None:
+        """Stop sending and remove the parts; where parts are to be reused by `resume`, keep them."""
+        if self._uploads is not None:
+            self._uploads.stop()
+        if self._upload is not None and self._storage.resume:
+            _add_note(f"the upload {self._upload['UploadId']} of {self.location} was kept, to be resumed")
+            self._upload = None
+        self._abort_upload()
+        self._close()
+
+    def _refuse_existing(self) -> None:
+        try:
+            self._client.head_object(**self._object)
+        except boto.ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+                raise
+        else:
+            raise ObjectExistsError(f"{self.location} exists, and overwrite is off")
+
+    def _find_upload(self) -> None:
+        if isinstance(self._storage.resume, str):
+            self._upload = {"UploadId": self._storage.resume}
+        else:
+            found = [
+                u for u in pending_uploads(self._client, *self._object.values()) if u["Key"] == self._object["Key"]
+            ]
+            self._upload = {"UploadId": found[-1]["UploadId"]} if found else None
+        if self._upload is not None:
+            pages = self._client.get_paginator("list_parts").paginate(**self._object, **self._upload)
+            self._there = {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
+
+    def _begin(self) -> None:
+        if self._upload is None:
+            with self._errors():
+                begun = self._client.create_multipart_upload(**self._object, **self._about())
+            self._upload = {"UploadId": begun["UploadId"]}
+
+    def _about(self) -> dict[str, Any]:
+        about = {"ContentType": self._storage.content_type, "Metadata": dict(self._storage.metadata)}
+        return about | self._algorithm
+
+    def _id(self) -> dict[str, str]:
+        assert self._upload is not None
+        return self._upload
+
+    def _send(self, number: int, data: bytearray) -> Sent:
+        there = self._there.get(number)
+        if there is not None and is_same(there, data):
+            return _said(there)
+        with self._errors():
+            return _said(
+                self._client.upload_part(**self._object, **self._id(), **self._algorithm, PartNumber=number, Body=data)
+            )
+
+    def _abort_upload(self) -> None:
+        if self._upload is None:
+            return
+        try:
+            abort_upload(self._client, self._object["Bucket"], self._object["Key"], self._upload["UploadId"])
+        except (boto.ClientError, boto.BotoCoreError) as error:
+            _add_note(
+                f"the upload {self._upload['UploadId']} of {self.location} could not be aborted "
+                f"({_code(error)}); remove it with: streamdcm uploads --abort {self.location}"
+            )
+        self._upload = None
+
+    def _close(self) -> None:
+        if self._client is not None and self._storage.client is None:
+            self._client.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with storage_errors(self.location):
+            yield
+
+
+def pending_uploads(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """Return what S3 says of the uploads that were neither completed nor aborted, the newest last."""
+    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+    found = [upload for page in pages for upload in page.get("Uploads", ())]
+    return sorted(found, key=lambda upload: upload["Initiated"])
+
+
+def abort_upload(client: Any, bucket: str, key: str, upload_id: str) -> None:
+    """Remove an upload and its parts; tried again if that fails."""
+    *first, last = _ABORT_DELAYS
+    for delay in first:
+        time.sleep(delay)
+        try:
+            return _abort_once(client, bucket, key, upload_id)
+        except (boto.ClientError, boto.BotoCoreError):
+            continue
+    time.sleep(last)
+    return _abort_once(client, bucket, key, upload_id)
+
+
+def _abort_once(client: Any, bucket: str, key: str, upload_id: str) -> None:
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except client.exceptions.NoSuchUpload:
+        return  # somebody else, or an attempt whose answer was lost, has done it
+
+
+def is_same(there: dict[str, Any], data: bytearray) -> bool:
+    """Tell by size and checksum whether a part that S3 has consists of these bytes."""
+    if there["Size"] != len(data):
+        return False
+    for name, digest in _DIGESTS.items():
+        if name in there:
+            return bool(there[name] == base64.b64encode(digest(data)).decode("ascii"))
+    return bool(there["ETag"].strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+_DIGESTS: dict[str, Callable[[bytearray], bytes]] = {
+    "ChecksumSHA256": lambda data: hashlib.sha256(data).digest(),
+    "ChecksumSHA1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
+    "ChecksumCRC32": lambda data: zlib.crc32(data).to_bytes(4),
+}
+
+
+def _said(answer: dict[str, Any]) -> Sent:
+    return {
+        name: value
+        for name, value in answer.items()
+        if name == "ETag" or name.startswith("ChecksumC") or name.startswith("ChecksumS")
+    }
+
+
+@contextmanager
+def storage_errors(location: str | None) -> Iterator[None]:
+    """Translate the exceptions of boto3, the one place where that is done."""
+    try:
+        yield
+    except (boto.ClientError, boto.BotoCoreError) as error:
+        raise _translated(error, location) from error
+
+
+def _translated(error: Exception, location: str | None) -> StorageError:
+    code = _code(error)
+    for kind, codes, problem in _TRANSLATIONS:
+        if code in codes:
+            return kind(f"{location}: {problem} ({code})")
+    return StorageError(f"{location}: S3 does not take the object ({code})")
+
+
+def _code(error: Exception) -> str:
+    """Return what S3 or botocore calls an error, which says nothing about what was sent."""
+    if not isinstance(error, boto.ClientError):
+        return type(error).__name__
+    return str(error.response.get("Error", {}).get("Code", "") or "no code")
+
+
+_TRANSLATIONS: tuple[tuple[type[StorageError], frozenset[str], str], ...] = (
+    (
+        CredentialsError,
+        frozenset(
+            {
+                *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"),
+                *("ProfileNotFound", "TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError"),
+                *(
+                    "InvalidAccessKeyId",
+                    "SignatureDoesNotMatch",
+                    "ExpiredToken",
+                    "InvalidToken",
+                    "TokenRefreshRequired",
+                ),
+            }
+        ),
+        "there are no valid credentials; give them in storage_options, in the environment or in ~/.aws",
+    ),
+    (AccessDeniedError, frozenset({"AccessDenied", "403", "AllAccessDisabled"}), "the credentials do not allow this"),
+    (NoBucketError, frozenset({"NoSuchBucket"}), "there is no such bucket"),
+    (
+        WrongRegionError,
+        frozenset(
+            {
+                *("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+                *("InvalidRegionError", "NoRegionError", "TemporaryRedirect"),
+            }
+        ),
+        "the bucket is in another region; give region_name in storage_options",
+    ),
+    (
+        ObjectExistsError,
+        frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"}),
+        "the object exists, or is just being written, and overwrite is off",
+    ),
+    (
+        ConnectionLostError,
+        frozenset(
+            {
+                *("EndpointConnectionError", "ConnectionClosedError", "ConnectionError", "HTTPClientError", "SSLError"),
+                *("ConnectTimeoutError", "ReadTimeoutError", "ProxyConnectionError", "ResponseStreamingError"),
+                *("InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "500", "503"),
+            }
+        ),
+        "S3 cannot be reached, or does not answer as it should; try again",
+    ),
+)
+
+
+def _add_note(text: str) -> None:
+    """Tell of what is left behind: in the log, and with the error that is on its way to the caller."""
+    logging.getLogger("streamdcm").warning(text)
+    error = sys.exception()
+    if error is not None:
+        error.add_note(text)

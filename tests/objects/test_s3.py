@@ -1,0 +1,62 @@
+"""Objects in S3: what arrives, and that nothing is left behind when it does not."""
+
+import io
+
+import numpy as np
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+
+import streamdcm
+from tests.objects.conftest import Bucket
+
+MIB = 1024 * 1024
+
+
+def small() -> Dataset:
+    return dcmread(get_testdata_file("CT_small.dcm"))
+
+
+def large(mebibytes: int = 12) -> Dataset:
+    dataset = small()
+    dataset.Rows, dataset.Columns = 1024, 512  # 1 MiB a frame
+    dataset.NumberOfFrames = mebibytes
+    dataset.PixelData = np.random.default_rng(0).bytes(mebibytes * MIB)
+    return dataset
+
+
+def in_memory(dataset: Dataset, **options) -> bytes:
+    file = io.BytesIO()
+    streamdcm.dcmwrite(file, dataset, **options)
+    return file.getvalue()
+
+
+def test_a_small_object_is_put_at_once(moto: Bucket):
+    result = streamdcm.dcmwrite(moto.url(), small(), storage_options=moto.options)
+    assert moto.read() == in_memory(small())
+    assert result.location == moto.url()
+    assert result.bytes_written == len(moto.read())
+    assert moto.head()["ContentType"] == "application/dicom"
+    assert "-" not in moto.head()["ETag"]
+    assert not moto.pending()
+
+
+def test_a_large_object_is_put_in_parts(moto: Bucket):
+    streamdcm.dcmwrite(moto.url(), large(), storage_options=moto.options, part_size="5 MiB", metadata={"site": "A"})
+    assert moto.read() == in_memory(large())
+    head = moto.head()
+    assert head["ETag"].endswith('-3"')
+    assert head["ContentType"] == "application/dicom"
+    assert head["Metadata"] == {"site": "A"}
+    assert not moto.pending()
+
+
+def test_frames_whose_number_is_not_known_arrive_with_all_lengths_right(moto: Bucket):
+    def frames():
+        for number in range(12):
+            yield np.full((1024, 512), number, "<i2")
+
+    dataset = large(1)
+    streamdcm.dcmwrite(moto.url(), dataset, frames=frames(), storage_options=moto.options)
+    assert moto.read() == in_memory(dataset, frames=frames())
+    assert dcmread(io.BytesIO(moto.read())).NumberOfFrames == 12
+    assert moto.head()["ETag"].endswith('-2"')
