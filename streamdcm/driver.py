@@ -15,7 +15,7 @@ from streamdcm.progress import Progress
 from streamdcm.readers import descriptor_of, pieces_of, read
 from streamdcm.release import InOrderPolicy, Operation, Part, Patch, PatchPolicy, ReleasePolicy, Transfer, Whole, Write
 from streamdcm.result import WriteResult
-from streamdcm.sinks import Output, PartsOutput
+from streamdcm.sinks import Checksummed, Output, PartsOutput
 from streamdcm.sources import CopySource, FrameSource, StreamSource
 from streamdcm.stages import read_copies, settle
 from streamdcm.steps import Steps, steps
@@ -197,7 +197,13 @@ def write(
         finally:
             output.abort()
         raise
-    return WriteResult(progress.bytes_written, writing.patches, output.location), writing.returned
+    return result_of(progress, writing, output), writing.returned
+
+
+def result_of(progress: Progress, writing: Writing[Any], output: Output | PartsOutput) -> WriteResult:
+    """Return what a write has done that was committed."""
+    checksum = output.checksum if isinstance(output, Checksummed) else None
+    return WriteResult(progress.bytes_written, writing.patches, output.location, checksum=checksum)
 
 
 def answered(run: Generator[Any, Answer, T], sources: Sources, pushed: object = None) -> Generator[Any, Answer, T]:

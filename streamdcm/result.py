@@ -1,6 +1,27 @@
 """What a write has done."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A digest of what was written.
+
+    Parameters
+    ----------
+    algorithm : {"sha256"}
+        How it was computed.
+    digest : str
+        Hexadecimal digits.
+    parts : int or None
+        `None`: it is that of the bytes. A number: it is that of the digests of so many parts, one after the other,
+        as S3 shows it for an object that was uploaded in parts.
+    """
+
+    algorithm: Literal["sha256"]
+    digest: str
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +40,8 @@ class WriteResult:
         The offset table that encapsulated frames were given.
     reason : str
         Why it was that one.
+    checksum : Checksum or None
+        The digest that was asked for.
     """
 
     bytes_written: int
@@ -26,3 +49,4 @@ class WriteResult:
     location: str | None
     offset_table: str | None = None
     reason: str = ""
+    checksum: Checksum | None = None

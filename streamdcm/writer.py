@@ -9,7 +9,7 @@ from typing import Any, Self, Unpack
 
 from pydicom.dataset import Dataset
 
-from streamdcm.driver import Writing
+from streamdcm.driver import Writing, result_of
 from streamdcm.errors import PlanError
 from streamdcm.frames import flat_view
 from streamdcm.instructions import END, Chunk
@@ -142,7 +142,7 @@ class FrameWriter:
             self.abort()
             raise
         self._is_open = False
-        written = WriteResult(self._progress.bytes_written, self._writing.patches, self._output.location)
+        written = result_of(self._progress, self._writing, self._output)
         self.result = with_table(written, self._writing.returned)
         return self.result
 

@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "plan": f"{ELEMENTS} bulk release stages options frames tables pixels video late meta syntax",
     "steps": "instructions release",
     # input and output
-    "sinks": "errors instructions release parts",
+    "sinks": "errors instructions release parts result",
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release parts options progress result stages steps sinks readers",
     "sync": "errors instructions _pydicom options progress result plan tables sinks driver",

@@ -1,8 +1,27 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
-from streamdcm.sinks.protocols import Output, PartsOutput, SeekableSink, Sink, Transactional
+from streamdcm.sinks.protocols import (
+    Checksummed,
+    Output,
+    PartsOutput,
+    ReadableOutput,
+    SeekableSink,
+    Sink,
+    Transactional,
+)
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage import Storage
 
-__all__ = ["Output", "PartsOutput", "SeekableSink", "Sink", "Storage", "Transactional", "resolve", "spooled"]
+__all__ = [
+    "Checksummed",
+    "Output",
+    "PartsOutput",
+    "ReadableOutput",
+    "SeekableSink",
+    "Sink",
+    "Storage",
+    "Transactional",
+    "resolve",
+    "spooled",
+]

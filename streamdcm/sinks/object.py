@@ -61,6 +61,11 @@ class ObjectOutput:
         self.location = name if isinstance(name, str) else None
         self.can_patch = _can_patch(sink) if seekable is None else seekable
 
+    @property
+    def can_read(self) -> bool:
+        """Whether `read` works."""
+        return self.can_patch and _can_read(self._sink)
+
     def open(self) -> None:
         """Note the position, which patches are relative to."""
         if self.can_patch:
@@ -90,6 +95,18 @@ class ObjectOutput:
         if self._sink.tell() != position + len(value):
             raise SinkContractError(f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False")
         self._sink.seek(self._start + self._written)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read back what was written, and return to the end."""
+        self._sink.seek(self._start + offset)
+        pieces: list[bytes] = []
+        while size and (piece := self._sink.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        self._sink.seek(self._start + self._written)
+        if size:
+            raise SinkContractError(f"{_kind(self._sink)} did not give back what was written to it")
+        return b"".join(pieces)
 
     def commit(self) -> None:
         """Do nothing: the object is the caller's."""
@@ -161,6 +178,13 @@ def _can_patch(sink: Any) -> bool:
     except (OSError, NotImplementedError):
         return False
     return isinstance(position, int) and not isinstance(position, bool) and position >= 0
+
+
+def _can_read(sink: Any) -> bool:
+    """Find out whether what was written to `sink` can be read from it."""
+    *_, innermost = _delegates(sink)
+    readable = getattr(innermost, "readable", None)
+    return callable(getattr(sink, "read", None)) and (readable is None or bool(readable()))
 
 
 def _has_seek_and_tell(sink: object) -> bool:

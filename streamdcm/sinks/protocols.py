@@ -5,6 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from streamdcm.instructions import Chunk
 from streamdcm.parts import PartSizes
+from streamdcm.result import Checksum
 
 
 @runtime_checkable
@@ -60,6 +61,25 @@ class Output(Transactional, Protocol):
 
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to its end."""
+
+
+@runtime_checkable
+class ReadableOutput(Protocol):
+    """An output from which can be read what was written to it."""
+
+    can_read: bool
+    """Whether `read` works."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return all bytes of a range that was written, counted from where the write began."""
+
+
+@runtime_checkable
+class Checksummed(Protocol):
+    """An output that computes a digest of what it takes."""
+
+    checksum: Checksum | None
+    """The digest, after the commit and if it was asked for."""
 
 
 @runtime_checkable

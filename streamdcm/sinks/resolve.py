@@ -8,6 +8,7 @@ from typing import Any
 
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import FileOutput, SocketOutput
+from streamdcm.sinks.hashed import HashedOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
 from streamdcm.sinks.protocols import Output, PartsOutput
@@ -64,7 +65,13 @@ def resolve(
         return url_output(target, scheme, storage, overwrite=overwrite)
     if isinstance(target, (str, bytes, os.PathLike)):
         path = os.fsdecode(target)
-        return path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)
+        output = path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)
+    else:
+        output = _object_output(target, seekable)
+    return HashedOutput(output) if storage.checksum else output
+
+
+def _object_output(target: Any, seekable: bool | None) -> Output:
     # Only the exact classes: a subclass may transform what is written (TLS) before it reaches the descriptor.
     if type(target) is io.FileIO:
         return FileOutput(target, seekable=seekable)

