@@ -6,6 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias, Unpack
 
@@ -69,11 +70,12 @@ def dcmwrite(
     options = _drop_in_options(__write_like_original, dict(kwargs))
     try:
         output = resolve_target(filename, options)
-        plan = plan_file(dataset, options, patchable=output.can_patch)
-        if not options.atomic:
-            _refuse_own_source(filename, dataset)
-        encoder = encode_file(plan, options, patchable=output.can_patch)
-        result, table = write(encoder, output, options, _total(plan, options))
+        with aborted_on_error(output):
+            plan = plan_file(dataset, options, patchable=output.can_patch)
+            if not options.atomic:
+                _refuse_own_source(filename, dataset)
+            encoder = encode_file(plan, options, patchable=output.can_patch)
+            result, table = write(encoder, output, options, _total(plan, options))
     finally:
         close_frames(options.frames)
     return with_table(result, table)
@@ -227,6 +229,16 @@ def resolve_target(target: Target, options: Options) -> Output | PartsOutput:
             resume=options.resume,
         ),
     )
+
+
+@contextmanager
+def aborted_on_error(output: Output | PartsOutput) -> Iterator[None]:
+    """Abort an output if the block raises, even before it was opened: a handle of the caller may have to be discarded."""
+    try:
+        yield
+    except BaseException:
+        output.abort()
+        raise
 
 
 def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:

@@ -16,6 +16,7 @@ from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 from streamdcm.errors import SinkContractError, TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import would_block
+from streamdcm.sinks.handles import discard_handle
 
 _DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
 
@@ -112,7 +113,8 @@ class ObjectOutput:
         """Do nothing: the object is the caller's."""
 
     def abort(self) -> None:
-        """Do nothing: the object is the caller's."""
+        """Leave the object alone, except for a handle whose closing would publish what was written as if complete."""
+        discard_handle(self._sink)
 
     def _write_all(self, buffer: Chunk) -> None:
         rest = buffer if self._takes_borrowed or buffer.__class__ is bytes else bytes(buffer)

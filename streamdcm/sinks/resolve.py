@@ -5,6 +5,8 @@ import os
 import socket
 import zipfile
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import FileOutput, SocketOutput
@@ -13,7 +15,7 @@ from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
 from streamdcm.sinks.protocols import Output, PartsOutput
 from streamdcm.sinks.storage import Storage
-from streamdcm.sinks.urls import scheme_of, url_output
+from streamdcm.sinks.urls import is_remote_path, remote_path_output, scheme_of, url_output
 
 _DEFAULT_STORAGE = Storage()
 
@@ -60,15 +62,21 @@ def resolve(
     OSError
         If a path cannot be looked up.
     """
-    scheme = scheme_of(target)
+    output: Output | PartsOutput
+    if (scheme := scheme_of(target)) == "file":
+        target, scheme = url2pathname(urlsplit(target).path), None
     if scheme is not None:
-        return url_output(target, scheme, storage, overwrite=overwrite)
-    if isinstance(target, (str, bytes, os.PathLike)):
+        output = url_output(target, scheme, storage, overwrite=overwrite)
+    elif isinstance(target, (str, bytes, os.PathLike)):
         path = os.fsdecode(target)
         output = path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)
+    elif is_remote_path(target):
+        output = remote_path_output(target, storage, overwrite=overwrite)
     else:
         output = _object_output(target, seekable)
-    return HashedOutput(output) if storage.checksum else output
+    if storage.checksum and not isinstance(output, PartsOutput):  # which computes it itself
+        return HashedOutput(output)
+    return output
 
 
 def _object_output(target: Any, seekable: bool | None) -> Output:

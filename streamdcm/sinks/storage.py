@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from streamdcm.errors import TargetTypeError
+
 MIB = 1024 * 1024
 
 
@@ -39,3 +41,15 @@ class Storage:
     content_type: str = "application/dicom"
     checksum: Literal["sha256"] | None = None
     resume: bool | str = False
+
+    def refuse(self, *names: str) -> None:
+        """Refuse options that a service has no use for, rather than let them pass without effect.
+
+        Raises
+        ------
+        TargetTypeError
+            If one of them was given.
+        """
+        for name in names:
+            if getattr(self, name):
+                raise TargetTypeError(f"{name}= has no effect on a target of this kind; leave it out")

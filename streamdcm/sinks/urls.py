@@ -4,11 +4,19 @@ import re
 from importlib import import_module
 from typing import Any
 
+from streamdcm.errors import MissingExtraError
 from streamdcm.sinks.protocols import Output, PartsOutput
 from streamdcm.sinks.storage import Storage
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_MODULES = {"s3": "streamdcm.sinks.s3"}
+_MODULES = {
+    "s3": ("s3",),
+    "az": ("azure",),
+    "gs": ("obstore", "fsspec"),
+    "http": ("http",),
+    "https": ("http",),
+}
+_ELSE = ("fsspec",)
 
 
 def scheme_of(target: Any) -> str | None:
@@ -18,14 +26,35 @@ def scheme_of(target: Any) -> str | None:
 
 
 def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> Output | PartsOutput:
-    """Find out how to write to a URL.
+    """Find out how to write to a URL: the first library that is installed for its scheme does it.
 
     Raises
     ------
     TargetTypeError
-        If the URL does not name an object.
+        If the URL does not name an object, or its scheme is not known.
     MissingExtraError
-        If the library for this scheme is not installed.
+        If no library for this scheme is installed.
     """
-    output: Output | PartsOutput = import_module(_MODULES[scheme]).output_for(url, storage, overwrite=overwrite)
+    first, *others = _MODULES.get(scheme, _ELSE)
+    try:
+        module = import_module(f"streamdcm.sinks.{first}")
+    except MissingExtraError:
+        if not others:
+            raise
+        module = import_module(f"streamdcm.sinks.{others[0]}")
+    output: Output | PartsOutput = module.output_for(url, storage, overwrite=overwrite)
+    return output
+
+
+def is_remote_path(target: Any) -> bool:
+    """Tell whether `target` is a `UPath` of universal_pathlib whose file is not one of this machine."""
+    return all(hasattr(target, name) for name in ("fs", "path", "protocol", "storage_options", "parts"))
+
+
+def remote_path_output(target: Any, storage: Storage, *, overwrite: bool) -> Output:
+    """Return the output for such a path, in its own file system."""
+    storage.refuse("options", "client", "metadata", "resume")
+    output: Output = import_module("streamdcm.sinks.fsspec").FsspecOutput(
+        target.fs, target.path, str(target), storage, overwrite=overwrite
+    )
     return output
