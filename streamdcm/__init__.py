@@ -3,9 +3,10 @@
 from streamdcm import errors, instructions, stages
 from streamdcm.errors import StreamdcmError
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
-from streamdcm.options import TargetOptions, WriteOptions
+from streamdcm.options import RewriteOptions, TargetOptions, WriteOptions
 from streamdcm.progress import ProgressEvent
 from streamdcm.result import WriteResult
+from streamdcm.rewrite import rewrite
 from streamdcm.sinks import spooled
 from streamdcm.sources import ByteStream
 from streamdcm.sync import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
@@ -21,6 +22,7 @@ __all__ = [
     "Need",
     "ProgressEvent",
     "Reserve",
+    "RewriteOptions",
     "StreamdcmError",
     "TargetOptions",
     "WriteOptions",
@@ -32,6 +34,7 @@ __all__ = [
     "instructions",
     "iter_chunks",
     "open_writer",
+    "rewrite",
     "spooled",
     "stages",
     "through",

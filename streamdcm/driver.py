@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -200,8 +201,18 @@ def write(
     return result_of(progress, writing, output), writing.returned
 
 
+@contextmanager
+def aborted_on_error(output: Output | PartsOutput) -> Iterator[None]:
+    """Abort an output if the block raises, even before it was opened: a caller's handle may have to be discarded."""
+    try:
+        yield
+    except BaseException:
+        output.abort()
+        raise
+
+
 def result_of(progress: Progress, writing: Writing[Any], output: Output | PartsOutput) -> WriteResult:
-    """Return what a write has done that was committed."""
+    """Return what a write has done that is complete."""
     checksum = output.checksum if isinstance(output, Checksummed) else None
     return WriteResult(progress.bytes_written, writing.patches, output.location, checksum=checksum)
 

@@ -71,12 +71,9 @@ class FrameFormat:
         ValueTypeError
             If the frame is neither an array nor bytes-like, or not of this format.
         """
-        if frame.__class__ is bytes:
-            view: Chunk = frame
-        elif _is_array(frame):
+        if frame.__class__ is not bytes and _is_array(frame):
             return self._encode_array(frame)
-        else:
-            view = flat_view(frame)
+        view = flat_view(frame)
         if len(view) != self.length:
             raise ValueTypeError(
                 f"has {len(view):,} bytes, not the {self.length:,} that Rows, Columns, SamplesPerPixel and "
@@ -139,17 +136,19 @@ class BitPacker:
         return bytes([self._rest]) if self._rest_bits else b""
 
 
-def flat_view(frame: Any) -> memoryview:
-    """Return the bytes of a bytes-like frame.
+def flat_view(frame: Any) -> Chunk:
+    """Return the bytes of a bytes-like frame, uncopied.
 
     Raises
     ------
     ValueTypeError
         If it is not bytes-like and contiguous.
     """
+    if frame.__class__ is bytes:
+        return frame
     try:
         view = memoryview(frame)
-        return view.cast("B") if view.nbytes else view
+        return view.cast("B") if view.nbytes else b""
     except TypeError:
         raise ValueTypeError(f"is of type {type(frame).__name__}; give bytes or an array") from None
 

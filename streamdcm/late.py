@@ -159,7 +159,7 @@ def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset,
 
 
 def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement | None:
-    """Make room for Lossy Image Compression Ratio where frames that are pushed may be lossy (PS3.3 §C.7.6.1.1.5).
+    """Make room for Lossy Image Compression Ratio where live frames may be lossy (PS3.3 §C.7.6.1.1.5).
 
     Parameters
     ----------

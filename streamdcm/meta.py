@@ -1,6 +1,7 @@
 """Preamble and File Meta Information as they are to be written (PS3.10 §7.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from importlib.metadata import version
 from typing import Any, Final
 
 from pydicom import __version_info__
@@ -11,7 +12,16 @@ from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRBigEndian, Im
 from streamdcm._pydicom import elements_of, view_of
 from streamdcm.errors import DatasetTypeError, FileMetaError, PlanError, element_name
 
-_REQUIRED: Final = ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID")
+IMPLEMENTATION_CLASS_UID: Final = UID("2.25.223491805225477285956347351433259503728")
+IMPLEMENTATION_VERSION_NAME: Final = f"STREAMDCM {version('streamdcm')}"[:16]  # SH, PS3.5 §6.2
+
+FOLLOWING: Final = {"MediaStorageSOPClassUID": "SOPClassUID", "MediaStorageSOPInstanceUID": "SOPInstanceUID"}
+"""File Meta Information elements that repeat an element of the dataset."""
+
+_REQUIRED: Final = (*FOLLOWING, "TransferSyntaxUID")
+
+# What readers take for a TIFF file: the offsets behind it count bytes of the file (PS3.10 §7.1)
+_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def preamble_of(dataset: Dataset) -> bytes | None:
@@ -45,8 +55,8 @@ def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bo
         }
         if encoding in implied:
             _set(meta, "TransferSyntaxUID", implied[encoding])
-    for keyword in ("MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID"):
-        stated, actual = meta.get(keyword, None), dataset.get(keyword.removeprefix("MediaStorage"), None)
+    for keyword, source in FOLLOWING.items():
+        stated, actual = meta.get(keyword, None), dataset.get(source, None)
         if stated is None or (actual and actual != stated):
             _set(meta, keyword, actual)
     for keyword, value in (
@@ -65,6 +75,43 @@ def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bo
         )
     if "FileMetaInformationGroupLength" not in meta:
         _set(meta, "FileMetaInformationGroupLength", 0)
+
+
+def rewritten_file_meta(dataset: Dataset, syntax: UID, known: Collection[str]) -> FileMetaDataset:
+    """Return the File Meta Information of a file that was read, edited and is written by us.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The edited dataset, with the File Meta Information that it was read with.
+    syntax : UID
+        The transfer syntax that it is written in.
+    known : collection of str
+        The keywords that the dataset had before it was edited.
+    """
+    meta = copy_of_file_meta(dataset)
+    for keyword, source in FOLLOWING.items():
+        value = dataset.get(source, None)
+        if value:
+            _set(meta, keyword, value)
+        elif source in known:
+            meta.pop(keyword, None)  # it would still tell which instance this was
+    _set(meta, "TransferSyntaxUID", syntax)
+    _set(meta, "ImplementationClassUID", IMPLEMENTATION_CLASS_UID)
+    _set(meta, "ImplementationVersionName", IMPLEMENTATION_VERSION_NAME)
+    _set(meta, "FileMetaInformationVersion", b"\x00\x01")
+    _set(meta, "FileMetaInformationGroupLength", 0)
+    return meta if isinstance(meta, FileMetaDataset) else FileMetaDataset(meta)
+
+
+def rewritten_preamble(dataset: Dataset) -> bytes:
+    """Return the preamble of a file that was read and is written by us.
+
+    That of a TIFF file is zeroed: File Meta Information is another, so that nothing is where its
+    offsets point at.
+    """
+    content = preamble_of(dataset)
+    return bytes(128) if content is None or content.startswith(_TIFF) else content
 
 
 def _set(meta: Dataset, keyword: str, value: Any) -> None:

@@ -15,6 +15,29 @@ OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 
 
+@dataclass(frozen=True, slots=True)
+class FramesEach:
+    """An instance is full when it has `count` frames."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} frames"
+
+
+@dataclass(frozen=True, slots=True)
+class BytesEach:
+    """An instance is full when its file would have more than `size` bytes with one more frame."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes"
+
+
+Split: TypeAlias = FramesEach | BytesEach
+
+
 class WriteOptions(TypedDict, total=False):
     """Keyword arguments of all functions that write.
 
@@ -75,19 +98,11 @@ class WriteOptions(TypedDict, total=False):
     progress: Callable[[ProgressEvent], object] | None
 
 
-class TargetOptions(WriteOptions, total=False):
-    """Keyword arguments of the functions that write to a target.
+class StorageOptions(TypedDict, total=False):
+    """Keyword arguments about object storages, of all functions that write to a target.
 
     Attributes
     ----------
-    overwrite : bool
-        Whether a path, or an object of a URL, may exist already.
-    atomic : bool
-        Whether a path appears under its name only when it is complete.
-    durable : bool
-        Whether a path is on the disk, and not only in its cache, when the function returns.
-    seekable : bool, optional
-        Overrides what was found out about the target.
     storage_options : mapping
         For URLs: keyword arguments for the library that talks to the service, such as
         ``boto3.client("s3", …)``.
@@ -107,10 +122,6 @@ class TargetOptions(WriteOptions, total=False):
         For S3: go on with an upload that was interrupted, the newest of this object or one by its id.
     """
 
-    overwrite: bool
-    atomic: bool
-    durable: bool
-    seekable: bool | None
     storage_options: Mapping[str, Any]
     client: Any
     part_size: int | str
@@ -119,6 +130,48 @@ class TargetOptions(WriteOptions, total=False):
     content_type: str
     checksum: ChecksumAlgorithm | None
     resume: bool | str
+
+
+class TargetOptions(WriteOptions, StorageOptions, total=False):
+    """Keyword arguments of the functions that write to a target.
+
+    Attributes
+    ----------
+    overwrite : bool
+        Whether a path, or an object of a URL, may exist already.
+    atomic : bool
+        Whether a path appears under its name only when it is complete.
+    durable : bool
+        Whether a path is on the disk, and not only in its cache, when the function returns.
+    seekable : bool, optional
+        Overrides what was found out about the target.
+    split : int or str, optional
+        For frames that `dcmwrite` or `open_writer` is given: divide them over the instances of a
+        concatenation (PS3.3 §C.7.6.16.2.2.4). A number is how many frames an instance has; a text
+        such as ``"2 GiB"`` is how many bytes its file may have.
+    """
+
+    overwrite: bool
+    atomic: bool
+    durable: bool
+    seekable: bool | None
+    split: int | str | None
+
+
+class RewriteOptions(StorageOptions, total=False):
+    """Keyword arguments of `rewrite`: those of `TargetOptions` that are not about encoding and frames."""
+
+    enforce_file_format: bool
+    sequence_lengths: SequenceLengths
+    group_lengths: GroupLengths
+    long_values: LongValues
+    chunk_size: int | str
+    hold_limit: int | str
+    progress: Callable[[ProgressEvent], object] | None
+    overwrite: bool
+    atomic: bool
+    durable: bool
+    seekable: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +199,7 @@ class Options:
     atomic: bool = True
     durable: bool = False
     seekable: bool | None = None
+    split: Split | None = None
     storage_options: Mapping[str, Any] = field(default_factory=dict)
     client: Any = None
     part_size: int = 8 * 1024 * 1024
@@ -164,6 +218,7 @@ _CHOICES = {
     "checksum": (None, *get_args(ChecksumAlgorithm)),
 }
 _SMALLEST_PART = 5 * 1024 * 1024  # S3 takes smaller ones only as the last
+_SPLITTING = frozenset({"dcmwrite", "open_writer"})
 _NAMES = frozenset(field.name for field in fields(Options))
 
 
@@ -191,7 +246,21 @@ def check_options(given: dict[str, Any], function: str) -> Options:
         count = given.get(name)
         if count is not None and (not isinstance(count, int) or count < 1):
             raise PlanError(f"{name} must be a whole number above 0, not {count!r}")
+    if given.get("split") is not None:
+        if function not in _SPLITTING:
+            raise PlanError(f"split= writes several instances, and {function}() makes one; use dcmwrite()")
+        checked["split"] = _split(given["split"])
     return Options(**checked)
+
+
+def _split(given: Any) -> Split:
+    if isinstance(given, str):
+        return BytesEach(_size("split", given, 1))
+    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        return FramesEach(given)
+    raise PlanError(
+        f"split must be a number of frames above 0, or a size in bytes as a text like '2 GiB', not {given!r}"
+    )
 
 
 def _size(name: str, given: Any, least: int) -> int:

@@ -25,6 +25,9 @@ ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 # PS3.5 §8.2.2, §8.2.16, §A.4.12: these have exactly one fragment for each frame
 _ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"})
 
+FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
+"""Elements with a value for each frame."""
+
 # PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
 _SINGLE_FRAME: Final = frozenset(
     f"1.2.840.10008.5.1.4.1.1.{suffix}"
@@ -57,7 +60,7 @@ class Fragments(NamedTuple):
     def size(self, length: int) -> int:
         """Return the even number of bytes in each fragment, but the last, of a frame of `length` bytes."""
         size = -(-length // self.per_frame) if self.most is None else self.most
-        return size + size % 2
+        return max(size + size % 2, 2)
 
     def encoded_length(self, length: int) -> int:
         """Return what a frame of `length` bytes takes with item headers and padding."""
@@ -96,6 +99,8 @@ class PixelPlan:
         Whether Encapsulated Pixel Data Value Total Length is written.
     pixels_length : int
         The number of bytes that the pixels of an encapsulated frame take uncompressed; 0 if that is not known.
+    first : int
+        The number of frames that come before these, in earlier instances of a concatenation.
     """
 
     source: FrameSource | PushedSource
@@ -111,6 +116,7 @@ class PixelPlan:
     fragments: Fragments
     has_total: bool
     pixels_length: int
+    first: int = 0
 
 
 def plan_pixels(
@@ -152,17 +158,15 @@ def plan_pixels(
     LengthOverflowError
         If native frames would take more than a length field holds.
     """
-    is_iterable = isinstance(frames, Iterable) and not isinstance(frames, (str, bytes, bytearray, memoryview))
-    if not is_iterable and not isinstance(frames, PushedSource):
-        raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
-    if isinstance(frames, ByteStream):
-        raise PlanError("a ByteStream is the bit stream of a video, and this is no video transfer syntax; give frames")
-    count = frame_count(frames, dataset, options.number_of_frames)
+    check_frames(frames)
+    count = known_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
+    if not encapsulated and options.offset_table in ("basic", "extended"):
+        raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
     fragments = _fragments(options, encapsulated, syntax)
-    lengths = _known_lengths(frames, count, form) if encapsulated else None
+    lengths = known_lengths(frames, count, form) if encapsulated else None
     pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
     if encapsulated:
@@ -196,6 +200,21 @@ def plan_pixels(
     )
 
 
+def check_frames(frames: Any) -> None:
+    """Refuse what gives no frames.
+
+    Raises
+    ------
+    PlanError
+        If it is no iterable, a single frame, or the bit stream of a video.
+    """
+    is_iterable = isinstance(frames, Iterable) and not isinstance(frames, (str, bytes, bytearray, memoryview))
+    if not is_iterable and not isinstance(frames, PushedSource):
+        raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
+    if isinstance(frames, ByteStream):
+        raise PlanError("a ByteStream is the bit stream of a video, and this is no video transfer syntax; give frames")
+
+
 def has_number_of_frames(dataset: Dataset) -> bool:
     """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
     return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
@@ -212,19 +231,19 @@ def check_native_total(length: int, label: str) -> None:
     if length + length % 2 > MAX_LENGTH:
         raise LengthOverflowError(
             f"{length:,} bytes of native frames do not fit a 32-bit length field; use a compressed transfer syntax or "
-            f"Encapsulated Uncompressed Explicit VR Little Endian ({ENCAPSULATED_UNCOMPRESSED}), or write several "
-            "instances",
+            f"Encapsulated Uncompressed Explicit VR Little Endian ({ENCAPSULATED_UNCOMPRESSED}), or divide the frames "
+            "over several instances with split=",
             label,
         )
 
 
-def frame_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
+def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
     """Find out how many frames there are, and whether all that say so agree.
 
     Raises
     ------
     PlanError
-        If they do not, or if there are no frames.
+        If they do not, or if there are none, or too many for the SOP Class.
     """
     counts: dict[str, int] = {}
     if hasattr(frames, "__len__"):
@@ -234,7 +253,7 @@ def frame_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
     groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
     if groups:
         counts["PerFrameFunctionalGroupsSequence"] = len(groups)
-    for keyword in ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector"):
+    for keyword in FRAME_VECTORS:
         if keyword in dataset and dataset[keyword].VM:
             counts[keyword] = dataset[keyword].VM
     if len(set(counts.values())) > 1:
@@ -265,13 +284,13 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def _known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> list[int] | None:
+def known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> list[int] | None:
     """Return the lengths of encapsulated frames, if they are native or there already."""
     if form is not None:
         return None if count is None else [form.length] * count
     if not isinstance(frames, (list, tuple)):
         return None
-    return [flat_view(frame).nbytes for frame in frames]
+    return [len(flat_view(frame)) for frame in frames]
 
 
 def _pixels_length(dataset: Dataset) -> int:

@@ -198,9 +198,6 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     elements = dict(plan.elements)
     context = Scope(view, plan.layout).context
     late = {element.tag: element for element in plan_late(options.late, view, context)}
-    if isinstance(options.frames, PushedSource) and LOSSY_RATIO not in late:
-        ratio = lossy_ratio(view, syntax, context)
-        late |= {} if ratio is None else {LOSSY_RATIO: ratio}
     pixels: PixelPlan | VideoPlan | None = None
     if options.frames is not None:
         has_total = late.pop(TOTAL_LENGTH, None) is not None
@@ -226,6 +223,9 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
             )
             if pixels.count is None and has_number_of_frames(view):
                 late[NUMBER_OF_FRAMES] = LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
+                is_live = not isinstance(options.frames, PushedSource) or options.frames.is_live
+                ratio = lossy_ratio(view, syntax, context) if is_live else None
+                late = late if ratio is None else {LOSSY_RATIO: ratio, **late}
             if pixels.table is not None and pixels.table.block:
                 creator = 0x7FDF0000 | pixels.table.block
                 elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
@@ -236,9 +236,20 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
 
 
-def _elements(dataset: Any) -> list[tuple[int, Element]]:
+def check_dataset(dataset: Any) -> None:
+    """Refuse what is no dataset.
+
+    Raises
+    ------
+    DatasetTypeError
+        Names its type.
+    """
     if not isinstance(dataset, Dataset):
         raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
+
+
+def _elements(dataset: Any) -> list[tuple[int, Element]]:
+    check_dataset(dataset)
     elements = sorted_elements(dataset)
     groups = {tag >> 16 for tag, _ in takewhile(lambda pair: pair[0] < 0x00030000, elements)}
     if 0x0000 in groups:

@@ -59,3 +59,22 @@ class Progress:
         if self._callback is not None:
             self._callback(ProgressEvent(self.bytes_written, self._total, self._frame))
             self._next = monotonic() + _INTERVAL
+
+
+class ProgressShare(Progress):
+    """The share of one instance in the progress of several.
+
+    Parameters
+    ----------
+    whole : Progress
+        Counts the bytes of all of them, and tells of it.
+    """
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__(None)
+        self._whole = whole
+
+    def add(self, count: int) -> None:
+        """Count bytes that the sink has taken."""
+        super().add(count)
+        self._whole.add(count)

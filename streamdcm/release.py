@@ -85,6 +85,15 @@ class _Coalescer:
         self.position += size
         return self._sliced(self._take(), memoryview(chunk))
 
+    def add_bytes(self, chunk: bytes) -> Iterable[Write]:
+        """Take what need not be copied: the shortest way for small chunks."""
+        position = self.position + len(chunk)
+        if position - self.released > self._limit:
+            return self.add(chunk)
+        self._pieces.append(chunk)
+        self.position = position
+        return ()
+
     def add_room(self, size: int) -> tuple[Iterable[Write], bytearray]:
         """Take room of `size` bytes; its bytes can be set while it lies behind `released`."""
         room = bytearray(size)
@@ -164,7 +173,9 @@ class PatchPolicy:
 
     def feed(self, instruction: Instruction) -> Iterable[Operation]:
         """Take an instruction; return the operations to be performed now, in order."""
-        if isinstance(instruction, (bytes, memoryview, bytearray)):
+        if instruction.__class__ is bytes:
+            return self._buffer.add_bytes(instruction)
+        if isinstance(instruction, (memoryview, bytearray, bytes)):
             return self._buffer.add(instruction)
         if isinstance(instruction, Reserve):
             return self._reserve(instruction)

@@ -1,5 +1,7 @@
 """What a write has done."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +42,8 @@ class WriteResult:
         The offset table that encapsulated frames were given.
     reason : str
         Why it was that one.
+    instances : tuple of WriteResult
+        With ``split=``, what was done for each instance, in order; the numbers above are their sums then.
     checksum : Checksum or None
         The digest that was asked for.
     """
@@ -49,4 +53,5 @@ class WriteResult:
     location: str | None
     offset_table: str | None = None
     reason: str = ""
+    instances: tuple[WriteResult, ...] = ()
     checksum: Checksum | None = None

@@ -138,7 +138,7 @@ class Scope:
         if raw.value is not None or raw.length == 0:
             return None
         location = deferred_location(self.dataset)
-        vr = self._dictionary_vr(raw)
+        vr = self.vr_of(raw)
         if location is None or vr not in _BYTES:
             return None
         header = raw_header(raw)
@@ -165,9 +165,9 @@ class Scope:
 
     def holds_sequence(self, raw: RawDataElement) -> bool:
         """Whether a raw element is a sequence, by its VR or by the dictionary."""
-        return self._dictionary_vr(raw) == "SQ"
+        return self.vr_of(raw) == "SQ"
 
-    def _dictionary_vr(self, raw: RawDataElement) -> str | None:
+    def vr_of(self, raw: RawDataElement) -> str | None:
         """Return the VR of a raw element, from the dictionary where it was read without."""
         if raw.VR is not None:
             return raw.VR

@@ -180,9 +180,15 @@ class FrameSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PushedSource:
-    """What the caller of a writer brings, piece by piece: nobody reads it."""
+    """What the caller of a writer brings, piece by piece: nobody reads it.
 
-    label: str = ""
+    Parameters
+    ----------
+    is_live : bool
+        Whether the caller learns only at the end what it has brought, such as the ratio of a lossy compression.
+    """
+
+    is_live: bool = False
 
 
 @contextmanager

@@ -45,7 +45,9 @@ def steps(encoder: Encoder[T], policy: ReleasePolicy) -> Steps[T]:
                 return result
             step, argument = encoder.send, None
             if instruction.__class__ is not Need:
-                yield from feed(instruction)
+                operations = feed(instruction)
+                if operations:  # most often there is nothing to do yet
+                    yield from operations
                 continue
             try:
                 argument = yield instruction

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, BinaryIO, TypeAlias, Unpack
+from typing import Any, Unpack
 
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomIO, WriteableBuffer
 
-from streamdcm._pydicom import deferred_file, elements_of, stored_value, uses_future_pydicom
-from streamdcm.driver import chunks, close_frames, measure, write
+from streamdcm._pydicom import uses_future_pydicom
+from streamdcm.driver import aborted_on_error, chunks, close_frames, measure, write
 from streamdcm.errors import PlanError, silenced
+from streamdcm.instance import with_table
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
 from streamdcm.result import WriteResult
-from streamdcm.sinks import Output, PartsOutput, Sink, Storage, resolve
-from streamdcm.tables import TableChoice
-
-Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
+from streamdcm.targets import Target, Targets, refuse_own_source, resolve_target
+from streamdcm.writer import write_split
 
 
 def dcmwrite(
-    filename: Target,
+    filename: Targets,
     dataset: Dataset,
     /,
     __write_like_original: bool | None = None,
@@ -43,7 +36,9 @@ def dcmwrite(
     Parameters
     ----------
     filename : str, bytes, PathLike, file-like, socket or writeable buffer
-        Where to write. The position of an object at entry is where the file starts.
+        Where to write. The position of an object at entry is where the file starts. With ``split=`` a
+        path gets the number of each instance in front of its suffix; or a function that takes that
+        number, from 1, and returns a target.
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
@@ -69,13 +64,15 @@ def dcmwrite(
     """
     options = _drop_in_options(__write_like_original, dict(kwargs))
     try:
+        if options.split is not None:
+            return write_split(filename, dataset, options)
         output = resolve_target(filename, options)
         with aborted_on_error(output):
             plan = plan_file(dataset, options, patchable=output.can_patch)
             if not options.atomic:
-                _refuse_own_source(filename, dataset)
+                refuse_own_source(filename, dataset)
             encoder = encode_file(plan, options, patchable=output.can_patch)
-            result, table = write(encoder, output, options, _total(plan, options))
+            result, table = write(encoder, output, options, expected_size(plan, options))
     finally:
         close_frames(options.frames)
     return with_table(result, table)
@@ -128,7 +125,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     options = check_options(dict(kwargs), "iter_chunks")
     try:
         plan = plan_file(dataset, options, patchable=False)
-        total = _total(plan, options)
+        total = expected_size(plan, options)
     except BaseException:
         close_frames(options.frames)
         raise
@@ -195,58 +192,7 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
     return check_options(given, "dcmwrite")
 
 
-def _refuse_own_source(target: Target, dataset: Dataset) -> None:
-    """Refuse to truncate the file that values of the dataset are still to be read from."""
-    if not isinstance(target, (str, bytes, os.PathLike)) or not os.path.exists(target):
-        return
-    elements = elements_of(dataset).values()
-    values = (stored_value(element) for element in elements if isinstance(element, DataElement))
-    buffered = (getattr(value, "name", None) for value in values if isinstance(value, io.BufferedReader))
-    for source in (deferred_file(dataset), *buffered):
-        if isinstance(source, (str, bytes)) and os.path.exists(source) and os.path.samefile(source, target):
-            raise PlanError(
-                "values of the dataset are still to be read from the very file that atomic=False would overwrite; "
-                "leave atomic=False out, or write to another file"
-            )
-
-
-def resolve_target(target: Target, options: Options) -> Output | PartsOutput:
-    """Find out how to write to a target, as the options say."""
-    return resolve(
-        target,
-        overwrite=options.overwrite,
-        atomic=options.atomic,
-        durable=options.durable,
-        seekable=options.seekable,
-        storage=Storage(
-            options=options.storage_options,
-            client=options.client,
-            part_size=options.part_size,
-            workers=options.workers,
-            metadata=options.metadata,
-            content_type=options.content_type,
-            checksum=options.checksum,
-            resume=options.resume,
-        ),
-    )
-
-
-@contextmanager
-def aborted_on_error(output: Output | PartsOutput) -> Iterator[None]:
-    """Abort an output if the block raises, even before it was opened: a handle of the caller may have to be discarded."""
-    try:
-        yield
-    except BaseException:
-        output.abort()
-        raise
-
-
-def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:
-    """Add to a result which offset table was chosen, and why."""
-    return result if table is None else replace(result, offset_table=table.kind, reason=table.reason)
-
-
-def _total(plan: Plan, options: Options) -> int | None:
+def expected_size(plan: Plan, options: Options) -> int | None:
     """Return the size of a file for progress events, where finding it out does not cost a compression."""
     if options.progress is None or plan.deflated or plan.pixels is not None:
         return None

@@ -3,8 +3,9 @@
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
 
 from streamdcm._pydicom import encoding_as_read, encoding_as_set
 from streamdcm.context import Encoding
@@ -31,10 +32,33 @@ def public_syntax(syntax: UID) -> _PublicSyntax | None:
     return _PublicSyntax(syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_compressed)
 
 
+def is_compressed(syntax: UID) -> bool:
+    """Whether pixel data in a transfer syntax are not native, or may not be, where it is a private one."""
+    public = public_syntax(syntax)
+    return public is None or public.is_compressed
+
+
 @lru_cache
 def encoding_of(implicit_vr: bool, little_endian: bool) -> Encoding:
     """Return the encoding, one object for each of the few that there are."""
     return Encoding(implicit_vr, little_endian)
+
+
+def syntax_named(name: str) -> UID:
+    """Return the transfer syntax with a UID, a keyword or a name of PS3.6 table A-1.
+
+    Raises
+    ------
+    PlanError
+        If there is none.
+    """
+    for syntax in AllTransferSyntaxes:
+        if name in (syntax, syntax.keyword, syntax.name):
+            return syntax
+    uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
+    if uid.is_valid and (uid.is_private or uid.is_transfer_syntax):
+        return uid
+    raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")
 
 
 def decide_encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:

@@ -195,6 +195,28 @@ class TransactionContract:
         output.commit()
         self._check(target, _LARGE)
 
+    def test_what_is_prepared_is_not_visible(self) -> None:
+        """After `prepare`, which may be called again, others see what was there before until `commit`."""
+        target = self.make_target()
+        _send(target, [b"old"])
+        output = _opened(target)
+        output.write([_LARGE])
+        output.prepare()
+        output.prepare()
+        assert self.visible(target) == b"old", "the target changed before commit()"
+        output.commit()
+        self._check(target, _LARGE)
+
+    def test_what_is_prepared_can_be_aborted(self) -> None:
+        """What was there before is there after `prepare` and `abort`."""
+        target = self.make_target()
+        _send(target, [b"old"])
+        output = _opened(target)
+        output.write([b"new"])
+        output.prepare()
+        output.abort()
+        self._check(target, b"old")
+
     def test_abort_leaves_nothing(self) -> None:
         """Where nothing was, there is nothing after `abort`, however often it is called."""
         target = self.make_target()

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 from pydicom.dataset import Dataset
 
-from streamdcm.driver import Writing, result_of
+from streamdcm.driver import close_frames
 from streamdcm.errors import PlanError
 from streamdcm.frames import flat_view
 from streamdcm.instructions import END, Chunk
-from streamdcm.options import TargetOptions, check_options
-from streamdcm.plan import encode_file, late_values, plan_file
+from streamdcm.options import Options, TargetOptions, check_options
+from streamdcm.pixels import check_frames
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
 from streamdcm.sources import PushedSource
-from streamdcm.sync import Target, resolve_target, with_table
-from streamdcm.video import VideoPlan
+from streamdcm.split import open_instances
+from streamdcm.targets import Targets
 
 
 class FrameWriter:
@@ -29,18 +31,9 @@ class FrameWriter:
     what was there before.
     """
 
-    def __init__(self, target: Target, dataset: Dataset, options: TargetOptions) -> None:
-        checked = check_options(dict(options), "open_writer")
-        if checked.frames is not None:
-            raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
-        pushed = PushedSource()
-        checked = replace(checked, frames=pushed)
-        self._output = resolve_target(target, checked)
-        self._plan = plan_file(dataset, checked, patchable=self._output.can_patch)
-        self._late = late_values(self._plan)
-        self._progress = Progress(checked.progress)
-        encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
-        self._writing = Writing(encoder, self._output, checked, self._progress, pushed)
+    def __init__(self, target: Targets, dataset: Dataset, options: Options) -> None:
+        self._progress = Progress(options.progress)
+        self._instances = open_instances(target, dataset, options, self._progress)
         self._is_open = False
         self.result: WriteResult | None = None
         """What was written, when all was."""
@@ -48,8 +41,7 @@ class FrameWriter:
     def __enter__(self) -> Self:
         self._is_open = True
         try:
-            self._output.open()
-            self._writing.advance()
+            self._instances.open()
         except BaseException:
             self.abort()
             raise
@@ -84,7 +76,7 @@ class FrameWriter:
             If the writer is not open.
         """
         self._require_open()
-        if isinstance(self._plan.pixels, VideoPlan):
+        if not self._instances.takes_frames:
             raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
         self._progress.count_frame()
         self._push(frame)
@@ -105,7 +97,7 @@ class FrameWriter:
             If the writer is not open, or the transfer syntax is not one of a video.
         """
         self._require_open()
-        if not isinstance(self._plan.pixels, VideoPlan):
+        if self._instances.takes_frames:
             raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
         self._push(flat_view(data))
 
@@ -127,7 +119,7 @@ class FrameWriter:
             If the value does not fit it.
         """
         self._require_open()
-        self._late.set(name, value)
+        self._instances.set(name, value)
 
     def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
@@ -135,29 +127,25 @@ class FrameWriter:
             return self.result
         self._require_open()
         try:
-            self._writing.advance(END)
+            result = self._instances.finish()
             self._progress.tell()
-            self._output.commit()
+            self._instances.commit()
         except BaseException:
             self.abort()
             raise
         self._is_open = False
-        written = result_of(self._progress, self._writing, self._output)
-        self.result = with_table(written, self._writing.returned)
-        return self.result
+        self.result = result
+        return result
 
     def abort(self) -> None:
         """Give up: leave what was there before. Does nothing after `close`."""
         if self._is_open:
             self._is_open = False
-            try:
-                self._writing.close()
-            finally:
-                self._output.abort()
+            self._instances.abort()
 
     def _push(self, piece: Any) -> None:
         try:
-            self._writing.advance(piece)
+            self._instances.write(piece)
         except BaseException:
             self.abort()
             raise
@@ -167,13 +155,14 @@ class FrameWriter:
             raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
 
 
-def open_writer(target: Target, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> FrameWriter:
+def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> FrameWriter:
     """Open a writer that frames are given to one by one.
 
     Parameters
     ----------
     target : str, bytes, PathLike, file-like, socket or writeable buffer
-        Where to write.
+        Where to write. With ``split=`` a path gets the number of each instance in front of its suffix;
+        or a function that takes that number, from 1, and returns a target.
     dataset : Dataset
         All but the pixel data; only read.
     **kwargs
@@ -189,4 +178,32 @@ def open_writer(target: Target, dataset: Dataset, /, **kwargs: Unpack[TargetOpti
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
     """
-    return FrameWriter(target, dataset, kwargs)
+    options = check_options(dict(kwargs), "open_writer")
+    if options.frames is not None:
+        raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
+    return FrameWriter(target, dataset, replace(options, frames=PushedSource(is_live=options.split is None)))
+
+
+def write_split(target: Targets, dataset: Dataset, options: Options) -> WriteResult:
+    """Push the frames of the options into the instances that ``split=`` makes of them."""
+    if options.frames is None:
+        raise PlanError(
+            "split= divides the frames that frames= gives; give it those of the dataset, for example "
+            "pydicom.pixels.iter_pixels(dataset, raw=True)"
+        )
+    check_frames(options.frames)
+    frames: Iterator[Any] = iter(options.frames)  # type: ignore[arg-type]
+    try:
+        with FrameWriter(target, dataset, options) as writer:
+            for number in count(1):
+                try:
+                    frame = next(frames, END)
+                except Exception as error:
+                    error.add_note(f"when frame {number:,} was asked for")
+                    raise
+                if frame is END:
+                    break
+                writer.write_frame(frame)
+        return writer.close()
+    finally:
+        close_frames(frames)

@@ -1,15 +1,12 @@
-"""The child process of ``test_memory.py``: ``python memory_child.py VALUE SINK DIRECTORY``.
+"""The child process of ``test_memory.py``: ``python -m tests.memory_child VALUE SINK DIRECTORY``.
 
-Prepares a dataset, says ``ready``, waits for a line, writes, and prints the number of bytes written.
+Prepares a dataset and writes it when it is told to.
 """
 
-import ctypes
-import gc
 import mmap
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +17,8 @@ from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 import streamdcm
+
+from .memory import run_case
 
 GIB = 1 << 30
 ITEMS = 1_000_000
@@ -130,13 +129,6 @@ SINKS: dict[str, Callable[[Dataset, Path], int]] = {
 }
 
 
-def give_back() -> None:
-    """Return what was freed to the system, or the write would take it without being seen."""
-    gc.collect()
-    with suppress(AttributeError):  # a C library other than GNU's
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 def main(value: str, sink: str, directory: str) -> None:
     """Run one case."""
     warnings.simplefilter("ignore")  # pydicom's, about values that are no bytes
@@ -146,11 +138,7 @@ def main(value: str, sink: str, directory: str) -> None:
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = CTImageStorage
     dataset.PatientName = "Example^Patient"
-    give_back()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(SINKS[sink](dataset, Path(directory)), flush=True)
-    sys.stdin.readline()
+    run_case(lambda: SINKS[sink](dataset, Path(directory)))
 
 
 if __name__ == "__main__":

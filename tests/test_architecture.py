@@ -50,17 +50,27 @@ MAY_IMPORT = {
     "syntax": "errors context _pydicom options",
     "meta": "errors _pydicom",
     "plan": f"{ELEMENTS} bulk release stages options frames tables pixels video late meta syntax",
+    "concatenation": f"{ELEMENTS} stages options frames tables pixels video meta",
     "steps": "instructions release",
     # input and output
     "sinks": "errors instructions release parts result",
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release parts options progress result stages steps sinks readers",
-    "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
-    "writer": "errors instructions options progress result sources frames video plan driver sync",
+    "targets": "errors _pydicom options sinks",
+    "instance": "instructions options tables pixels video progress result plan sinks driver",
+    "split": "errors _pydicom sources options frames pixels video stages progress result plan concatenation "
+    "sinks driver targets instance",
+    "writer": "errors instructions sources options frames pixels progress result driver instance split targets",
+    "sync": "errors instructions _pydicom options result plan driver targets instance writer",
+    "inflate": "errors instructions sources readers",
+    "deferred": "instructions _pydicom readers",
+    "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
+    "edits": "errors ambiguous",
+    "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits",
     "testing": "errors instructions release sinks",
-    "cli": "errors options progress result sync writer",
+    "cli": "errors options progress result sync writer rewrite edits",
     # public names
-    "__init__": "errors instructions options progress result sinks sources stages sync writer",
+    "__init__": "errors instructions options progress result rewrite sinks sources stages sync writer",
 }
 
 # What only these rooms may import from elsewhere.
@@ -77,8 +87,8 @@ ONLY_IN = {
     "fcntl": "sinks readers sync",
     "mmap": "readers",
     "multiprocessing": "",
-    "pydicom.filebase": "sinks sync",
-    "pydicom.filereader": "_pydicom cli",
+    "pydicom.filebase": "sinks targets",
+    "pydicom.filereader": "_pydicom source_file",
     "pydicom.filewriter": "",
     "selectors": "sinks",
     "shutil": "sinks cli",
@@ -86,6 +96,8 @@ ONLY_IN = {
     "subprocess": "",
     "tempfile": "sinks cli",
     "argparse": "cli",
+    "resource": "cli",
+    "rich": "cli",
 }
 
 

@@ -163,6 +163,13 @@ class TestNative:
             streamdcm.dcmwrite(target, dataset, frames=iter(()), number_of_frames=200)
         assert target.getvalue() == b""
 
+    @pytest.mark.parametrize("table", ["basic", "extended"])
+    def test_an_offset_table_is_refused(self, table):
+        target = io.BytesIO()
+        with pytest.raises(ValueError, match="native frames have no offset table"):
+            streamdcm.dcmwrite(target, template(ExplicitVRLittleEndian), frames=[bytes(70)], offset_table=table)
+        assert target.getvalue() == b""
+
     def test_a_reused_buffer_is_written_as_it_was_when_it_was_given(self):
         buffer = np.zeros((5, 7), "u2")
 

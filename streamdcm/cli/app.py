@@ -1,13 +1,14 @@
 """``streamdcm``: finds the command and turns errors into messages and exit statuses."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from pydicom.errors import InvalidDicomError
 
-from streamdcm.cli import copy
+from streamdcm.cli import copy, demo
 from streamdcm.errors import StreamdcmError
 
 
@@ -22,12 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 if not; wrong arguments exit with 2.
+        0 if all went well, 1 if not, 130 after Ctrl-C; wrong arguments exit with 2.
     """
     parser = argparse.ArgumentParser(prog="streamdcm", description="The streaming DICOM writer.")
     parser.add_argument("--version", action="version", version=f"streamdcm {version('streamdcm')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     copy.add_command(commands)
+    demo.add_command(commands)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
@@ -39,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StreamdcmError, OSError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was left behind")
+        _fail("interrupted; nothing is left half-written")
+        return 128 + signal.SIGINT
     return 0
 
 

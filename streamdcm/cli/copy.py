@@ -1,4 +1,4 @@
-"""``streamdcm copy``: read a DICOM file and write it again."""
+"""``streamdcm copy``: read a DICOM file and write it again, edited or in another transfer syntax."""
 
 import argparse
 import shutil
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pydicom import dcmread
-
-from streamdcm.options import TargetOptions
-from streamdcm.sync import dcmwrite
+from streamdcm.cli.edits import deletion, setting
+from streamdcm.cli.progress import shown
+from streamdcm.options import RewriteOptions
+from streamdcm.rewrite import rewrite
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -23,10 +23,25 @@ def add_command(commands: "Commands") -> None:
     command = commands.add_parser(
         "copy",
         help="read a DICOM file and write it again",
-        description="Read a DICOM file and write it again. OUT appears under its name only when it is complete.",
+        description="Read a DICOM file and write it again; pixel data are copied unread. OUT appears under its name "
+        "only when it is complete.",
     )
     command.add_argument("source", metavar="IN", help="a file, or - for standard input (kept in a temporary file)")
     command.add_argument("target", metavar="OUT", help="a file, or - for standard output")
+    command.add_argument(
+        "--set",
+        dest="edits",
+        action="append",
+        type=setting,
+        metavar="KEYWORD=VALUE",
+        help="set an element, by keyword or as gggg,eeee; several values are separated by backslashes",
+    )
+    command.add_argument(
+        "--delete", dest="edits", action="append", type=deletion, metavar="KEYWORD", help="delete an element"
+    )
+    command.add_argument(
+        "--transfer-syntax", metavar="NAME", help="the keyword or UID of an uncompressed transfer syntax to write"
+    )
     command.add_argument(
         "--enforce-file-format", action="store_true", help="complete the preamble and File Meta Information"
     )
@@ -41,7 +56,7 @@ def add_command(commands: "Commands") -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Copy as the arguments say."""
-    options: TargetOptions = {
+    options: RewriteOptions = {
         "enforce_file_format": given.enforce_file_format,
         "sequence_lengths": given.sequence_lengths,
         "group_lengths": given.group_lengths,
@@ -49,10 +64,12 @@ def run(given: argparse.Namespace) -> None:
         "durable": given.durable,
     }
     start = time.perf_counter()
-    with _source(given.source, given.quiet) as source:
-        dataset = dcmread(source, force=given.force)
+    with _source(given.source, given.quiet) as source, shown(quiet=given.quiet, label="copying") as show:
+        options["progress"] = show
         target = sys.stdout.buffer if given.target == "-" else given.target
-        result = dcmwrite(target, dataset, **options)
+        edit = dict(given.edits) if given.edits else None
+        syntax = given.transfer_syntax
+        result = rewrite(source, target, edit=edit, transfer_syntax=syntax, force=given.force, **options)
         if given.target == "-":
             sys.stdout.buffer.flush()
     if not given.quiet:

@@ -161,6 +161,9 @@ class FileOutput:
         """Read back what was written."""
         return read_descriptor(self._file.fileno(), self._start + offset, size)
 
+    def prepare(self) -> None:
+        """Do nothing: the file is the caller's."""
+
     def commit(self) -> None:
         """Do nothing: the file is the caller's."""
 
@@ -200,6 +203,9 @@ class SocketOutput:
     def patch(self, offset: int, value: bytes) -> None:
         """Refuse: what was sent is gone."""
         raise io.UnsupportedOperation("bytes that were sent through a socket cannot be overwritten")
+
+    def prepare(self) -> None:
+        """Do nothing: the socket is the caller's."""
 
     def commit(self) -> None:
         """Do nothing: the socket is the caller's."""

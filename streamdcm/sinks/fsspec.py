@@ -110,6 +110,9 @@ class FsspecOutput:
         """Refuse: files of fsspec are written in order."""
         raise io.UnsupportedOperation("bytes that were given to fsspec cannot be overwritten")
 
+    def prepare(self) -> None:
+        """Do nothing: all is left to `commit`."""
+
     def commit(self) -> None:
         """Make the file appear.
 

@@ -55,12 +55,17 @@ class HashedOutput:
         self._patched = True
         self._output.patch(offset, value)
 
-    def commit(self) -> None:
-        """Complete the digest and the output."""
+    def prepare(self) -> None:
+        """Complete the digest, and prepare the output."""
         if self.checksum is None:
             if self._patched:
                 self._read_back()
             self.checksum = Checksum("sha256", self._sha256.hexdigest())
+        self._output.prepare()
+
+    def commit(self) -> None:
+        """Complete the digest and the output."""
+        self.prepare()
         self._output.commit()
 
     def abort(self) -> None:

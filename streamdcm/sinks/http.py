@@ -94,6 +94,9 @@ class HttpOutput:
         """Refuse: what was sent is gone."""
         raise io.UnsupportedOperation("bytes that were sent in a request cannot be overwritten")
 
+    def prepare(self) -> None:
+        """Do nothing: all is left to `commit`."""
+
     def commit(self) -> None:
         """Send the last chunk and wait for the answer.
 

@@ -109,6 +109,9 @@ class ObjectOutput:
             raise SinkContractError(f"{_kind(self._sink)} did not give back what was written to it")
         return b"".join(pieces)
 
+    def prepare(self) -> None:
+        """Do nothing: the object is the caller's."""
+
     def commit(self) -> None:
         """Do nothing: the object is the caller's."""
 

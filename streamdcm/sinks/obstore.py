@@ -97,6 +97,9 @@ class ObstoreOutput:
         """Refuse: obstore has no parts that could wait."""
         raise io.UnsupportedOperation("bytes that were given to obstore cannot be overwritten")
 
+    def prepare(self) -> None:
+        """Do nothing: all is left to `commit`."""
+
     def commit(self) -> None:
         """Make the object appear.
 

@@ -77,6 +77,9 @@ class PathOutput:
         """Overwrite bytes at `offset` from where the write began."""
         patch_descriptor(self._opened().fileno(), self._start + offset, value)
 
+    def prepare(self) -> None:
+        """Do nothing: all is left to `commit`."""
+
     def _opened(self) -> io.FileIO:
         if self._file is None:
             raise ValueError("the output was not opened")
@@ -152,6 +155,13 @@ class AtomicOutput(FileAtPath):
         if not self._overwrite:
             self._require_links()
 
+    def prepare(self) -> None:
+        """Complete the temporary file, which lacks nothing but its name then."""
+        file = self._opened()
+        if self._durable and not file.closed:
+            os.fsync(file.fileno())
+        file.close()
+
     def commit(self) -> None:
         """Put the file under its name; after that, nothing is left to do or undo.
 
@@ -164,9 +174,7 @@ class AtomicOutput(FileAtPath):
         """
         if self._committed:
             return
-        if self._durable:
-            os.fsync(self._opened().fileno())
-        self._opened().close()
+        self.prepare()
         self._publish()
         self._committed = True
         if self._durable:

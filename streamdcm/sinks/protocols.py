@@ -62,6 +62,9 @@ class Output(Transactional, Protocol):
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to its end."""
 
+    def prepare(self) -> None:
+        """Do what can fail and is not visible yet, and leave little to `commit`; nothing is written after it."""
+
 
 @runtime_checkable
 class ReadableOutput(Protocol):
@@ -79,7 +82,7 @@ class Checksummed(Protocol):
     """An output that computes a digest of what it takes."""
 
     checksum: Checksum | None
-    """The digest, after the commit and if it was asked for."""
+    """The digest, after `prepare` or `commit` and if it was asked for."""
 
 
 @runtime_checkable
@@ -103,3 +106,6 @@ class PartsOutput(Transactional, Protocol):
 
     def put_whole(self, data: bytearray) -> None:
         """Take all that there is, in place of parts."""
+
+    def prepare(self) -> None:
+        """Do what can fail and is not visible yet, and leave little to `commit`; nothing is put after it."""

@@ -39,6 +39,7 @@ class PartsUpload(Generic[R]):
         self._storage = storage
         self._pool: SendingPool[R] | None = None
         self._whole: bytearray | None = None
+        self._sent: Mapping[int, R] = {}
         self._digests = PartDigests() if storage.checksum else None
 
     def put(self, number: int, data: bytearray) -> None:
@@ -57,6 +58,20 @@ class PartsUpload(Generic[R]):
             self._digests.add(1, data)
         self._whole = data
 
+    def prepare(self) -> None:
+        """Wait until all parts were sent.
+
+        Raises
+        ------
+        StorageError
+            If the service did not take one.
+        """
+        if self._pool is not None:
+            self._sent = self._pool.finish()
+            self._pool = None
+        if self._digests is not None and self.checksum is None:
+            self.checksum = self._digests.checksum()
+
     def commit(self) -> None:
         """Make the object appear.
 
@@ -67,16 +82,13 @@ class PartsUpload(Generic[R]):
         StorageError
             If the service refuses it.
         """
+        self.prepare()
         if self._whole is not None:
             self.send_whole(self._whole)
             self._whole = None
-        elif self._pool is not None:
-            self.complete(self._pool.finish())
-            self._pool = None
-        else:
-            return
-        if self._digests is not None:
-            self.checksum = self._digests.checksum()
+        elif self._sent:
+            self.complete(self._sent)
+            self._sent = {}
         self.close()
 
     def abort(self) -> None:

@@ -188,13 +188,13 @@ class _Frames:
         self.need = Need(plan.source)
         self.count = 0
         self._plan = plan
+        self._most = sys.maxsize if plan.most is None else plan.most
 
     def checked(self, encode: Callable[[Any], Chunk], frame: Any) -> Chunk:
         """Return the bytes of the next frame."""
         self.count += 1
-        most = self._plan.most
-        if most is not None and self.count > most:
-            raise self.error(InvalidValueError(f"is one too many; {most:,} were announced"))
+        if self.count > self._most:
+            raise self.error(InvalidValueError(f"is one too many; {self._most:,} were announced"))
         try:
             return encode(frame)
         except Exception as error:
@@ -219,7 +219,7 @@ class _Frames:
     @property
     def label(self) -> str:
         """The element and the number of the frame that came last."""
-        return f"{self._plan.label}, frame {self.count:,}"
+        return f"{self._plan.label}, frame {self._plan.first + self.count:,}"
 
 
 def _opening(plan: PixelPlan) -> Opening:

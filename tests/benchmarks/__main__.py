@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks`` measures streamdcm beside pydicom and GDCM and prints one table.
+"""``python -m tests.benchmarks`` measures streamdcm beside pydicom, GDCM and wsidicom.
 
 From a checkout, after ``pip install -e '.[benchmark]'``. Every contender gets a dataset of its own for
 every call and they run by turns; the ratios are medians of the rounds' ratios. Before a row is measured,
@@ -21,6 +21,7 @@ import pydicom
 import streamdcm
 from tests.benchmarks import datasets
 from tests.benchmarks.datasets import MIB
+from tests.benchmarks.frames import measure_frames
 from tests.benchmarks.timing import Contender, Timings, by_turns
 
 try:
@@ -64,6 +65,8 @@ def main() -> None:
             if not options.only or any(word in case.name for word in options.only):
                 timings = by_turns(case.contenders, short if case.at_most is None else long, case.batch)
                 print(row(case, timings), flush=True)
+        if not options.only or "frames" in options.only:
+            measure_frames(tmpfs, long, (128 if options.quick else 1024) * MIB)
 
 
 def row(case: Case, timings: Timings) -> str:

@@ -47,7 +47,7 @@ def functional_groups(frames: int, undefined: bool = False) -> Dataset:
         Give every sequence and item an undefined length, which `dcmread` reads into items; a sequence
         of defined length stays one raw value.
     """
-    dataset = _instance(EnhancedCTImageStorage)
+    dataset = instance(EnhancedCTImageStorage)
     dataset.NumberOfFrames = frames
     dataset.PerFrameFunctionalGroupsSequence = [_frame(index) for index in range(frames)]
     if undefined:
@@ -67,7 +67,7 @@ def bulk(size: int) -> Callable[[], Dataset]:
     pixels = os.urandom(MIB) * (size // MIB)
 
     def make() -> Dataset:
-        dataset = _instance(CTImageStorage)
+        dataset = instance(CTImageStorage)
         dataset.BitsAllocated = 16
         dataset.add_new("PixelData", "OW", pixels)
         return dataset
@@ -75,7 +75,8 @@ def bulk(size: int) -> Callable[[], Dataset]:
     return make
 
 
-def _instance(sop_class: str) -> Dataset:
+def instance(sop_class: str) -> Dataset:
+    """Return a dataset with what every instance has."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -57,9 +57,61 @@ def test_lengths_are_written_as_asked_for(tmp_path):
     assert again[0x00080000].VR == "UL"
 
 
+def test_elements_are_set_and_deleted(tmp_path):
+    target = tmp_path / "out.dcm"
+    edits = (
+        *("--set", "PatientName=Doe^Jane=x", "--set", "0010,0020=", "--set", r"ImageType=DERIVED\SECONDARY"),
+        *("--set", "Rows=64", "--set", r"WindowCenter=1.5\2", "--set", "Columns="),
+        *("--set", r"RedPaletteColorLookupTableDescriptor=1\0\8"),
+        *("--set", "FrameIncrementPointer=00181063", "--set", "0009,1001=private", "--set", "SliceThickness=1"),
+        *("--delete", "PatientBirthDate", "--delete", "(0008,0060)", "--delete", "SliceThickness"),
+    )  # fmt: skip
+    assert main(["copy", "--quiet", *edits, CT, str(target)]) == 0
+    after = pydicom.dcmread(target)
+    assert after.PatientName == "Doe^Jane=x"
+    assert (after.PatientID, after.ImageType) == ("", ["DERIVED", "SECONDARY"])
+    assert (after.Rows, after.Columns, after.WindowCenter) == (64, None, [1.5, 2])
+    assert after.RedPaletteColorLookupTableDescriptor == [1, 0, 8]
+    assert after.FrameIncrementPointer == 0x00181063
+    assert after[0x00091001].value == "private"
+    assert not {"PatientBirthDate", "Modality", "SliceThickness"} & set(after.dir())
+    assert after.PixelData == pydicom.dcmread(CT).PixelData
+
+
+@pytest.mark.parametrize("syntax", ["ImplicitVRLittleEndian", "1.2.840.10008.1.2.2", "DeflatedExplicitVRLittleEndian"])
+def test_the_transfer_syntax_is_changed(tmp_path, syntax):
+    target = tmp_path / "out.dcm"
+    assert main(["copy", "--quiet", "--transfer-syntax", syntax, CT, str(target)]) == 0
+    after = pydicom.dcmread(target)
+    assert syntax in (after.file_meta.TransferSyntaxUID, after.file_meta.TransferSyntaxUID.keyword)
+    assert after.PatientName == pydicom.dcmread(CT).PatientName
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--set", "PatientNam=secret"], "'PatientNam' is neither a keyword nor a tag"),
+        (["--set", "secret"], "KEYWORD=VALUE is expected"),
+        (["--set", "Rows=secret"], "(0028,0010) Rows has VR US, and the value given is no such number"),
+        (["--set", "FrameIncrementPointer=secret"], "FrameIncrementPointer has VR AT"),
+        (["--set", "PixelData=secret"], "(7FE0,0010) PixelData has VR OB or OW, which cannot be given as text"),
+        (["--delete", "PatientNam"], "'PatientNam' is neither a keyword nor a tag"),
+    ],
+)
+def test_wrong_edits_are_exit_status_2_and_do_not_repeat_the_value(tmp_path, arguments, message):
+    done = run("copy", *arguments, CT, tmp_path / "out.dcm")
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert b"secret" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["copy", "--set", "PatientBirthDate=secret", CT, "out.dcm"], b"(0010,0030) PatientBirthDate: the new value"),
+        (["copy", "--transfer-syntax", "nonsense", CT, "out.dcm"], b"'nonsense' is no transfer syntax"),
+        (["copy", "--transfer-syntax", "RLELossless", CT, "out.dcm"], b"(7FE0,0010) PixelData cannot be copied"),
         (["copy", "/nowhere/in.dcm", "out.dcm"], b"No such file"),
         (["copy", __file__, "out.dcm"], b"is not a DICOM file"),
         (["copy", CT, "/nowhere/out.dcm"], b"No such file"),
