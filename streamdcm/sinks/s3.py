@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Lock
 from typing import Any, Literal, TypeAlias
 
@@ -23,7 +24,7 @@ from streamdcm.errors import (
 )
 from streamdcm.parts import PartSizes
 from streamdcm.sinks.storage import Storage
-from streamdcm.sinks.uploads import PartsUpload, tell_of
+from streamdcm.sinks.uploads import PartsUpload, PendingUpload, tell_of
 
 try:
     import boto3
@@ -35,6 +36,7 @@ Sent: TypeAlias = dict[str, str]
 """What S3 says of a part: its ETag, and the checksum that it has found."""
 
 _URL = re.compile(r"[sS]3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_PREFIX = re.compile(r"[sS]3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
 _CHECKSUMS = tuple(f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
 _MAKING_CLIENT = Lock()  # boto3's default session is not for several threads at a time
 _ABORT_DELAYS = (0.0, 0.5, 2.0)  # each attempt has boto3's own retries in it
@@ -156,7 +158,7 @@ class S3Output(PartsUpload[Sent]):
     def _find_upload(self, wanted: str | Literal[True]) -> None:
         found = [
             upload["UploadId"]
-            for upload in pending_uploads(self._client, self._object["Bucket"], self._object["Key"])
+            for upload in _list_uploads(self._client, self._object["Bucket"], self._object["Key"])
             if upload["Key"] == self._object["Key"] and wanted in (True, upload["UploadId"])
         ]
         if found:
@@ -174,7 +176,7 @@ class S3Output(PartsUpload[Sent]):
         if self._upload_id is None:
             return
         try:
-            abort_upload(self._client, self._object["Bucket"], self._object["Key"], self._upload_id)
+            _abort_persistently(self._client, self._object["Bucket"], self._object["Key"], self._upload_id)
         except (boto.ClientError, boto.BotoCoreError) as error:
             tell_of(
                 f"the upload {self._upload_id} of {self.location} could not be aborted ({_code(error)}); "
@@ -188,15 +190,35 @@ class S3Output(PartsUpload[Sent]):
             yield
 
 
-def pending_uploads(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
-    """Return what S3 says of the uploads that were neither completed nor aborted, the newest last."""
+def pending_uploads(url: str, storage: Storage) -> list[PendingUpload]:
+    """Return the uploads below ``s3://BUCKET/PREFIX`` that were never completed, the oldest first."""
+    found = _PREFIX.fullmatch(url)
+    if not found:
+        raise TargetTypeError("uploads are looked for below s3://BUCKET or s3://BUCKET/PREFIX")
+    bucket, prefix = found["bucket"], found["prefix"] or ""
+    with storage_errors(url):
+        client = make_client(storage)
+        uploads = _list_uploads(client, bucket, prefix)
+
+    def pending(key: str, upload_id: str, begun: datetime) -> PendingUpload:
+        location = f"s3://{bucket}/{key}"
+
+        def abort() -> None:
+            with storage_errors(location):
+                _abort_persistently(client, bucket, key, upload_id)
+
+        return PendingUpload(location, upload_id, begun, abort)
+
+    return [pending(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in uploads]
+
+
+def _list_uploads(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
     pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
     found = [upload for page in pages for upload in page.get("Uploads", ())]
     return sorted(found, key=lambda upload: upload["Initiated"])
 
 
-def abort_upload(client: Any, bucket: str, key: str, upload_id: str) -> None:
-    """Remove an upload and its parts; tried again if that fails."""
+def _abort_persistently(client: Any, bucket: str, key: str, upload_id: str) -> None:
     *first, last = _ABORT_DELAYS
     for delay in first:
         time.sleep(delay)

@@ -5,6 +5,8 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -122,6 +124,28 @@ class PartsUpload(Generic[R]):
     def close(self) -> None:
         """Close what was opened; may be called more than once."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class PendingUpload:
+    """An upload in parts that was begun and neither completed nor aborted.
+
+    Parameters
+    ----------
+    location : str
+        The URL of the object that it would become.
+    upload_id : str
+        What the service calls it.
+    begun : datetime
+        When it was begun.
+    abort : callable
+        Removes it and its parts.
+    """
+
+    location: str
+    upload_id: str
+    begun: datetime
+    abort: Callable[[], None]
 
 
 class PartDigests:

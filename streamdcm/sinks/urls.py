@@ -4,9 +4,10 @@ import re
 from importlib import import_module
 from typing import Any
 
-from streamdcm.errors import MissingExtraError
+from streamdcm.errors import MissingExtraError, TargetTypeError
 from streamdcm.sinks.protocols import Output, PartsOutput
 from streamdcm.sinks.storage import Storage
+from streamdcm.sinks.uploads import PendingUpload
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _MODULES = {
@@ -17,6 +18,7 @@ _MODULES = {
     "https": ("http",),
 }
 _ELSE = ("fsspec",)
+_DEFAULT_STORAGE = Storage()
 
 
 def scheme_of(target: Any) -> str | None:
@@ -44,6 +46,22 @@ def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> O
         module = import_module(f"streamdcm.sinks.{others[0]}")
     output: Output | PartsOutput = module.output_for(url, storage, overwrite=overwrite)
     return output
+
+
+def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> list[PendingUpload]:
+    """Return the uploads of objects whose URL begins with `url` that were never completed, the oldest first.
+
+    Raises
+    ------
+    TargetTypeError
+        If it is not a URL of S3.
+    StorageError
+        If the service does not list them.
+    """
+    if scheme_of(url) != "s3":
+        raise TargetTypeError("uploads can be listed and aborted where they have ids: give s3://BUCKET/PREFIX")
+    found: list[PendingUpload] = import_module("streamdcm.sinks.s3").pending_uploads(url, storage)
+    return found
 
 
 def is_remote_path(target: Any) -> bool:

@@ -9,17 +9,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-boto3 = pytest.importorskip("boto3")
-
-from botocore.config import Config  # noqa: E402
-from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
+from streamdcm.cli.app import main
 
 BUCKET = "bucket"
 
@@ -44,6 +44,13 @@ class Bucket:
     def names(self) -> list[str]:
         listed = self.client.list_objects_v2(Bucket=BUCKET, Prefix=self.prefix)
         return [entry["Key"].removeprefix(f"{self.prefix}/") for entry in listed.get("Contents", ())]
+
+    def parts(self) -> list[int]:
+        """The numbers of the parts of all uploads that are pending."""
+        uploads = self.client.list_multipart_uploads(Bucket=BUCKET, Prefix=self.prefix).get("Uploads", ())
+        names = [{"Key": upload["Key"], "UploadId": upload["UploadId"]} for upload in uploads]
+        listed = [self.client.list_parts(Bucket=BUCKET, **name) for name in names]
+        return [part["PartNumber"] for parts in listed for part in parts.get("Parts", ())]
 
     def pending(self) -> list[str]:
         listed = self.client.list_multipart_uploads(Bucket=BUCKET, Prefix=self.prefix)
@@ -121,6 +128,27 @@ def seaweed_options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 @pytest.fixture
 def seaweed(seaweed_options: dict[str, Any]) -> Bucket:
     return Bucket(seaweed_options)
+
+
+@pytest.fixture
+def run_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run the command line with the settings of a bucket in the environment; return what it prints."""
+
+    def run(bucket: Bucket, *arguments: str) -> str:
+        for name, value in bucket.options.items():
+            monkeypatch.setenv(_ENVIRONMENT[name], value)
+        assert main(arguments) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+_ENVIRONMENT = {
+    "endpoint_url": "AWS_ENDPOINT_URL",
+    "region_name": "AWS_DEFAULT_REGION",
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+}
 
 
 @pytest.fixture(params=["moto", "seaweed"])
