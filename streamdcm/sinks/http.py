@@ -109,7 +109,7 @@ class HttpOutput:
             return
         with self._errors():
             self._connection.send(b"0\r\n\r\n")
-            self._check_answer()
+            self._check(self._connection.getresponse().status)
         self._connection.close()
         self._connection = None
 
@@ -119,11 +119,18 @@ class HttpOutput:
             self._connection.close()
             self._connection = None
 
-    def _check_answer(self) -> None:
-        status = self._connection.getresponse().status
+    def _check(self, status: int) -> None:
         if not 200 <= status < 300:
             kind, problem = _PROBLEMS.get(status, (StorageError, "the server did not take the resource"))
             raise kind(f"{self.location}: {problem} (HTTP status {status})")
+
+    def _early_answer(self) -> int | None:
+        """Return the status of a server that refused before it hung up."""
+        with suppress(OSError, http.client.HTTPException):
+            if getattr(self._connection, "sock", None) is not None:
+                status: int = self._connection.getresponse().status
+                return status
+        return None
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -132,8 +139,8 @@ class HttpOutput:
         except StorageError:
             raise
         except (OSError, http.client.HTTPException) as error:
-            with suppress(OSError, http.client.HTTPException):  # a server that refuses early answers before it hangs up
-                self._check_answer()
+            if (status := self._early_answer()) is not None:
+                self._check(status)
             raise ConnectionLostError(
                 f"{self.location}: the connection failed ({type(error).__name__}); try again"
             ) from error

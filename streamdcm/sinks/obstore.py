@@ -21,7 +21,7 @@ from streamdcm.sinks.storage import Storage
 try:
     import obstore
     from obstore import exceptions
-    from obstore.store import from_url
+    from obstore.store import LocalStore, from_url
 except ImportError as error:
     raise MissingExtraError("gs:// needs the library obstore: pip install 'streamdcm[obstore]'") from error
 
@@ -75,10 +75,11 @@ class ObstoreOutput:
         with self._errors():
             self._store = storage.client or from_url(self._root, **storage.options)
             self._refuse_existing()
+            about = {"Content-Type": storage.content_type, **storage.metadata}
             self._writer = obstore.open_writer(
                 self._store,
                 self._key,
-                attributes={"Content-Type": storage.content_type, **storage.metadata},
+                attributes=None if isinstance(self._store, LocalStore) else about,  # which keeps none
                 buffer_size=storage.part_size,
                 max_concurrency=storage.workers,
             )
