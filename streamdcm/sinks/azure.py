@@ -137,7 +137,8 @@ def _make_service(options: dict[str, Any]) -> Any:
 
 
 def _translated(error: Exception, location: str | None) -> StorageError:
-    code = str(getattr(error, "error_code", None) or type(error).__name__)
+    code = getattr(error, "error_code", None) or type(error).__name__
+    code = str(getattr(code, "value", code))
     for kind, theirs, codes, problem in _TRANSLATIONS:
         if code in codes or isinstance(error, theirs):
             return kind(f"{location}: {problem} ({code})")

@@ -1,5 +1,6 @@
 """Object storages on loopback, started once for all tests: each test gets a prefix of its own in them."""
 
+import base64
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+from azure.storage.blob import BlobServiceClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -177,3 +179,36 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What `BlobServiceClient` takes to talk to Azurite, where that is installed (npm install azurite@3.37.0)."""
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("azurite-blob is not on the PATH")
+    directory = tmp_path_factory.mktemp("azurite")
+    [port] = free_ports(1)
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "-l", str(directory), "--silent"]
+    command += ["--skipApiVersionCheck", "--disableTelemetry"]
+    account, key = "devstoreaccount1", base64.b64encode(b"key").decode("ascii")
+    environment = os.environ | {"AZURITE_ACCOUNTS": f"{account}:{key}"}
+    options = {
+        "account_url": f"http://127.0.0.1:{port}/{account}",
+        "credential": {"account_name": account, "account_key": key},
+    }
+    with subprocess.Popen(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_until_it_listens(port)
+            BlobServiceClient(**options).create_container(BUCKET)
+            yield options
+        finally:
+            server.kill()
+
+
+def wait_until_it_listens(port: int) -> None:
+    for _ in range(120):
+        time.sleep(0.25)
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+    pytest.fail("the server did not start")
