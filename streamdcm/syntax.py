@@ -15,6 +15,9 @@ from streamdcm.options import Options
 # PS3.5 §A.5, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.7, §A.12)
 DEFLATED: Final = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 
+# PS3.6 table A-1, newer than pydicom's dictionary: JPEG XL, and frames that are deflated one by one (PS3.5 §A.4.14)
+_NEWER: Final = frozenset({*(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112)), "1.2.840.10008.1.2.8.1"})
+
 
 class _PublicSyntax(NamedTuple):
     """What pydicom knows of a public transfer syntax, looked up once."""
@@ -27,6 +30,8 @@ class _PublicSyntax(NamedTuple):
 @lru_cache
 def public_syntax(syntax: UID) -> _PublicSyntax | None:
     """Return what a public transfer syntax means, or `None` for any other UID."""
+    if syntax in _NEWER:
+        return _PublicSyntax(is_implicit_VR=False, is_little_endian=True, is_compressed=True)
     if syntax.is_private or not syntax.is_transfer_syntax:
         return None
     return _PublicSyntax(syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_compressed)
@@ -56,7 +61,7 @@ def syntax_named(name: str) -> UID:
         if name in (syntax, syntax.keyword, syntax.name):
             return syntax
     uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
-    if uid.is_valid and (uid.is_private or uid.is_transfer_syntax):
+    if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in _NEWER):
         return uid
     raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")
 

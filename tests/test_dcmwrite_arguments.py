@@ -371,7 +371,7 @@ def test_dicom_io_targets_are_taken(tmp_path: Path) -> None:
     assert (tmp_path / "out.dcm").read_bytes() == wanted()
 
 
-@pytest.mark.parametrize("target", [None, 5, object(), ["out.dcm"], io.StringIO()], ids=repr)
+@pytest.mark.parametrize("target", [None, 5, object(), ["out.dcm"], io.StringIO()], ids=type)
 def test_anything_else_is_a_type_error(target: Any) -> None:
     with pytest.raises(TypeError):
         dcmwrite(target, as_read(CT))

@@ -21,6 +21,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import dcmwrite as pydicom_dcmwrite
 from pydicom.tag import Tag
@@ -42,6 +43,8 @@ from streamdcm.errors import (
     ValueTypeError,
     WouldBlockError,
 )
+
+from .tools import run
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "differences.md"
 
@@ -189,6 +192,22 @@ def test_a_tuple_is_as_good_as_a_list() -> None:
         assert isinstance(failure(pydicom_dcmwrite, dataset((tag, vr, values))), OSError | AttributeError)
         expected = values[0] if len(values) == 1 else list(values)
         assert body(dcmwrite, (tag, vr, values)) == body(pydicom_dcmwrite, (tag, vr, expected))
+
+
+@pytest.mark.parametrize("suffix", ["4.110", "4.111", "4.112", "8.1"])
+def test_transfer_syntaxes_newer_than_pydicoms_dictionary_are_written(suffix: str, tmp_path: Path) -> None:
+    syntax = f"1.2.840.10008.1.2.{suffix}"
+    made = dataset(syntax=syntax)
+    made.BitsAllocated = 8
+    made.PixelData = encapsulate([b"frame of even length"])
+    made["PixelData"].is_undefined_length = True
+    with pytest.raises(ValueError, match="not a valid transfer syntax"):
+        pydicom_dcmwrite(io.BytesIO(), made)
+    dcmwrite(tmp_path / "ours.dcm", made)
+    again = dcmread(tmp_path / "ours.dcm", force=True)
+    assert again.file_meta.TransferSyntaxUID == syntax
+    assert get_frame(again.PixelData, 0) == b"frame of even length"
+    assert run("dcmdump", "-q", tmp_path / "ours.dcm").returncode == 0
 
 
 def test_file_meta_may_be_none() -> None:

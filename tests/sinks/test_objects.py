@@ -167,7 +167,7 @@ def raising(error):
         {"seek": None},
         {"mode": "ab"},
     ],
-    ids=str,
+    ids=lambda changed: "-".join(changed),
 )
 def test_what_cannot_seek_is_not_patched(methods):
     assert not resolve(Unwilling(**methods)).can_patch
