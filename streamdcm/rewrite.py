@@ -23,6 +23,7 @@ from streamdcm.errors import LayoutError, PlanError, element_name, warn
 from streamdcm.meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
 from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
+from streamdcm.remote import opened
 from streamdcm.result import WriteResult
 from streamdcm.source_file import PIXEL_TAGS, Source, read_source
 from streamdcm.sync import expected_size
@@ -49,8 +50,8 @@ def rewrite(
     Parameters
     ----------
     source : str, bytes, PathLike or binary file object
-        The file to read; an object is read from its position on, has to seek, and stays open with its
-        position restored.
+        The file to read; a URL is read through fsspec. An object is read from its position on, has to seek, and
+        stays open with its position restored.
     target : str, bytes, PathLike, file-like, socket or writeable buffer
         Where to write; may be the path of the source.
     edit : callable or mapping, optional
@@ -94,9 +95,9 @@ def rewrite(
     output = resolve_target(target, options)
     if not options.atomic or not is_path(target):
         _refuse_overwriting(source, target)
-    with aborted_on_error(output):
+    with opened(source) as file, aborted_on_error(output):
         plan = plan_rewrite(
-            source, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
+            file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
         )
         encoder = encode_file(plan, options, patchable=output.can_patch)
         result, _ = write(encoder, output, options, expected_size(plan, options))

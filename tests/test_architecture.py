@@ -66,9 +66,10 @@ MAY_IMPORT = {
     "deferred": "instructions _pydicom readers",
     "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
     "edits": "errors ambiguous",
-    "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits",
+    "remote": "errors sinks",
+    "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits remote",
     "testing": "errors instructions release sinks",
-    "cli": "errors options progress result sync writer rewrite edits",
+    "cli": "errors sinks options progress result sync writer rewrite edits",
     # public names
     "__init__": "errors instructions options progress result rewrite sinks sources stages sync writer",
 }
@@ -81,7 +82,7 @@ ONLY_IN = {
     "botocore": "sinks",
     "concurrent": "sinks",
     "azure": "sinks",
-    "fsspec": "sinks",
+    "fsspec": "sinks remote",
     "http": "sinks",
     "obstore": "sinks",
     "fcntl": "sinks readers sync",

@@ -12,6 +12,7 @@ from streamdcm.sinks.protocols import (
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage import Storage
+from streamdcm.sinks.urls import scheme_of
 
 __all__ = [
     "Checksummed",
@@ -23,5 +24,6 @@ __all__ = [
     "Storage",
     "Transactional",
     "resolve",
+    "scheme_of",
     "spooled",
 ]

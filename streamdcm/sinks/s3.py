@@ -175,14 +175,16 @@ class S3Output(PartsUpload[Sent]):
     def _abort_upload(self) -> None:
         if self._upload_id is None:
             return
+        upload_id, self._upload_id, problem = self._upload_id, None, ""
         try:
-            _abort_persistently(self._client, self._object["Bucket"], self._object["Key"], self._upload_id)
+            _abort_persistently(self._client, self._object["Bucket"], self._object["Key"], upload_id)
         except (boto.ClientError, boto.BotoCoreError) as error:
+            problem = _code(error)
+        if problem:  # told here, where the error on its way to the caller is the current one again
             tell_of(
-                f"the upload {self._upload_id} of {self.location} could not be aborted ({_code(error)}); "
+                f"the upload {upload_id} of {self.location} could not be aborted ({problem}); "
                 f"remove it with: streamdcm uploads --abort {self.location}"
             )
-        self._upload_id = None
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

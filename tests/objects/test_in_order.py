@@ -1,6 +1,7 @@
 """What is written in order: fsspec, obstore, UPath and HTTP, by URL and through handles of the caller."""
 
 import base64
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pydicom import dcmread
 from upath import UPath
 
 import streamdcm
+from streamdcm.cli.app import main
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
@@ -289,3 +291,20 @@ def test_a_put_whose_source_fails_is_not_complete(web: Server):
 def test_a_put_to_nobody():
     with pytest.raises(ConnectionLostError):
         streamdcm.dcmwrite("http://127.0.0.1:9/1.dcm", small())
+
+
+def test_a_source_may_be_a_url(memory: MemoryFileSystem, tmp_path: Path):
+    streamdcm.dcmwrite(tmp_path / "in.dcm", large())
+    memory.put(str(tmp_path / "in.dcm"), "/in.dcm")
+    streamdcm.rewrite("memory://in.dcm", tmp_path / "out.dcm")
+    streamdcm.rewrite(tmp_path / "in.dcm", "memory://out.dcm")
+    assert memory.cat("/out.dcm") == (tmp_path / "out.dcm").read_bytes()
+    with pytest.raises(streamdcm.errors.SourceError, match="FileNotFoundError"):
+        streamdcm.rewrite("memory://not-there.dcm", tmp_path / "out.dcm")
+
+
+def test_the_command_line_copies_from_url_to_url(memory: MemoryFileSystem, web: Server, capsys):
+    memory.pipe("/in.dcm", in_memory(small()))
+    assert main(["copy", "memory://in.dcm", f"{web.url}/out.dcm?signature=secret"]) == 0
+    assert dcmread(io.BytesIO(web.requests[0].body)) == small()
+    assert "secret" not in capsys.readouterr().err
