@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -10,13 +11,14 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import Options
+from streamdcm.parts import PartsPolicy
 from streamdcm.progress import Progress
 from streamdcm.readers import descriptor_of, pieces_of, read
-from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, ReleasePolicy, Write
+from streamdcm.release import InOrderPolicy, Operation, Part, Patch, PatchPolicy, ReleasePolicy, Transfer, Whole, Write
 from streamdcm.result import WriteResult
-from streamdcm.sinks import Output
+from streamdcm.sinks import Checksummed, Output, PartsOutput
 from streamdcm.sources import CopySource, FrameSource, StreamSource
-from streamdcm.stages import settle
+from streamdcm.stages import read_copies, settle
 from streamdcm.steps import Steps, steps
 
 T = TypeVar("T")
@@ -42,7 +44,7 @@ class Writing(Generic[T]):
     ----------
     encoder : Encoder
         What to write.
-    output : Output
+    output : Output or PartsOutput
         Where to write; opened by the caller, and committed or aborted by it.
     options : Options
         `chunk_size` and `hold_limit` count.
@@ -53,12 +55,19 @@ class Writing(Generic[T]):
     """
 
     def __init__(
-        self, encoder: Encoder[T], output: Output, options: Options, progress: Progress, pushed: object = None
+        self,
+        encoder: Encoder[T],
+        output: Output | PartsOutput,
+        options: Options,
+        progress: Progress,
+        pushed: object = None,
     ) -> None:
-        self._output = output
+        self._output: Any = output  # the policy was chosen for it: it can do what the operations ask for
         self._progress = progress
         self._chunk_size = options.chunk_size
         self._sources = Sources(options.chunk_size, progress)
+        if isinstance(output, PartsOutput):
+            encoder = read_copies(encoder)
         self._steps: Steps[T] = answered(steps(encoder, policy_for(output, options)), self._sources, pushed)
         self._running = False
         self.patches = 0
@@ -99,8 +108,18 @@ class Writing(Generic[T]):
         elif isinstance(operation, Patch):
             self._output.patch(operation.offset, operation.value)
             self.patches += 1
-        else:
+        elif isinstance(operation, Transfer):
             self._transfer(operation.copy)
+        else:
+            self._put(operation)
+
+    def _put(self, operation: Part | Whole) -> None:
+        size = len(operation.data)
+        if isinstance(operation, Part):
+            self._output.put(operation.number, operation.data)
+        else:
+            self._output.put_whole(operation.data)
+        self._progress.add(size)
 
     def _transfer(self, copy: Copy) -> None:
         """Write a range of a source, from file to file where both are plain ones, else by reading it."""
@@ -145,14 +164,18 @@ class Sources:
             _close(pieces)
 
 
-def policy_for(output: Output, options: Options) -> ReleasePolicy:
+def policy_for(output: Output | PartsOutput, options: Options) -> ReleasePolicy:
     """Return the policy for what an output can do."""
+    if isinstance(output, PartsOutput):
+        return PartsPolicy(output.part_sizes)
     if output.can_patch:
         return PatchPolicy(options.chunk_size)
     return InOrderPolicy(options.chunk_size, options.hold_limit)
 
 
-def write(encoder: Encoder[T], output: Output, options: Options, total: int | None) -> tuple[WriteResult, T | None]:
+def write(
+    encoder: Encoder[T], output: Output | PartsOutput, options: Options, total: int | None
+) -> tuple[WriteResult, T | None]:
     """Run an encoder into an output, and commit it or leave everything as it was.
 
     Returns
@@ -175,7 +198,23 @@ def write(encoder: Encoder[T], output: Output, options: Options, total: int | No
         finally:
             output.abort()
         raise
-    return WriteResult(progress.bytes_written, writing.patches, output.location), writing.returned
+    return result_of(progress, writing, output), writing.returned
+
+
+@contextmanager
+def aborted_on_error(output: Output | PartsOutput) -> Iterator[None]:
+    """Abort an output if the block raises, even before it was opened: a caller's handle may have to be discarded."""
+    try:
+        yield
+    except BaseException:
+        output.abort()
+        raise
+
+
+def result_of(progress: Progress, writing: Writing[Any], output: Output | PartsOutput) -> WriteResult:
+    """Return what a write has done that is complete."""
+    checksum = output.checksum if isinstance(output, Checksummed) else None
+    return WriteResult(progress.bytes_written, writing.patches, output.location, checksum=checksum)
 
 
 def answered(run: Generator[Any, Answer, T], sources: Sources, pushed: object = None) -> Generator[Any, Answer, T]:

@@ -7,11 +7,20 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     ├── TargetError                       OSError        the target cannot be written as asked
     │   ├── AtomicReplaceError                           ... not by replacing it in one step
     │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
-    │   └── SinkContractError             TypeError      write() of the sink answers nonsense
+    │   ├── SinkContractError             TypeError      write() of the sink answers nonsense
+    │   └── StorageError                                 an object storage does not take it
+    │       ├── CredentialsError          PermissionError    no credentials, or not valid ones
+    │       ├── AccessDeniedError         PermissionError    they do not allow it
+    │       ├── NoBucketError             FileNotFoundError  there is no such bucket or container
+    │       ├── WrongRegionError                         the bucket is in another region
+    │       ├── ConnectionLostError       ConnectionError    the network, or the service, is not there
+    │       ├── ObjectExistsError         FileExistsError    overwrite=False, and there is one
+    │       └── PartLimitError            OverflowError  more parts than the service takes
     ├── TargetTypeError                   TypeError      not a path, not an object with write()
     ├── HoldLimitError                    MemoryError    a sink that cannot seek, too much to hold back
     ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
     ├── ReentryError                      RuntimeError   a write was entered again while it runs
+    ├── MissingExtraError                 ImportError    an optional library has to be installed
     ├── PlanError                         ValueError     refused before the first byte
     │   ├── DatasetTypeError              TypeError, AttributeError
     │   ├── FileMetaError                 AttributeError a required (0002,eeee) element is missing
@@ -64,6 +73,38 @@ class SinkContractError(TargetError, TypeError):
     """A sink's ``write()`` answered something that is no number of bytes written."""
 
 
+class StorageError(TargetError):
+    """An object storage does not take the object; nothing of it is visible there."""
+
+
+class CredentialsError(StorageError, PermissionError):
+    """There are no credentials for the object storage, or it does not know them."""
+
+
+class AccessDeniedError(StorageError, PermissionError):
+    """The credentials do not allow this write."""
+
+
+class NoBucketError(StorageError, FileNotFoundError):
+    """There is no bucket or container of this name."""
+
+
+class WrongRegionError(StorageError):
+    """The bucket is in another region than the one that was asked."""
+
+
+class ConnectionLostError(StorageError, ConnectionError):
+    """The object storage cannot be reached, or the connection was lost and retries did not help."""
+
+
+class ObjectExistsError(StorageError, FileExistsError):
+    """There is such an object, and ``overwrite`` is off."""
+
+
+class PartLimitError(StorageError, OverflowError):
+    """The stream does not fit the number of parts that the service takes."""
+
+
 class TargetTypeError(StreamdcmError, TypeError):
     """The target is not a path and not an object that takes bytes."""
 
@@ -78,6 +119,10 @@ class InstructionError(StreamdcmError, RuntimeError):
 
 class ReentryError(StreamdcmError, RuntimeError):
     """A write was entered again while it was running."""
+
+
+class MissingExtraError(StreamdcmError, ImportError):
+    """A target needs a library that streamdcm does not bring by itself."""
 
 
 class PlanError(StreamdcmError, ValueError):

@@ -7,14 +7,14 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from streamdcm.driver import Writing
+from streamdcm.driver import Writing, aborted_on_error, result_of
 from streamdcm.instructions import END
 from streamdcm.options import Options
 from streamdcm.pixels import PixelPlan
 from streamdcm.plan import encode_file, late_values, plan_file
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
-from streamdcm.sinks import Output
+from streamdcm.sinks import Output, PartsOutput
 from streamdcm.tables import TableChoice
 from streamdcm.video import VideoPlan
 
@@ -24,7 +24,7 @@ class Instance:
 
     Parameters
     ----------
-    output : Output
+    output : Output or PartsOutput
         Where to write.
     dataset : Dataset
         All but the pixel data; only read.
@@ -37,11 +37,18 @@ class Instance:
     """
 
     def __init__(
-        self, output: Output, dataset: Dataset, options: Options, progress: Progress, *, first: int = 0
+        self,
+        output: Output | PartsOutput,
+        dataset: Dataset,
+        options: Options,
+        progress: Progress,
+        *,
+        first: int = 0,
     ) -> None:
         self.output = output
         self._progress = progress
-        plan = plan_file(dataset, options, patchable=output.can_patch)
+        with aborted_on_error(output):
+            plan = plan_file(dataset, options, patchable=output.can_patch)
         assert plan.pixels is not None
         self.pixels: PixelPlan | VideoPlan = plan.pixels
         if isinstance(self.pixels, PixelPlan):
@@ -73,8 +80,7 @@ class Instance:
         """Write what comes after the last frame; only `commit` is left to do."""
         self._writing.advance(END)
         self.output.prepare()
-        written = WriteResult(self._progress.bytes_written, self._writing.patches, self.output.location)
-        return with_table(written, self._writing.returned)
+        return with_table(result_of(self._progress, self._writing, self.output), self._writing.returned)
 
     def commit(self) -> None:
         """Give the instance its name."""

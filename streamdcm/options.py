@@ -1,7 +1,7 @@
 """The options that every entry point takes, with their defaults."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from pydicom.misc import size_in_bytes
@@ -12,6 +12,7 @@ from streamdcm.progress import ProgressEvent
 from streamdcm.sources import PushedSource
 
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
+ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,47 @@ class WriteOptions(TypedDict, total=False):
     progress: Callable[[ProgressEvent], object] | None
 
 
-class TargetOptions(WriteOptions, total=False):
+class StorageOptions(TypedDict, total=False):
+    """Keyword arguments about object storages, of all functions that write to a target.
+
+    Attributes
+    ----------
+    storage_options : mapping
+        For URLs: keyword arguments for the library that talks to the service, such as
+        ``boto3.client("s3", …)``.
+    client : object, optional
+        For URLs: a client of that library, in place of `storage_options`; it stays open.
+    part_size : int or str
+        For object storages: the bytes of the first parts, at least 5 MiB; later ones are larger.
+    workers : int
+        For object storages: how many parts are sent at a time.
+    metadata : mapping of str to str
+        For object storages: stored with the object.
+    content_type : str
+        For object storages: stored with the object.
+    checksum : {"sha256"}, optional
+        The digest of what was written that the result is to have.
+    resume : bool or str
+        For S3: go on with an upload that was interrupted, the newest of this object or one by its id.
+    """
+
+    storage_options: Mapping[str, Any]
+    client: Any
+    part_size: int | str
+    workers: int
+    metadata: Mapping[str, str]
+    content_type: str
+    checksum: ChecksumAlgorithm | None
+    resume: bool | str
+
+
+class TargetOptions(WriteOptions, StorageOptions, total=False):
     """Keyword arguments of the functions that write to a target.
 
     Attributes
     ----------
     overwrite : bool
-        Whether a path may exist already.
+        Whether a path, or an object of a URL, may exist already.
     atomic : bool
         Whether a path appears under its name only when it is complete.
     durable : bool
@@ -123,7 +158,7 @@ class TargetOptions(WriteOptions, total=False):
     split: int | str | None
 
 
-class RewriteOptions(TypedDict, total=False):
+class RewriteOptions(StorageOptions, total=False):
     """Keyword arguments of `rewrite`: those of `TargetOptions` that are not about encoding and frames."""
 
     enforce_file_format: bool
@@ -165,6 +200,14 @@ class Options:
     durable: bool = False
     seekable: bool | None = None
     split: Split | None = None
+    storage_options: Mapping[str, Any] = field(default_factory=dict)
+    client: Any = None
+    part_size: int = 8 * 1024 * 1024
+    workers: int = 8
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/dicom"
+    checksum: ChecksumAlgorithm | None = None
+    resume: bool | str = False
 
 
 _CHOICES = {
@@ -172,7 +215,9 @@ _CHOICES = {
     "group_lengths": get_args(GroupLengths),
     "long_values": get_args(LongValues),
     "offset_table": get_args(OffsetTableChoice),
+    "checksum": (None, *get_args(ChecksumAlgorithm)),
 }
+_SMALLEST_PART = 5 * 1024 * 1024  # S3 takes smaller ones only as the last
 _SPLITTING = frozenset({"dcmwrite", "open_writer"})
 _NAMES = frozenset(field.name for field in fields(Options))
 
@@ -194,10 +239,10 @@ def check_options(given: dict[str, Any], function: str) -> Options:
     for name, choices in _CHOICES.items():
         if name in given and given[name] not in choices:
             raise PlanError(f"{name} must be one of {', '.join(map(repr, choices))}, not {given[name]!r}")
-    for name, least in (("chunk_size", 1), ("hold_limit", 0)):
+    for name, least in (("chunk_size", 1), ("hold_limit", 0), ("part_size", _SMALLEST_PART)):
         if name in given:
             checked[name] = _size(name, given[name], least)
-    for name in ("number_of_frames", "max_frames", "fragments_per_frame", "fragment_size"):
+    for name in ("number_of_frames", "max_frames", "fragments_per_frame", "fragment_size", "workers"):
         count = given.get(name)
         if count is not None and (not isinstance(count, int) or count < 1):
             raise PlanError(f"{name} must be a whole number above 0, not {count!r}")

@@ -3,6 +3,7 @@
 `PatchPolicy` is for sinks that write, seek and tell: everything is released at once, and a late value
 becomes a small `Patch`. `InOrderPolicy` is for sinks that only write: from the first open `Reserve`
 on everything is held back. Both coalesce small pieces and hand large ones on uncopied, in slices.
+`PartsPolicy`, in `streamdcm.parts`, is for sinks that take numbered parts in any order.
 """
 
 from collections import deque
@@ -38,7 +39,20 @@ class Transfer(NamedTuple):
     copy: Copy
 
 
-Operation: TypeAlias = Write | Patch | Transfer
+class Part(NamedTuple):
+    """Put these bytes as the part with this number, counted from 1, in any order. They are the sink's from now on."""
+
+    number: int
+    data: bytearray
+
+
+class Whole(NamedTuple):
+    """These bytes are all that there are. They are the sink's from now on."""
+
+    data: bytearray
+
+
+Operation: TypeAlias = Write | Patch | Transfer | Part | Whole
 
 
 class ReleasePolicy(Protocol):
@@ -112,7 +126,7 @@ class _Coalescer:
         return joined
 
 
-def _filling(fill: Fill) -> bytes:
+def filling(fill: Fill) -> bytes:
     """Return the bytes of a `Fill`, checked against its room."""
     value = fill.reserve.default if fill.value is None else fill.value
     if value is None:
@@ -122,21 +136,25 @@ def _filling(fill: Fill) -> bytes:
     return bytes(value)
 
 
-def _no_instruction(thing: object) -> InstructionError:
+def no_instruction(thing: object) -> InstructionError:
+    """Make the error for what a policy cannot take."""
     if isinstance(thing, Need):
         return InstructionError("a Need is answered by the driver, not by a release policy")
     return InstructionError(f"an encoder yielded {type(thing).__name__}, which is not an instruction")
 
 
-def _not_open() -> InstructionError:
+def not_open() -> InstructionError:
+    """Make the error for a `Fill` that has no room."""
     return InstructionError("a Fill came for a Reserve that is not open: not yielded before, or filled twice")
 
 
-def _open_already() -> InstructionError:
+def open_already() -> InstructionError:
+    """Make the error for a `Reserve` that came twice."""
     return InstructionError("a Reserve was yielded again while it was open; yield a new one for each room")
 
 
-def _still_open(count: int) -> InstructionError:
+def still_open(count: int) -> InstructionError:
+    """Make the error for rooms that are left open at the end."""
     return InstructionError(f"the encoder ended with {count} Reserve(s) that were never filled")
 
 
@@ -168,28 +186,28 @@ class PatchPolicy:
             self._buffer.position += instruction.length
             self._buffer.released = self._buffer.position
             return (*writes, Transfer(instruction))
-        raise _no_instruction(instruction)
+        raise no_instruction(instruction)
 
     def finish(self) -> Iterable[Operation]:
         """Return the operations that are left when the encoder is exhausted."""
         if self._rooms:
-            raise _still_open(len(self._rooms))
+            raise still_open(len(self._rooms))
         return self._buffer.flush()
 
     def _reserve(self, reserve: Reserve) -> Iterable[Operation]:
         if reserve in self._rooms:
-            raise _open_already()
+            raise open_already()
         offset = self._buffer.position
         writes, room = self._buffer.add_room(reserve.size)
         if reserve.default is not None:
-            room[:] = _filling(Fill(reserve))
+            room[:] = filling(Fill(reserve))
         self._rooms[reserve] = offset, room
         return writes
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:
         if fill.reserve not in self._rooms:
-            raise _not_open()
-        value = _filling(fill)
+            raise not_open()
+        value = filling(fill)
         offset, room = self._rooms.pop(fill.reserve)
         if offset >= self._buffer.released:
             room[:] = value
@@ -238,19 +256,19 @@ class InOrderPolicy:
             return self._hold(instruction, memoryview(instruction).nbytes)
         if isinstance(instruction, Reserve):
             if instruction in self._rooms:
-                raise _open_already()
+                raise open_already()
             room = self._rooms[instruction] = _Room()
             return self._hold(room, instruction.size)
         if isinstance(instruction, Fill):
             return self._fill(instruction)
         if isinstance(instruction, Copy):
             return self._hold(instruction, 0) if self._held else self._transfer(instruction)
-        raise _no_instruction(instruction)
+        raise no_instruction(instruction)
 
     def finish(self) -> Iterable[Operation]:
         """Return the operations that are left when the encoder is exhausted."""
         if self._rooms:
-            raise _still_open(len(self._rooms))
+            raise still_open(len(self._rooms))
         return self._buffer.flush()
 
     def _hold(self, thing: _Room | Chunk | Copy, size: int) -> Iterable[Operation]:
@@ -266,8 +284,8 @@ class InOrderPolicy:
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:
         if fill.reserve not in self._rooms:
-            raise _not_open()
-        self._rooms[fill.reserve].value = _filling(fill)
+            raise not_open()
+        self._rooms[fill.reserve].value = filling(fill)
         del self._rooms[fill.reserve]
         return self._release()
 

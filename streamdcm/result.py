@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A digest of what was written.
+
+    Parameters
+    ----------
+    algorithm : {"sha256"}
+        How it was computed.
+    digest : str
+        Hexadecimal digits.
+    parts : int or None
+        `None`: it is that of the bytes. A number: it is that of the digests of so many parts, one after the other,
+        as S3 shows it for an object that was uploaded in parts.
+    """
+
+    algorithm: Literal["sha256"]
+    digest: str
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +44,8 @@ class WriteResult:
         Why it was that one.
     instances : tuple of WriteResult
         With ``split=``, what was done for each instance, in order; the numbers above are their sums then.
+    checksum : Checksum or None
+        The digest that was asked for.
     """
 
     bytes_written: int
@@ -31,3 +54,4 @@ class WriteResult:
     offset_table: str | None = None
     reason: str = ""
     instances: tuple[WriteResult, ...] = ()
+    checksum: Checksum | None = None

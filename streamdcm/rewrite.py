@@ -17,12 +17,13 @@ from pydicom.uid import (
 
 from streamdcm._pydicom import elements_of, encoding_as_read, view_of
 from streamdcm.deferred import DeferredElement, copy_deferred
-from streamdcm.driver import measure, write
+from streamdcm.driver import aborted_on_error, measure, write
 from streamdcm.edits import Edit, edited
 from streamdcm.errors import LayoutError, PlanError, element_name, warn
 from streamdcm.meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
 from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
+from streamdcm.remote import opened
 from streamdcm.result import WriteResult
 from streamdcm.source_file import PIXEL_TAGS, Source, read_source
 from streamdcm.sync import expected_size
@@ -49,8 +50,8 @@ def rewrite(
     Parameters
     ----------
     source : str, bytes, PathLike or binary file object
-        The file to read; an object is read from its position on, has to seek, and stays open with its
-        position restored.
+        The file to read; a URL is read through fsspec. An object is read from its position on, has to seek, and
+        stays open with its position restored.
     target : str, bytes, PathLike, file-like, socket or writeable buffer
         Where to write; may be the path of the source.
     edit : callable or mapping, optional
@@ -94,11 +95,12 @@ def rewrite(
     output = resolve_target(target, options)
     if not options.atomic or not is_path(target):
         _refuse_overwriting(source, target)
-    plan = plan_rewrite(
-        source, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
-    )
-    encoder = encode_file(plan, options, patchable=output.can_patch)
-    result, _ = write(encoder, output, options, expected_size(plan, options))
+    with opened(source) as file, aborted_on_error(output):
+        plan = plan_rewrite(
+            file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
+        )
+        encoder = encode_file(plan, options, patchable=output.can_patch)
+        result, _ = write(encoder, output, options, expected_size(plan, options))
     return result
 
 

@@ -30,7 +30,7 @@ from streamdcm.pixels import PixelPlan, known_count, known_lengths
 from streamdcm.plan import Plan, check_dataset, encode_file, plan_file
 from streamdcm.progress import Progress, ProgressShare
 from streamdcm.result import WriteResult
-from streamdcm.sinks import Output
+from streamdcm.sinks import Output, PartsOutput
 from streamdcm.sources import PushedSource
 from streamdcm.targets import Targets, refuse_own_source, resolve_target, target_of_each, target_of_one
 from streamdcm.video import is_video
@@ -105,7 +105,7 @@ class Concatenation:
         self._part = division.part(1, 0)
         self._last = self._instance(self._part)
         self._open = [self._last]
-        self._complete: list[tuple[Output, WriteResult]] = []
+        self._complete: list[tuple[Output | PartsOutput, WriteResult]] = []
 
     @property
     def _pixels(self) -> PixelPlan:

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm._pydicom import uses_future_pydicom
-from streamdcm.driver import chunks, close_frames, measure, write
+from streamdcm.driver import aborted_on_error, chunks, close_frames, measure, write
 from streamdcm.errors import PlanError, silenced
 from streamdcm.instance import with_table
 from streamdcm.instructions import Encoder
@@ -67,11 +67,12 @@ def dcmwrite(
         if options.split is not None:
             return write_split(filename, dataset, options)
         output = resolve_target(filename, options)
-        plan = plan_file(dataset, options, patchable=output.can_patch)
-        if not options.atomic:
-            refuse_own_source(filename, dataset)
-        encoder = encode_file(plan, options, patchable=output.can_patch)
-        result, table = write(encoder, output, options, expected_size(plan, options))
+        with aborted_on_error(output):
+            plan = plan_file(dataset, options, patchable=output.can_patch)
+            if not options.atomic:
+                refuse_own_source(filename, dataset)
+            encoder = encode_file(plan, options, patchable=output.can_patch)
+            result, table = write(encoder, output, options, expected_size(plan, options))
     finally:
         close_frames(options.frames)
     return with_table(result, table)

@@ -14,14 +14,14 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 from streamdcm._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import Options
-from streamdcm.sinks import Output, Sink, resolve
+from streamdcm.sinks import Output, PartsOutput, Sink, Storage, resolve
 
 Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
 Targets: TypeAlias = Target | Callable[[int], Target]
 """A target, or a function that gives the target of each instance by its number, from 1."""
 
 
-def resolve_target(target: Any, options: Options) -> Output:
+def resolve_target(target: Any, options: Options) -> Output | PartsOutput:
     """Find out how to write to a target, as the options say."""
     return resolve(
         target,
@@ -29,6 +29,16 @@ def resolve_target(target: Any, options: Options) -> Output:
         atomic=options.atomic,
         durable=options.durable,
         seekable=options.seekable,
+        storage=Storage(
+            options=options.storage_options,
+            client=options.client,
+            part_size=options.part_size,
+            workers=options.workers,
+            metadata=options.metadata,
+            content_type=options.content_type,
+            checksum=options.checksum,
+            resume=options.resume,
+        ),
     )
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 from streamdcm.instructions import Fill, Instruction, Reserve
 from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
-from streamdcm.sinks import Output, resolve
+from streamdcm.sinks import Output, PartsOutput, resolve
 
 _CHUNK_SIZE = 128 * 1024
 _HOLD_LIMIT = 64 * 1024 * 1024
@@ -276,6 +276,7 @@ def _first_difference(one: bytes, other: bytes) -> int:
 
 def _opened(target: Any) -> Output:
     output = resolve(target)
+    assert not isinstance(output, PartsOutput), "this contract is for targets that take bytes in order"
     output.open()
     return output
 

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     # pure: what is asked of sources, and what becomes of instructions
     "sources": "errors instructions",
     "release": "errors instructions",
+    "parts": "errors instructions release",
     # pure: what is known of a dataset
     "_pydicom": "errors instructions sources",
     "charset": "errors context _pydicom",
@@ -52,9 +53,9 @@ MAY_IMPORT = {
     "concatenation": f"{ELEMENTS} stages options frames tables pixels video meta",
     "steps": "instructions release",
     # input and output
-    "sinks": "errors instructions release",
+    "sinks": "errors instructions release parts result",
     "readers": "errors instructions sources",
-    "driver": "errors instructions sources release options progress result stages steps sinks readers",
+    "driver": "errors instructions sources release parts options progress result stages steps sinks readers",
     "targets": "errors _pydicom options sinks",
     "instance": "instructions options tables pixels video progress result plan sinks driver",
     "split": "errors _pydicom sources options frames pixels video stages progress result plan concatenation "
@@ -65,9 +66,10 @@ MAY_IMPORT = {
     "deferred": "instructions _pydicom readers",
     "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
     "edits": "errors ambiguous",
-    "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits",
+    "remote": "errors sinks",
+    "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits remote",
     "testing": "errors instructions release sinks",
-    "cli": "errors options progress result sync writer rewrite edits",
+    "cli": "errors sinks options progress result sync writer rewrite edits",
     # public names
     "__init__": "errors instructions options progress result rewrite sinks sources stages sync writer",
 }
@@ -76,7 +78,13 @@ MAY_IMPORT = {
 ONLY_IN = {
     "anyio": "aio sinks",
     "asyncio": "",
-    "concurrent": "",
+    "boto3": "sinks",
+    "botocore": "sinks",
+    "concurrent": "sinks",
+    "azure": "sinks",
+    "fsspec": "sinks remote",
+    "http": "sinks",
+    "obstore": "sinks",
     "fcntl": "sinks readers sync",
     "mmap": "readers",
     "multiprocessing": "",

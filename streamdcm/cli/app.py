@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from pydicom.errors import InvalidDicomError
 
-from streamdcm.cli import copy, demo
+from streamdcm.cli import copy, demo, uploads
 from streamdcm.errors import StreamdcmError
 
 
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"streamdcm {version('streamdcm')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     copy.add_command(commands)
+    uploads.add_command(commands)
     demo.add_command(commands)
     given = parser.parse_args(arguments)
     try:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidDicomError:
         return _fail(f"{given.source} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
     except (StreamdcmError, OSError) as error:
-        return _fail(str(error))
+        return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
     except KeyboardInterrupt:
         _fail("interrupted; nothing is left half-written")
         return 128 + signal.SIGINT

@@ -1,7 +1,29 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
-from streamdcm.sinks.protocols import Output, SeekableSink, Sink, Transactional
+from streamdcm.sinks.protocols import (
+    Checksummed,
+    Output,
+    PartsOutput,
+    ReadableOutput,
+    SeekableSink,
+    Sink,
+    Transactional,
+)
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
+from streamdcm.sinks.storage import Storage
+from streamdcm.sinks.urls import scheme_of
 
-__all__ = ["Output", "SeekableSink", "Sink", "Transactional", "resolve", "spooled"]
+__all__ = [
+    "Checksummed",
+    "Output",
+    "PartsOutput",
+    "ReadableOutput",
+    "SeekableSink",
+    "Sink",
+    "Storage",
+    "Transactional",
+    "resolve",
+    "scheme_of",
+    "spooled",
+]

@@ -95,6 +95,18 @@ def patch_descriptor(descriptor: int, position: int, value: bytes) -> None:
         view = view[taken:]
 
 
+def read_descriptor(descriptor: int, position: int, size: int) -> bytes:
+    """Read all bytes of a range of a file; the position of `descriptor` stays where it is."""
+    pieces: list[bytes] = []
+    while size and (piece := os.pread(descriptor, size, position)):
+        pieces.append(piece)
+        position += len(piece)
+        size -= len(piece)
+    if size:
+        raise OSError(errno.EIO, "the file is shorter than what was written to it")
+    return b"".join(pieces)
+
+
 def is_patchable(descriptor: int) -> bool:
     """Tell whether written bytes can be overwritten: a regular file that is not in append mode."""
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
@@ -126,6 +138,7 @@ class FileOutput:
         self._start = 0
         self.location = file.name if isinstance(file.name, str) else None
         self.can_patch = choose_patching(is_patchable(file.fileno()), seekable, "the file")
+        self.can_read = file.readable()
 
     def open(self) -> None:
         """Note the position, which patches are relative to."""
@@ -143,6 +156,10 @@ class FileOutput:
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began."""
         patch_descriptor(self._file.fileno(), self._start + offset, value)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read back what was written."""
+        return read_descriptor(self._file.fileno(), self._start + offset, size)
 
     def prepare(self) -> None:
         """Do nothing: the file is the caller's."""

@@ -16,6 +16,7 @@ from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 from streamdcm.errors import SinkContractError, TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import would_block
+from streamdcm.sinks.handles import discard_handle
 
 _DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
 
@@ -61,6 +62,11 @@ class ObjectOutput:
         self.location = name if isinstance(name, str) else None
         self.can_patch = _can_patch(sink) if seekable is None else seekable
 
+    @property
+    def can_read(self) -> bool:
+        """Whether `read` works."""
+        return self.can_patch and _can_read(self._sink)
+
     def open(self) -> None:
         """Note the position, which patches are relative to."""
         if self.can_patch:
@@ -91,6 +97,18 @@ class ObjectOutput:
             raise SinkContractError(f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False")
         self._sink.seek(self._start + self._written)
 
+    def read(self, offset: int, size: int) -> bytes:
+        """Read back what was written, and return to the end."""
+        self._sink.seek(self._start + offset)
+        pieces: list[bytes] = []
+        while size and (piece := self._sink.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        self._sink.seek(self._start + self._written)
+        if size:
+            raise SinkContractError(f"{_kind(self._sink)} did not give back what was written to it")
+        return b"".join(pieces)
+
     def prepare(self) -> None:
         """Do nothing: the object is the caller's."""
 
@@ -98,7 +116,8 @@ class ObjectOutput:
         """Do nothing: the object is the caller's."""
 
     def abort(self) -> None:
-        """Do nothing: the object is the caller's."""
+        """Leave the object alone, except for a handle whose closing would publish what was written as if complete."""
+        discard_handle(self._sink)
 
     def _write_all(self, buffer: Chunk) -> None:
         rest = buffer if self._takes_borrowed or buffer.__class__ is bytes else bytes(buffer)
@@ -164,6 +183,13 @@ def _can_patch(sink: Any) -> bool:
     except (OSError, NotImplementedError):
         return False
     return isinstance(position, int) and not isinstance(position, bool) and position >= 0
+
+
+def _can_read(sink: Any) -> bool:
+    """Find out whether what was written to `sink` can be read from it."""
+    *_, innermost = _delegates(sink)
+    readable = getattr(innermost, "readable", None)
+    return callable(getattr(sink, "read", None)) and (readable is None or bool(readable()))
 
 
 def _has_seek_and_tell(sink: object) -> bool:

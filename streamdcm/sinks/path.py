@@ -9,7 +9,14 @@ from contextlib import suppress
 
 from streamdcm.errors import AtomicReplaceError
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.descriptor import choose_patching, is_patchable, patch_descriptor, take_range, write_descriptor
+from streamdcm.sinks.descriptor import (
+    choose_patching,
+    is_patchable,
+    patch_descriptor,
+    read_descriptor,
+    take_range,
+    write_descriptor,
+)
 from streamdcm.sinks.protocols import Output
 
 _MOST_LINKS = 40  # as many symbolic links as Linux follows
@@ -97,6 +104,8 @@ class FileAtPath(PathOutput):
         That of the target if it exists.
     """
 
+    can_read = True
+
     def __init__(
         self,
         location: str,
@@ -111,6 +120,14 @@ class FileAtPath(PathOutput):
         super().__init__(location, path, overwrite=overwrite, durable=durable, seekable=seekable)
         self._target = target if overwrite else path  # what is created anew follows no link
         self._status = status
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read back what was written."""
+        with io.FileIO(self._written_to(), "rb") as file:
+            return read_descriptor(file.fileno(), offset, size)
+
+    def _written_to(self) -> str:
+        return self._target
 
 
 class AtomicOutput(FileAtPath):
@@ -172,6 +189,10 @@ class AtomicOutput(FileAtPath):
         if self._file is not None:
             with suppress(OSError):  # what the disk says about bytes that are thrown away does not matter
                 self._file.close()
+
+    def _written_to(self) -> str:
+        assert self._temporary is not None
+        return self._temporary
 
     def _existing_mode(self) -> int | None:
         if not os.path.basename(self._path):

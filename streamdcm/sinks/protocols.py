@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from streamdcm.instructions import Chunk
+from streamdcm.parts import PartSizes
+from streamdcm.result import Checksum
 
 
 @runtime_checkable
@@ -62,3 +64,48 @@ class Output(Transactional, Protocol):
 
     def prepare(self) -> None:
         """Do what can fail and is not visible yet, and leave little to `commit`; nothing is written after it."""
+
+
+@runtime_checkable
+class ReadableOutput(Protocol):
+    """An output from which can be read what was written to it."""
+
+    can_read: bool
+    """Whether `read` works."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return all bytes of a range that was written, counted from where the write began."""
+
+
+@runtime_checkable
+class Checksummed(Protocol):
+    """An output that computes a digest of what it takes."""
+
+    checksum: Checksum | None
+    """The digest, after `prepare` or `commit` and if it was asked for."""
+
+
+@runtime_checkable
+class PartsOutput(Transactional, Protocol):
+    """A resolved target that takes numbered parts in any order, as object storages do."""
+
+    location: str | None
+    """Where the bytes go, for people: a URL without secrets."""
+
+    can_patch: bool
+    """True: a value that comes late finds its place, because the part with room for it goes last."""
+
+    part_sizes: PartSizes
+    """How large the parts are to be."""
+
+    def open(self) -> None:
+        """Make ready to upload; the first step that can leave a trace."""
+
+    def put(self, number: int, data: bytearray) -> None:
+        """Take a part, counted from 1, perhaps to send it later; raise what sending an earlier one raised."""
+
+    def put_whole(self, data: bytearray) -> None:
+        """Take all that there is, in place of parts."""
+
+    def prepare(self) -> None:
+        """Do what can fail and is not visible yet, and leave little to `commit`; nothing is put after it."""

@@ -5,12 +5,19 @@ import os
 import socket
 import zipfile
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import FileOutput, SocketOutput
+from streamdcm.sinks.hashed import HashedOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
-from streamdcm.sinks.protocols import Output
+from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.storage import Storage
+from streamdcm.sinks.urls import is_remote_path, remote_path_output, scheme_of, url_output
+
+_DEFAULT_STORAGE = Storage()
 
 
 def resolve(
@@ -20,39 +27,59 @@ def resolve(
     atomic: bool = True,
     durable: bool = False,
     seekable: bool | None = None,
-) -> Output:
+    storage: Storage = _DEFAULT_STORAGE,
+) -> Output | PartsOutput:
     """Find out how to write to `target`, without leaving a trace.
 
     Parameters
     ----------
     target : str, bytes, os.PathLike or object with write()
-        A path; a stream socket; or an object whose ``write()`` takes bytes. Objects stay open, and
+        A path; a URL; a stream socket; or an object whose ``write()`` takes bytes. Objects stay open, and
         their position when the output is opened is the start.
     overwrite : bool
-        For paths: whether what exists may be overwritten. If not, exactly one of several processes
-        that write the same path succeeds.
+        For paths and URLs: whether what exists may be overwritten. If not, exactly one of several processes
+        that write the same one succeeds.
     atomic : bool
         For paths: whether the file appears under its name only when it is complete.
     durable : bool
         For paths: whether to wait until file and directory have reached the disk.
     seekable : bool, optional
         Whether earlier bytes may be overwritten; found out if not given.
+    storage : Storage
+        For URLs: how to upload.
 
     Returns
     -------
-    Output
+    Output or PartsOutput
         The resolved target, not open yet.
 
     Raises
     ------
     TargetTypeError
         If `target` is none of these, or takes text.
+    MissingExtraError
+        If a URL needs a library that is not installed.
     OSError
         If a path cannot be looked up.
     """
-    if isinstance(target, (str, bytes, os.PathLike)):
+    output: Output | PartsOutput
+    if (scheme := scheme_of(target)) == "file":
+        target, scheme = url2pathname(urlsplit(target).path), None
+    if scheme is not None:
+        output = url_output(target, scheme, storage, overwrite=overwrite)
+    elif isinstance(target, (str, bytes, os.PathLike)):
         path = os.fsdecode(target)
-        return path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)
+        output = path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)
+    elif is_remote_path(target):
+        output = remote_path_output(target, storage, overwrite=overwrite)
+    else:
+        output = _object_output(target, seekable)
+    if storage.checksum and not isinstance(output, PartsOutput):  # which computes it itself
+        return HashedOutput(output)
+    return output
+
+
+def _object_output(target: Any, seekable: bool | None) -> Output:
     # Only the exact classes: a subclass may transform what is written (TLS) before it reaches the descriptor.
     if type(target) is io.FileIO:
         return FileOutput(target, seekable=seekable)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from streamdcm.errors import TargetTypeError
+from streamdcm.sinks.protocols import PartsOutput
 from streamdcm.sinks.resolve import resolve
 
 _COPY_SIZE = 1024 * 1024
@@ -27,6 +29,8 @@ def spooled(target: Any) -> Iterator[BinaryIO]:
         A target for `dcmwrite` or `write_encoder` that can seek.
     """
     output = resolve(target)
+    if isinstance(output, PartsOutput):
+        raise TargetTypeError("an object storage takes late values without a temporary file; write to its URL directly")
     with tempfile.TemporaryFile(prefix="streamdcm-") as spool:
         yield spool
         spool.seek(0)

@@ -10,6 +10,6 @@ from streamdcm.stages.dataset import dataset_body
 from streamdcm.stages.deflate import deflate
 from streamdcm.stages.file_meta import file_meta
 from streamdcm.stages.preamble import preamble
-from streamdcm.stages.settle import settle
+from streamdcm.stages.settle import read_copies, settle
 
-__all__ = ["Encoding", "Layout", "dataset_body", "deflate", "file_meta", "preamble", "settle"]
+__all__ = ["Encoding", "Layout", "dataset_body", "deflate", "file_meta", "preamble", "read_copies", "settle"]

@@ -49,6 +49,29 @@ def settle(
     return result
 
 
+def read_copies(inner: Encoder[T]) -> Encoder[T]:
+    """Run an encoder and read what it copies, for sinks that take nothing but bytes.
+
+    Parameters
+    ----------
+    inner : Encoder
+        The encoder.
+
+    Returns
+    -------
+    Encoder
+        Yields no `Copy`, and returns what `inner` returns.
+    """
+
+    def on_instruction(instruction: Instruction) -> Encoder[None]:
+        if isinstance(instruction, Copy):
+            yield from _read(instruction)
+        else:
+            yield instruction
+
+    return (yield from replace(inner, on_instruction))
+
+
 def _settled(operation: Operation) -> Encoder[None]:
     if isinstance(operation, Write):
         yield from operation.buffers

@@ -22,6 +22,7 @@ import streamdcm
 from tests.benchmarks import datasets
 from tests.benchmarks.datasets import MIB
 from tests.benchmarks.frames import measure_frames
+from tests.benchmarks.objects import measure_objects
 from tests.benchmarks.timing import Contender, Timings, by_turns
 
 try:
@@ -67,6 +68,8 @@ def main() -> None:
                 print(row(case, timings), flush=True)
         if not options.only or "frames" in options.only:
             measure_frames(tmpfs, long, (128 if options.quick else 1024) * MIB)
+        if not options.only or "objects" in options.only:
+            measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 1024) * MIB)
 
 
 def row(case: Case, timings: Timings) -> str:
