@@ -5,7 +5,7 @@ from streamdcm.errors import StreamdcmError
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
 from streamdcm.options import RewriteOptions, TargetOptions, WriteOptions
 from streamdcm.progress import ProgressEvent
-from streamdcm.result import WriteResult
+from streamdcm.result import Checksum, WriteResult
 from streamdcm.rewrite import rewrite
 from streamdcm.sinks import spooled
 from streamdcm.sources import ByteStream
@@ -15,6 +15,7 @@ from streamdcm.writer import FrameWriter, open_writer
 __all__ = [
     "END",
     "ByteStream",
+    "Checksum",
     "Copy",
     "Encoder",
     "Fill",

@@ -4,6 +4,7 @@ import io
 import os
 import tempfile
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.benchmarks.timing import Contender, by_turns
 from tests.memory import MIB, measure
 from tests.objects.services import BUCKET, ENVIRONMENT, seaweedfs, seaweedfs_program
 
-ROW = "{:<47} {:>10} {:>12} {:>14} {:>14}  {}"
+ROW = "{:<47} {:>10} {:>14} {:>12} {:>12}  {}"
 CHILD = "tests.benchmarks.objects_child"
 
 
@@ -35,59 +36,100 @@ def measure_objects(directory: Path, rounds: int, size: int) -> None:
     server = directory / "seaweedfs"
     server.mkdir()
     with seaweedfs(program, server) as options, environment(options):
-        print(
-            f"\n{ROW.format(f'{size // MIB:,} MiB into S3', 'time', 'streamdcm is', 'peak memory', 'local disk', '')}"
-        )
-        jobs = contenders(dataset(size))
-        timings = by_turns({name: Contender(lambda: None, job) for name, job in jobs.items()}, rounds)
-        for name in jobs:
-            on_disk, memory = measure(CHILD, name, str(size))
-            ratio = timings.ratio(name, "streamdcm")
-            print(
-                ROW.format(
-                    name,
-                    f"{timings.median(name):.3g} s",
-                    f"{ratio:.2f} x" if name != "streamdcm" else "",
-                    f"{memory / MIB:,.0f} MiB",
-                    f"{on_disk / MIB:,.0f} MiB",
-                    {READY: f">= {1 / 1.2:.2f} x", TEMPORARY: ">= 1.5 x"}.get(name, "<= 150 MiB, 0 MiB"),
-                ).rstrip(),
-                flush=True,
-            )
+        for title, names in (("pixel data in memory", IN_MEMORY), ("frames decoded on the way", DECODED)):
+            head = f"{size // MIB:,} MiB, {title}"
+            print(f"\n{ROW.format(head, 'time', 'by streamdcm', 'memory', 'local disk', 'target')}")
+            jobs = {name: Contender(lambda: None, JOBS[name](size)) for name in names}
+            timings = by_turns(jobs, rounds)
+            for name in names:
+                on_disk, memory = measure(CHILD, name, str(size))
+                ratio = "" if name == names[0] else f"{timings.ratio(name, names[0]):.2f} x"
+                time = f"{timings.median(name):.3g} s"
+                shown = f"{memory / MIB:,.0f} MiB", f"{on_disk / MIB:,.0f} MiB"
+                print(ROW.format(name, time, ratio, *shown, TARGETS.get(name, "")).rstrip(), flush=True)
 
 
-TEMPORARY = "pydicom to a temporary file, upload_file"
-READY = "obstore.put of ready bytes"
+def streamed(size: int) -> Callable[[Any], None]:
+    """Write a dataset that is in memory with streamdcm."""
+    client, data = boto3.client("s3"), dataset(size)
 
-
-def contenders(data: Dataset) -> Mapping[str, Callable[[Any], object]]:
-    """Return the ways to put a dataset into S3, each of which removes the object afterwards."""
-    client = boto3.client("s3")
-    options = {"endpoint": os.environ["AWS_ENDPOINT_URL"], "client_options": {"allow_http": True}}
-    store = S3Store(BUCKET, region="us-east-1", **options)
-    ready: list[bytes] = []
-
-    def encoded() -> bytes:
-        if not ready:
-            buffer = io.BytesIO()
-            streamdcm.dcmwrite(buffer, data)
-            ready.append(buffer.getvalue())
-        return ready[0]
-
-    def streamed(_: Any) -> None:
+    def job(_: Any) -> None:
         with removed(client) as key:
             streamdcm.dcmwrite(f"s3://{BUCKET}/{key}", data, client=client)
 
-    def put(_: Any) -> None:
-        with removed(client) as key:
-            obstore.put(store, key, encoded())
+    return job
 
-    def by_file(_: Any) -> None:
+
+def ready(size: int) -> Callable[[Any], None]:
+    """Put bytes that were encoded before with obstore."""
+    client, buffer = boto3.client("s3"), io.BytesIO()
+    streamdcm.dcmwrite(buffer, dataset(size))
+    encoded = buffer.getvalue()
+    del buffer
+    options = {"endpoint": os.environ["AWS_ENDPOINT_URL"], "client_options": {"allow_http": True}}
+    store = S3Store(BUCKET, region="us-east-1", **options)
+
+    def job(_: Any) -> None:
+        with removed(client) as key:
+            obstore.put(store, key, encoded)
+
+    return job
+
+
+def by_file(size: int) -> Callable[[Any], None]:
+    """Write a dataset that is in memory to a temporary file with pydicom, and upload that."""
+    client, data = boto3.client("s3"), dataset(size)
+
+    def job(_: Any) -> None:
         with removed(client) as key, tempfile.NamedTemporaryFile(suffix=".dcm") as file:
             pydicom.dcmwrite(file.name, data)
             client.upload_file(file.name, BUCKET, key)
 
-    return {"streamdcm": streamed, READY: put, TEMPORARY: by_file}
+    return job
+
+
+def decoded_and_streamed(size: int) -> Callable[[Any], None]:
+    """Give frames to streamdcm as they are decoded."""
+    client, data = boto3.client("s3"), dataset(MIB)
+    frames = compressed()
+
+    def job(_: Any) -> None:
+        with removed(client) as key:
+            target = f"s3://{BUCKET}/{key}"
+            streamdcm.dcmwrite(target, data, frames=decoded(frames, size // MIB), client=client)
+
+    return job
+
+
+def decoded_by_file(size: int) -> Callable[[Any], None]:
+    """Decode all frames, write them to a temporary file with pydicom, and upload that."""
+    client, data = boto3.client("s3"), dataset(MIB)
+    frames = compressed()
+
+    def job(_: Any) -> None:
+        with removed(client) as key, tempfile.NamedTemporaryFile(suffix=".dcm") as file:
+            data.PixelData = b"".join(decoded(frames, size // MIB))
+            data.NumberOfFrames = size // MIB
+            pydicom.dcmwrite(file.name, data)
+            client.upload_file(file.name, BUCKET, key)
+
+    return job
+
+
+JOBS: Mapping[str, Callable[[int], Callable[[Any], None]]] = {
+    "streamdcm": streamed,
+    "obstore.put of ready bytes": ready,
+    "pydicom to a temporary file, upload_file": by_file,
+    "streamdcm, frames=": decoded_and_streamed,
+    "all decoded, temporary file, upload_file": decoded_by_file,
+}
+IN_MEMORY, DECODED = tuple(JOBS)[:3], tuple(JOBS)[3:]
+TARGETS = {
+    "streamdcm": "memory <= 150 MiB, disk 0",
+    "obstore.put of ready bytes": f">= {1 / 1.2:.2f} x",
+    "pydicom to a temporary file, upload_file": ">= 1.5 x",
+    "all decoded, temporary file, upload_file": ">= 1.5 x",
+}
 
 
 @contextmanager
@@ -104,6 +146,17 @@ def dataset(size: int) -> Dataset:
     data.Rows, data.Columns, data.NumberOfFrames = 1024, 512, size // MIB
     data.PixelData = np.random.default_rng(0).bytes(MIB) * (size // MIB)
     return data
+
+
+def compressed() -> bytes:
+    """Return a frame of 1 MiB that takes some time to decode, as frames of all codecs do."""
+    return zlib.compress(np.random.default_rng(0).integers(0, 1024, MIB // 2, "<i2").tobytes())
+
+
+def decoded(frame: bytes, count: int) -> Iterator[bytes]:
+    """Decode frames one by one."""
+    for _ in range(count):
+        yield zlib.decompress(frame)
 
 
 @contextmanager

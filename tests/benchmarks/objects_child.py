@@ -6,7 +6,7 @@ Answers with the bytes that it wrote to files of this machine.
 import sys
 from pathlib import Path
 
-from tests.benchmarks.objects import contenders, dataset
+from tests.benchmarks.objects import JOBS
 from tests.memory import run_case
 
 
@@ -18,8 +18,8 @@ def written_to_disk() -> int:
 
 if __name__ == "__main__":
     name, size = sys.argv[1], int(sys.argv[2])
-    job = contenders(dataset(size))[name]
-    contenders(dataset(1 << 20))[name](None)  # what is imported and kept once is not counted
+    job = JOBS[name](size)
+    JOBS[name](1 << 20)(None)  # what is imported and kept once is not counted
 
     def run() -> int:
         before = written_to_disk()

@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -21,6 +22,9 @@ class Bucket:
         self.options = options
         self.client = boto3.client("s3", **options)
         self.prefix = uuid.uuid4().hex
+
+    def close(self) -> None:
+        self.client.close()
 
     def url(self, name: str = "1.dcm") -> str:
         return f"s3://{BUCKET}/{self.prefix}/{name}"
@@ -74,13 +78,15 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
 
 
 @pytest.fixture
-def moto(moto_options: dict[str, Any]) -> Bucket:
-    return Bucket(moto_options)
+def moto(moto_options: dict[str, str]) -> Iterator[Bucket]:
+    with closing(Bucket(moto_options)) as bucket:
+        yield bucket
 
 
 @pytest.fixture
-def seaweed(seaweed_options: dict[str, Any]) -> Bucket:
-    return Bucket(seaweed_options)
+def seaweed(seaweed_options: dict[str, str]) -> Iterator[Bucket]:
+    with closing(Bucket(seaweed_options)) as bucket:
+        yield bucket
 
 
 @pytest.fixture

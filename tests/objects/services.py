@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ def moto() -> Iterator[dict[str, str]]:
     server.start()
     try:
         options = s3_options(server.get_host_and_port()[1])
-        boto3.client("s3", **options).create_bucket(Bucket=BUCKET)
+        with closing(boto3.client("s3", **options)) as client:
+            client.create_bucket(Bucket=BUCKET)
         yield options
     finally:
         server.stop()
@@ -98,7 +99,8 @@ def azurite(program: str, directory: Path) -> Iterator[dict[str, Any]]:
     }
     with running(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL):
         _wait_until_it_listens(port)
-        BlobServiceClient(**options).create_container(BUCKET)
+        with BlobServiceClient(**options) as service:
+            service.create_container(BUCKET)
         yield options
 
 
@@ -123,14 +125,14 @@ def free_ports(count: int) -> list[int]:
 
 def _wait_until_it_stores(options: dict[str, str]) -> None:
     """Return when the server takes an object; it answers long before it can store one."""
-    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}), **options)
-    for _ in range(120):
-        time.sleep(0.5)
-        with suppress(BotoCoreError, ClientError):
-            if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-                client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="first", Body=b"first")
-            return
+    with closing(boto3.client("s3", config=Config(retries={"total_max_attempts": 1}), **options)) as client:
+        for _ in range(120):
+            time.sleep(0.5)
+            with suppress(BotoCoreError, ClientError):
+                if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+                    client.create_bucket(Bucket=BUCKET)
+                client.put_object(Bucket=BUCKET, Key="first", Body=b"first")
+                return
     raise TimeoutError("SeaweedFS did not start")
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import uuid
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -30,6 +32,9 @@ class Container:
         self.service = BlobServiceClient(**options)
         self.prefix = uuid.uuid4().hex
 
+    def close(self) -> None:
+        self.service.close()
+
     def url(self, name: str = "1.dcm") -> str:
         return f"az://{BUCKET}/{self.prefix}/{name}"
 
@@ -45,8 +50,9 @@ class Container:
 
 
 @pytest.fixture
-def container(azurite: dict[str, Any]) -> Container:
-    return Container(azurite)
+def container(azurite: dict[str, Any]) -> Iterator[Container]:
+    with closing(Container(azurite)) as container:
+        yield container
 
 
 def upload(container: Container, dataset, **options):

@@ -1,0 +1,113 @@
+"""Sending parts from several threads: bounded, stopped by the first error, and digested on the way."""
+
+import hashlib
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdcm.parts import PartSizes
+from streamdcm.sinks.uploads import PartDigests, SendingPool
+
+MIB = 1024 * 1024
+
+
+class Service:
+    """Remembers what it was sent, and how much of it at the same time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+        self.together = self.most_together = 0
+        self.received: dict[int, bytes] = {}
+
+    def send(self, number: int, data: bytearray) -> str:
+        with self.lock:
+            self.now += len(data)
+            self.together += 1
+            self.most = max(self.most, self.now)
+            self.most_together = max(self.most_together, self.together)
+        time.sleep(0.0001)
+        with self.lock:
+            self.now -= len(data)
+            self.together -= 1
+            self.received[number] = bytes(data)
+        return f"tag {number}"
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 400))
+def test_no_more_is_on_its_way_than_may_be(sizes, workers, most_bytes):
+    service = Service()
+    pool = SendingPool(service.send, workers, most_bytes)
+    for number, size in enumerate(sizes, start=1):
+        pool.put(number, bytearray([number]) * size)
+    numbers = list(range(1, len(sizes) + 1))
+    assert pool.finish() == {number: f"tag {number}" for number in numbers}
+    assert service.received == {number: bytes([number]) * size for number, size in zip(numbers, sizes, strict=True)}
+    assert service.most <= max(most_bytes, *sizes)
+    assert service.most_together <= workers
+
+
+def test_the_first_error_stops_everything():
+    sent: list[int] = []
+    failed = threading.Event()
+
+    def send(number: int, data: bytearray) -> None:
+        sent.append(number)
+        if number == 2:
+            failed.set()
+            raise ValueError("two")
+
+    pool = SendingPool(send, 1, 10)
+    with pytest.raises(ValueError, match="two"):
+        for number in range(1, 100):
+            pool.put(number, bytearray(5))
+    assert failed.is_set()
+    with pytest.raises(ValueError, match="two"):
+        pool.finish()
+    pool.stop()
+    assert sent == [1, 2]
+
+
+def test_stopping_waits_for_what_is_being_sent_and_sends_nothing_more():
+    started, goes_on, sent = threading.Event(), threading.Event(), list[int]()
+
+    def send(number: int, data: bytearray) -> None:
+        started.set()
+        goes_on.wait()
+        sent.append(number)
+
+    pool = SendingPool(send, 1, 100)
+    for number in (1, 2, 3):
+        pool.put(number, bytearray(5))
+    started.wait()
+    threading.Timer(0.05, goes_on.set).start()
+    pool.stop()
+    assert sent == [1]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=10), min_size=1, max_size=6), st.randoms())
+def test_digests_of_parts_in_any_order(parts, random):
+    numbers = list(range(1, len(parts) + 1))
+    random.shuffle(numbers)
+    digests = PartDigests()
+    for number in numbers:
+        digests.add(number, bytearray(parts[number - 1]))
+    checksum = digests.checksum()
+    if numbers == sorted(numbers):
+        assert (checksum.digest, checksum.parts) == (hashlib.sha256(b"".join(parts)).hexdigest(), None)
+    else:
+        each = b"".join(hashlib.sha256(part).digest() for part in parts)
+        assert (checksum.digest, checksum.parts) == (hashlib.sha256(each).hexdigest(), len(parts))
+
+
+def test_80_gigabytes_of_unknown_length_need_less_than_150_mebibytes():
+    """By the formula of the documentation: an open first part, the one that is filled, those on their way."""
+    sizes, workers, written, number = PartSizes(), 8, 0, 0
+    while written < 80e9:
+        number += 1
+        written += sizes.size(number)
+    largest = sizes.size(number)
+    assert sizes.first + largest + max(workers * sizes.first, largest) < 150 * MIB
