@@ -1,6 +1,7 @@
 """The streaming DICOM writer for Python."""
 
 from streamdcm import errors, instructions, stages
+from streamdcm.aio import dcmwrite_async, write_encoder_async
 from streamdcm.errors import StreamdcmError
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
 from streamdcm.options import TargetOptions, WriteOptions
@@ -26,6 +27,7 @@ __all__ = [
     "WriteOptions",
     "WriteResult",
     "dcmwrite",
+    "dcmwrite_async",
     "encoded_size",
     "encoder_chunks",
     "errors",
@@ -36,4 +38,5 @@ __all__ = [
     "stages",
     "through",
     "write_encoder",
+    "write_encoder_async",
 ]

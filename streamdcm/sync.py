@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias, Unpack
 
@@ -68,12 +68,10 @@ def dcmwrite(
     """
     options = _drop_in_options(__write_like_original, dict(kwargs))
     try:
+        refuse_async_frames(options)
         output = resolve_target(filename, options)
-        plan = plan_file(dataset, options, patchable=output.can_patch)
-        if not options.atomic:
-            _refuse_own_source(filename, dataset)
-        encoder = encode_file(plan, options, patchable=output.can_patch)
-        result, table = write(encoder, output, options, _total(plan, options))
+        encoder, total = encoder_for(filename, dataset, options, patchable=output.can_patch)
+        result, table = write(encoder, output, options, total)
     finally:
         close_frames(options.frames)
     return with_table(result, table)
@@ -125,12 +123,12 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     """
     options = check_options(dict(kwargs), "iter_chunks")
     try:
-        plan = plan_file(dataset, options, patchable=False)
-        total = _total(plan, options)
+        refuse_async_frames(options)
+        encoder, total = encoder_for(None, dataset, options, patchable=False)
     except BaseException:
         close_frames(options.frames)
         raise
-    return chunks(encode_file(plan, options, patchable=False), options, total)
+    return chunks(encoder, options, total)
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -193,7 +191,7 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
     return check_options(given, "dcmwrite")
 
 
-def _refuse_own_source(target: Target, dataset: Dataset) -> None:
+def _refuse_own_source(target: Any, dataset: Dataset) -> None:
     """Refuse to truncate the file that values of the dataset are still to be read from."""
     if not isinstance(target, (str, bytes, os.PathLike)) or not os.path.exists(target):
         return
@@ -206,6 +204,22 @@ def _refuse_own_source(target: Target, dataset: Dataset) -> None:
                 "values of the dataset are still to be read from the very file that atomic=False would overwrite; "
                 "leave atomic=False out, or write to another file"
             )
+
+
+def encoder_for(
+    target: Any, dataset: Dataset, options: Options, *, patchable: bool
+) -> tuple[Encoder[TableChoice | None], int | None]:
+    """Plan how a dataset is written to a target, and return its encoder and, for progress, its size if it is known."""
+    plan = plan_file(dataset, options, patchable=patchable)
+    if not options.atomic:
+        _refuse_own_source(target, dataset)
+    return encode_file(plan, options, patchable=patchable), _total(plan, options)
+
+
+def refuse_async_frames(options: Options) -> None:
+    """Refuse what only an event loop can answer, before anything is written."""
+    if isinstance(options.frames, AsyncIterable):
+        raise PlanError("frames is an asynchronous iterable; use the function of the same name that ends in _async")
 
 
 def resolve_target(target: Target, options: Options) -> Output:

@@ -33,14 +33,13 @@ class FrameWriter:
         checked = check_options(dict(options), "open_writer")
         if checked.frames is not None:
             raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
-        pushed = PushedSource()
-        checked = replace(checked, frames=pushed)
+        checked = replace(checked, frames=PushedSource())
         self._output = resolve_target(target, checked)
         self._plan = plan_file(dataset, checked, patchable=self._output.can_patch)
         self._late = late_values(self._plan)
         self._progress = Progress(checked.progress)
         encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
-        self._writing = Writing(encoder, self._output, checked, self._progress, pushed)
+        self._writing = Writing(encoder, self._output, checked, self._progress)
         self._is_open = False
         self.result: WriteResult | None = None
         """What was written, when all was."""
@@ -86,7 +85,7 @@ class FrameWriter:
         self._require_open()
         if isinstance(self._plan.pixels, VideoPlan):
             raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
-        self._progress.count_frame()
+        self._progress.count_frames()
         self._push(frame)
 
     def write(self, data: Chunk) -> None:

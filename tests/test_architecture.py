@@ -56,15 +56,16 @@ MAY_IMPORT = {
     "driver": "errors instructions sources release options progress result stages steps sinks readers",
     "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
     "writer": "errors instructions options progress result sources frames video plan driver sync",
+    "aio": "errors instructions _pydicom options progress result sources release syntax steps readers sinks driver sync",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names
-    "__init__": "errors instructions options progress result sinks sources stages sync writer",
+    "__init__": "aio errors instructions options progress result sinks sources stages sync writer",
 }
 
 # What only these rooms may import from elsewhere.
 ONLY_IN = {
-    "anyio": "aio sinks",
+    "anyio": "aio",
     "asyncio": "",
     "concurrent": "",
     "fcntl": "sinks readers sync",
