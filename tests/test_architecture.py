@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "driver": "errors instructions sources release options progress result stages steps sinks readers",
     "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
     "writer": "errors instructions options progress result sources frames video plan driver sync",
-    "aio": "errors instructions _pydicom options progress result sources release syntax steps readers sinks driver sync",
+    "aio": f"{VALUES} _pydicom options progress result sources release syntax steps readers sinks driver sync",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names

@@ -95,16 +95,14 @@ async def _write_on_thread(session: InThread[T], options: Options) -> tuple[Writ
 
 
 async def _write_on_loop(session: OnLoop[T], *, ahead: bool) -> tuple[WriteResult, T | None]:
-    await session.open()
-    batches = session.production.batches()
-    if ahead:
-        async with Prefetch(batches) as prefetched:
-            async for batch in prefetched:
+    try:
+        await session.open()
+        batches = session.production.batches()
+        async with Prefetch(batches) if ahead else aclosing(batches) as made:
+            async for batch in made:
                 await session.perform(batch)
-    else:
-        async with aclosing(batches):
-            async for batch in batches:
-                await session.perform(batch)
+    finally:
+        await session.production.close()
     return session.result()
 
 
@@ -288,6 +286,9 @@ class Production(Generic[T]):
         self._outside = outside
         self._batches: Batches[T] | None = None
         self.total: int | None = None
+        """The number of bytes that there will be, if that is known."""
+        self.returned: T | None = None
+        """What the encoder returned."""
 
     async def start(self) -> None:
         """Make the encoder."""
@@ -302,9 +303,11 @@ class Production(Generic[T]):
         return await self._caller.run(self._started().fail, error)
 
     async def close(self) -> None:
-        """Close encoder and sources."""
+        """Close encoder and sources, and let go of them."""
         if self._batches is not None:
-            await to_the_end(self._caller, self._batches.close)
+            batches, self._batches = self._batches, None
+            self.returned = batches.returned
+            await to_the_end(self._caller, batches.close)
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Give all batches, answer all needs, and close everything in the end."""
@@ -323,11 +326,6 @@ class Production(Generic[T]):
                 await sources.close()
             finally:
                 await self.close()
-
-    @property
-    def returned(self) -> T | None:
-        """What the encoder returned."""
-        return self._started().returned
 
     def _start(self) -> None:
         encoder, self.total = self._prepare(self._patchable)

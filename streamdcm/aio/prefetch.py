@@ -37,9 +37,13 @@ class Prefetch(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._group.cancel_scope.cancel()
-        # without the error of the block, which would be wrapped in an ExceptionGroup
-        await self._group.__aexit__(None, None, None)
-        self._receive.close()
+        try:
+            # without the error of the block, which would be wrapped in an ExceptionGroup
+            await self._group.__aexit__(None, None, None)
+        finally:
+            self._send.close()
+            self._receive.close()
+            await close_async(self._things)  # where the task was cancelled before it began
 
     def __aiter__(self) -> Self:
         return self

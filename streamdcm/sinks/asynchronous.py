@@ -9,7 +9,7 @@ import sys
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any, Protocol
 
 from streamdcm.instructions import Chunk
@@ -184,7 +184,7 @@ class UnknownOutput:
 
     async def _find_out(self, data: bytes) -> bytes:
         """Write a first piece, and return what is left of it."""
-        answer = await self._call(self._sink.write, data)
+        answer = await _answer(self._call, partial(self._sink.write, data))
         if isawaitable(answer):
             self._known = AsyncFileOutput(self._sink, patchable=False)
             answer = await answer
@@ -268,13 +268,25 @@ async def _can_patch(sink: Any) -> bool:
 
 async def _tells_awaitably(sink: Any, call: Call) -> bool:
     try:
-        told = await call(sink.tell)
+        told = await _answer(call, sink.tell)
     except (OSError, NotImplementedError):
         return False
     if not isawaitable(told):
         return False
     await told
     return True
+
+
+async def _answer(call: Call, function: Callable[[], Any]) -> Any:
+    """Call a function that may or may not be asynchronous; what it returns is closed if nobody is left to await it."""
+    answers: list[Any] = []
+    try:
+        await call(lambda: answers.append(function()))
+    except BaseException:
+        for answer in filter(iscoroutine, answers):
+            answer.close()
+        raise
+    return answers[0]
 
 
 async def _result(answer: Any) -> Any:
