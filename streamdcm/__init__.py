@@ -1,7 +1,16 @@
 """The streaming DICOM writer for Python."""
 
 from streamdcm import errors, instructions, stages
-from streamdcm.aio import dcmwrite_async, write_encoder_async
+from streamdcm.aio import (
+    AsyncFrameWriter,
+    dcmwrite_async,
+    encoded_size_async,
+    encoder_chunks_async,
+    iter_chunks_async,
+    open_chunks_async,
+    open_writer_async,
+    write_encoder_async,
+)
 from streamdcm.errors import StreamdcmError
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
 from streamdcm.options import TargetOptions, WriteOptions
@@ -14,6 +23,7 @@ from streamdcm.writer import FrameWriter, open_writer
 
 __all__ = [
     "END",
+    "AsyncFrameWriter",
     "ByteStream",
     "Copy",
     "Encoder",
@@ -29,11 +39,16 @@ __all__ = [
     "dcmwrite",
     "dcmwrite_async",
     "encoded_size",
+    "encoded_size_async",
     "encoder_chunks",
+    "encoder_chunks_async",
     "errors",
     "instructions",
     "iter_chunks",
+    "iter_chunks_async",
+    "open_chunks_async",
     "open_writer",
+    "open_writer_async",
     "spooled",
     "stages",
     "through",

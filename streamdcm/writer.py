@@ -12,17 +12,81 @@ from pydicom.dataset import Dataset
 from streamdcm.driver import Writing
 from streamdcm.errors import PlanError
 from streamdcm.frames import flat_view
-from streamdcm.instructions import END, Chunk
+from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import TargetOptions, check_options
 from streamdcm.plan import encode_file, late_values, plan_file
 from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
 from streamdcm.sources import PushedSource
 from streamdcm.sync import Target, resolve_target, with_table
+from streamdcm.tables import TableChoice
 from streamdcm.video import VideoPlan
 
 
-class FrameWriter:
+class PushedWrite:
+    """What a caller may do between one frame and the next, whether or not it waits for them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All but the pixel data.
+    options : dict
+        The options, not checked yet.
+    function : str
+        The name of the function that makes the writer.
+    """
+
+    def __init__(self, dataset: Dataset, options: dict[str, Any], function: str) -> None:
+        checked = check_options(options, function)
+        if checked.frames is not None:
+            raise PlanError(f"{function}() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
+        self._options = replace(checked, frames=PushedSource())
+        self._dataset = dataset
+        self._is_open = False
+        self.result: WriteResult | None = None
+        """What was written, when all was."""
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of an element that room was made for with ``late=``.
+
+        Parameters
+        ----------
+        name : str or int
+            The keyword or tag of the element.
+        value : object
+            What pydicom takes as its value; a later one takes the place of an earlier one.
+
+        Raises
+        ------
+        PlanError
+            If no room was made for the element.
+        EncodeError
+            If the value does not fit it.
+        """
+        self._require_open()
+        self._late.set(name, value)
+
+    def _encoder(self, patchable: bool) -> Encoder[TableChoice | None]:
+        self._plan = plan_file(self._dataset, self._options, patchable=patchable)
+        self._late = late_values(self._plan)
+        return encode_file(self._plan, self._options, patchable=patchable, late=self._late)
+
+    def _require_frames(self) -> None:
+        self._require_open()
+        if isinstance(self._plan.pixels, VideoPlan):
+            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
+
+    def _require_video(self) -> None:
+        self._require_open()
+        if not isinstance(self._plan.pixels, VideoPlan):
+            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
+
+
+class FrameWriter(PushedWrite):
     """Writes frames as they are given; made by `open_writer`, for use in a ``with`` block.
 
     Leaving the block completes the file. Leaving it by an exception, or an error while writing, leaves
@@ -30,25 +94,15 @@ class FrameWriter:
     """
 
     def __init__(self, target: Target, dataset: Dataset, options: TargetOptions) -> None:
-        checked = check_options(dict(options), "open_writer")
-        if checked.frames is not None:
-            raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
-        checked = replace(checked, frames=PushedSource())
-        self._output = resolve_target(target, checked)
-        self._plan = plan_file(dataset, checked, patchable=self._output.can_patch)
-        self._late = late_values(self._plan)
-        self._progress = Progress(checked.progress)
-        encoder = encode_file(self._plan, checked, patchable=self._output.can_patch, late=self._late)
-        self._writing = Writing(encoder, self._output, checked, self._progress)
-        self._is_open = False
-        self.result: WriteResult | None = None
-        """What was written, when all was."""
+        super().__init__(dataset, dict(options), "open_writer")
+        output = resolve_target(target, self._options)
+        self._progress = Progress(self._options.progress)
+        self._writing = Writing(self._encoder(output.can_patch), output, self._options, self._progress)
 
     def __enter__(self) -> Self:
         self._is_open = True
         try:
-            self._output.open()
-            self._writing.advance()
+            self._writing.begin()
         except BaseException:
             self.abort()
             raise
@@ -82,9 +136,7 @@ class FrameWriter:
         ValueError
             If the writer is not open.
         """
-        self._require_open()
-        if isinstance(self._plan.pixels, VideoPlan):
-            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
+        self._require_frames()
         self._progress.count_frames()
         self._push(frame)
 
@@ -103,30 +155,8 @@ class FrameWriter:
         ValueError
             If the writer is not open, or the transfer syntax is not one of a video.
         """
-        self._require_open()
-        if not isinstance(self._plan.pixels, VideoPlan):
-            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+        self._require_video()
         self._push(flat_view(data))
-
-    def set(self, name: str | int, value: Any) -> None:
-        """Set the value of an element that room was made for with ``late=``.
-
-        Parameters
-        ----------
-        name : str or int
-            The keyword or tag of the element.
-        value : object
-            What pydicom takes as its value; a later one takes the place of an earlier one.
-
-        Raises
-        ------
-        PlanError
-            If no room was made for the element.
-        EncodeError
-            If the value does not fit it.
-        """
-        self._require_open()
-        self._late.set(name, value)
 
     def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
@@ -135,13 +165,11 @@ class FrameWriter:
         self._require_open()
         try:
             self._writing.advance(END)
-            self._progress.tell()
-            self._output.commit()
+            written = self._writing.finish()
         except BaseException:
             self.abort()
             raise
         self._is_open = False
-        written = WriteResult(self._progress.bytes_written, self._writing.patches, self._output.location)
         self.result = with_table(written, self._writing.returned)
         return self.result
 
@@ -149,10 +177,7 @@ class FrameWriter:
         """Give up: leave what was there before. Does nothing after `close`."""
         if self._is_open:
             self._is_open = False
-            try:
-                self._writing.close()
-            finally:
-                self._output.abort()
+            self._writing.abandon()
 
     def _push(self, piece: Any) -> None:
         try:
@@ -160,10 +185,6 @@ class FrameWriter:
         except BaseException:
             self.abort()
             raise
-
-    def _require_open(self) -> None:
-        if not self._is_open:
-            raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
 
 
 def open_writer(target: Target, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> FrameWriter:

@@ -55,8 +55,9 @@ MAY_IMPORT = {
     "readers": "errors instructions sources",
     "driver": "errors instructions sources release options progress result stages steps sinks readers",
     "sync": "errors instructions _pydicom options progress result plan tables sinks driver",
-    "writer": "errors instructions options progress result sources frames video plan driver sync",
-    "aio": f"{VALUES} _pydicom options progress result sources release syntax steps readers sinks driver sync",
+    "writer": "errors instructions options progress result sources frames tables video plan driver sync",
+    "aio": f"{VALUES} _pydicom options progress result sources frames release syntax tables steps readers sinks "
+    "driver sync writer",
     "testing": "errors instructions release sinks",
     "cli": "errors options progress result sync writer",
     # public names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from functools import partial
 from os import PathLike
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -19,13 +19,16 @@ from streamdcm.driver import DONE, Next, Writing, close_frames, policy_for
 from streamdcm.instructions import Answer, Chunk, Encoder, Need
 from streamdcm.options import Options
 from streamdcm.progress import Progress, ProgressEvent
-from streamdcm.release import Patch
+from streamdcm.release import Patch, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import AsyncOutput, Output, resolve_async
 from streamdcm.sources import is_async
 
 T = TypeVar("T")
 Step = TypeVar("Step", covariant=True)
+
+Outside: TypeAlias = Callable[[Any], bool]
+"""Tells of a source whether its needs are answered on the loop."""
 
 Prepare: TypeAlias = Callable[[bool], tuple[Encoder[T], int | None]]
 """Makes the encoder for a target that can be patched, or cannot, and tells the number of bytes if that is known."""
@@ -66,12 +69,57 @@ async def write(
             output = await resolve_async(target, worker.run, seekable=options.seekable)
             if output is None:
                 async with _turn(target, options):
-                    return await _write_on_thread(InThread(worker, prepare, resolve, options), options)
+                    return await _write_on_thread(OnThread(worker, prepare, resolve, options), options)
             short = is_short()
             session = OnLoop(Here() if short else worker, prepare, output, options)
             return await _write_on_loop(session, ahead=not short)
         finally:
             await close_given(options.frames, worker)
+
+
+async def chunks(
+    prepare: Prepare[Any], options: Options, *, is_short: Callable[[], bool] = lambda: False
+) -> AsyncGenerator[bytes, None]:
+    """Run an encoder and give what it encodes, in order.
+
+    There is neither a task group nor a cancel scope around a yield: whoever iterates may leave at any.
+    """
+    async with (
+        producing(prepare, options, is_short=is_short) as production,
+        aclosing(production.batches()) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, production.total))) as encoded,
+    ):
+        async for chunk in encoded:
+            yield chunk
+
+
+@asynccontextmanager
+async def producing(
+    prepare: Prepare[T], options: Options, *, is_short: Callable[[], bool] = lambda: False
+) -> AsyncIterator[Production[T]]:
+    """Make the encoder for what cannot be patched; at the end of the block, close everything that it was given."""
+    async with hired() as worker:
+        production = Production(Here() if is_short() else worker, prepare, options, patchable=False, own=bytes)
+        try:
+            await production.start()
+            yield production
+        finally:
+            try:
+                await production.close()
+            finally:
+                await close_given(options.frames, worker)
+
+
+async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncGenerator[bytes, None]:
+    """Give the chunks that batches consist of, and tell of those that were used."""
+    async for batch in batches:
+        progress.count_frames(batch.frames)
+        for operation in batch.operations:
+            assert isinstance(operation, Write)
+            for chunk in operation.buffers:
+                yield bytes(chunk)
+                progress.add(len(chunk))
+    progress.tell()
 
 
 def _turn(target: Any, options: Options) -> AbstractAsyncContextManager[object]:
@@ -80,7 +128,7 @@ def _turn(target: Any, options: Options) -> AbstractAsyncContextManager[object]:
     return to_thread.current_default_thread_limiter() if takes_all else nullcontext()
 
 
-async def _write_on_thread(session: InThread[T], options: Options) -> tuple[WriteResult, T | None]:
+async def _write_on_thread(session: OnThread[T], options: Options) -> tuple[WriteResult, T | None]:
     sources = AsyncSources(options.chunk_size, session.count_frames, ahead=True)
     try:
         need = await session.begin()
@@ -102,7 +150,7 @@ async def _write_on_loop(session: OnLoop[T], *, ahead: bool) -> tuple[WriteResul
             async for batch in made:
                 await session.perform(batch)
     finally:
-        await session.production.close()
+        await session.abandon()
     return session.result()
 
 
@@ -133,7 +181,17 @@ async def close_given(frames: Any, caller: Caller) -> None:
         await to_the_end(caller, partial(close_frames, frames))
 
 
-class InThread(Generic[T]):
+async def open_session(
+    worker: Worker, prepare: Prepare[T], resolve: Callable[[], Output], target: Any, options: Options, outside: Outside
+) -> OnThread[T] | OnLoop[T]:
+    """Find out what kind of target it is, for a write that waits for its caller."""
+    output = await resolve_async(target, worker.run, seekable=options.seekable)
+    if output is None:
+        return OnThread(worker, prepare, resolve, options, outside)
+    return OnLoop(worker, prepare, output, options, outside)
+
+
+class OnThread(Generic[T]):
     """A write to a synchronous target: all but asynchronous sources belongs to one thread.
 
     Parameters
@@ -154,7 +212,7 @@ class InThread(Generic[T]):
         prepare: Prepare[T],
         resolve: Callable[[], Output],
         options: Options,
-        outside: Callable[[Any], bool] = is_async,
+        outside: Outside = is_async,
     ) -> None:
         self._worker = worker
         self._prepare = prepare
@@ -276,7 +334,7 @@ class Production(Generic[T]):
         *,
         patchable: bool,
         own: Callable[[Chunk], Chunk],
-        outside: Callable[[Any], bool] = is_async,
+        outside: Outside = is_async,
     ) -> None:
         self._caller = caller
         self._prepare = prepare
@@ -360,7 +418,7 @@ class OnLoop(Generic[T]):
         prepare: Prepare[T],
         output: AsyncOutput,
         options: Options,
-        outside: Callable[[Any], bool] = is_async,
+        outside: Outside = is_async,
     ) -> None:
         own = lasting if output.takes_views else bytes
         self.production = Production(caller, prepare, options, patchable=output.can_patch, own=own, outside=outside)
@@ -375,6 +433,27 @@ class OnLoop(Generic[T]):
         self._progress = Progress(self._callback, self.production.total)
         await self._output.open()
 
+    async def begin(self) -> Next:
+        """Make the encoder, and write up to the first need that comes from outside."""
+        await self.open()
+        return await self._go_on(await self.production.advance())
+
+    async def advance(self, answer: Answer = None) -> Next:
+        """Answer the last need and write up to the next."""
+        return await self._go_on(await self.production.advance(answer))
+
+    async def fail(self, error: Exception) -> Next:
+        """Tell the encoder that there is no answer to the last need, and go on."""
+        return await self._go_on(await self.production.fail(error))
+
+    async def abandon(self) -> None:
+        """Close what is not exhausted; what was written cannot be taken back."""
+        await self.production.close()
+
+    def count_frames(self, count: int = 1) -> None:
+        """Count frames that were taken on the loop."""
+        self._progress.count_frames(count)
+
     async def perform(self, batch: Batch) -> None:
         """Write a batch, and tell of it."""
         self._progress.count_frames(batch.frames)
@@ -385,9 +464,19 @@ class OnLoop(Generic[T]):
             else:
                 await self._output.write(operation.buffers)
                 self._progress.add(sum(map(len, operation.buffers)))
+        if batch.then is DONE:
+            self._progress.tell()
+
+    async def _go_on(self, batch: Batch) -> Next:
+        await self.perform(batch)
+        while batch.then is None:
+            batch = await self.production.advance()
+            await self.perform(batch)
+        if isinstance(batch.then, BaseException):
+            raise batch.then
+        return batch.then
 
     def result(self) -> tuple[WriteResult, T | None]:
         """Return what was written, and what the encoder returned."""
-        self._progress.tell()
         written = WriteResult(self._progress.bytes_written, self._patches, self._output.location)
         return written, self.production.returned

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
@@ -10,12 +11,16 @@ from typing import Any, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import OnLoop, SizedOnLoop
-from streamdcm.aio.driver import write
+from streamdcm.aio.driver import chunks, chunks_of, producing, write
+from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.short import is_short
+from streamdcm.aio.threads import hired
 from streamdcm.instructions import Encoder
-from streamdcm.options import AsyncTargetOptions, Options, check_options
+from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, Options, WriteOptions, check_options
+from streamdcm.progress import Progress
 from streamdcm.result import WriteResult
-from streamdcm.sync import encoder_for, resolve_target, with_table
+from streamdcm.sync import encoded_size, encoder_for, resolve_target, with_table
+from streamdcm.tables import TableChoice
 
 
 async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncTargetOptions]) -> WriteResult:
@@ -47,7 +52,7 @@ async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[Asyn
     """
     options = async_options(dict(kwargs), "dcmwrite_async")
     result, table = await write(
-        lambda patchable: encoder_for(target, dataset, options, patchable=patchable),
+        partial(_prepare, target, dataset, options),
         partial(resolve_target, target, options),
         target,
         options,
@@ -78,6 +83,107 @@ async def write_encoder_async(
     options = async_options(dict(kwargs), "write_encoder_async")
     result, _ = await write(lambda _: (encoder, None), partial(resolve_target, target, options), target, options)
     return result
+
+
+def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]) -> AsyncGenerator[bytes, None]:
+    """Encode a dataset as chunks of bytes, in order, for the bodies of asynchronous web servers and clients.
+
+    Each chunk is made, on a thread unless it is short, when it is asked for; `open_chunks_async` is a step ahead. The
+    dataset is checked when the first one is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `AsyncWriteOptions`.
+
+    Returns
+    -------
+    async generator of bytes
+        Chunks of at most `chunk_size` bytes. It may be left before its end, and should be closed then.
+    """
+    options = async_options(dict(kwargs), "iter_chunks_async")
+    return chunks(partial(_prepare, None, dataset, options), options, is_short=partial(is_short, dataset, options))
+
+
+def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[AsyncWriteOptions]) -> AsyncGenerator[bytes, None]:
+    """Run an encoder, such as a stage of `streamdcm.stages`, and give what it encodes as chunks of bytes.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A generator of instructions; it runs on a thread.
+    **kwargs
+        See `AsyncWriteOptions`; those about the encoding of datasets have no effect.
+
+    Returns
+    -------
+    async generator of bytes
+        Chunks of at most `chunk_size` bytes.
+    """
+    options = async_options(dict(kwargs), "encoder_chunks_async")
+    return chunks(lambda _: (encoder, None), options)
+
+
+@asynccontextmanager
+async def open_chunks_async(
+    dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Encode a dataset as chunks of bytes, each of which is made while the one before is used.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `AsyncWriteOptions`.
+
+    Yields
+    ------
+    async iterator of bytes
+        Chunks of at most `chunk_size` bytes. At the end of the block everything is closed.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree; at the beginning of the block.
+    """
+    options = async_options(dict(kwargs), "open_chunks_async")
+    async with (
+        producing(partial(_prepare, None, dataset, options), options) as production,
+        Prefetch(production.batches()) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, production.total))) as encoded,
+    ):
+        yield encoded
+
+
+async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
+    """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `WriteOptions`.
+
+    Returns
+    -------
+    int
+        The number of bytes, for example for a Content-Length.
+    """
+    count = partial(encoded_size, dataset, **kwargs)
+    if is_short(dataset, check_options(dict(kwargs), "encoded_size_async")):
+        return count()
+    async with hired() as worker:
+        return await worker.run(count)
+
+
+def _prepare(
+    target: Any, dataset: Dataset, options: Options, patchable: bool
+) -> tuple[Encoder[TableChoice | None], int | None]:
+    return encoder_for(target, dataset, options, patchable=patchable)
 
 
 def async_options(given: dict[str, Any], function: str) -> Options:

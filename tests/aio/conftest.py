@@ -7,7 +7,6 @@ import pytest
 
 from streamdcm.aio import threads
 
-
 LOOPS = [pytest.param("asyncio", marks=pytest.mark.asyncio), pytest.param("trio", marks=pytest.mark.anyio)]
 
 

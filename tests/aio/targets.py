@@ -12,6 +12,7 @@ from typing import Any
 import aiofiles
 import anyio
 import trio
+from anyio.abc import SocketStream
 from sniffio import current_async_library
 
 from tests.targets import WriteOnly
@@ -118,39 +119,43 @@ async def object_stream() -> AsyncIterator[Target]:
 @contextlib.asynccontextmanager
 async def byte_stream() -> AsyncIterator[Target]:
     """anyio's byte stream: a socket."""
-    async with _connected() as (ours, theirs), await anyio.abc.SocketStream.from_socket(ours) as sending:
-        async with await anyio.abc.SocketStream.from_socket(theirs) as receiving, _received(receiving) as arrived:
+    async with connected() as (ours, receiving), _received(receiving) as arrived:
+        async with await SocketStream.from_socket(ours) as sending:
             yield sending, _closing(sending, arrived)
 
 
 @contextlib.asynccontextmanager
 async def native_stream() -> AsyncIterator[Target]:
     """An `asyncio.StreamWriter` on asyncio, a `trio.SocketStream` on trio."""
-    async with _connected() as (ours, theirs):
-        async with await anyio.abc.SocketStream.from_socket(theirs) as receiving, _received(receiving) as arrived:
-            if current_async_library() == "trio":
-                async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as stream:
-                    yield stream, _closing(stream, arrived)
-            else:
-                _, writer = await asyncio.open_connection(sock=ours)
-                try:
-                    yield writer, _closing(writer, arrived)
-                finally:
-                    writer.close()
-                    with contextlib.suppress(OSError):
-                        await writer.wait_closed()
+    async with connected() as (ours, receiving), _received(receiving) as arrived, native(ours) as stream:
+        yield stream, _closing(stream, arrived)
 
 
 @contextlib.asynccontextmanager
-async def _connected() -> AsyncIterator[tuple[socket.socket, socket.socket]]:
+async def native(connection: socket.socket) -> AsyncIterator[Any]:
+    """Give the stream of the event loop itself on a socket."""
+    if current_async_library() == "trio":
+        async with trio.SocketStream(trio.socket.from_stdlib_socket(connection)) as stream:
+            yield stream
+    else:
+        _, writer = await asyncio.open_connection(sock=connection)
+        try:
+            yield writer
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[socket.socket, SocketStream]]:
+    """Give a socket, and the stream that gets what is sent through it."""
     ours, theirs = socket.socketpair()
-    for one in (ours, theirs):
-        one.setblocking(False)
-    try:
-        yield ours, theirs
-    finally:
-        ours.close()
-        theirs.close()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    with ours:
+        async with await SocketStream.from_socket(theirs) as receiving:
+            yield ours, receiving
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,6 @@ import pytest
 from sniffio import current_async_library
 
 import streamdcm
-from streamdcm.aio import threads
 from tests.aio.targets import KINDS
 from tests.aio.test_write import multi_frame, written
 

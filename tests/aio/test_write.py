@@ -1,7 +1,6 @@
 """The asynchronous functions write what the synchronous ones write, to every kind of target, from every source."""
 
 import io
-import threading
 from collections.abc import AsyncIterator, Iterator
 from inspect import isawaitable
 
@@ -17,7 +16,6 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
-    generate_uid,
 )
 
 import streamdcm
