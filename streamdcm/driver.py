@@ -229,11 +229,11 @@ def answered(
                 result: T = stop.value
                 return result
             step = run.send
-            if thing.__class__ is not Need or outside(thing.source):
+            if thing.__class__ is not Need:
                 argument = yield thing
                 continue
             try:
-                argument = take(thing.source)
+                argument = (yield thing) if outside(thing.source) else take(thing.source)
             except Exception as error:
                 step, argument = run.throw, error
     finally:

@@ -68,6 +68,8 @@ class Batches(Generic[T]):
         self._sources = Sources(options.chunk_size, self.count_frames)
         flat = replace(steps(encoder, policy), self._flat)  # type: ignore[arg-type]
         self._pieces: Generator[Chunk | Patch | Need, Answer, T] = answered(flat, self._sources, outside)
+        self.is_ready = False
+        """Whether the next batch is there already, and takes neither encoding nor reading."""
         self.returned: T | None = None
         """What the encoder returned, when it is exhausted."""
 
@@ -110,7 +112,7 @@ class Batches(Generic[T]):
                 elif isinstance(piece, Patch):
                     operations += [*_written(buffers), piece]
                     buffers = []
-                elif len(piece):
+                else:
                     buffers.append(piece)
                     size += len(piece)
         frames, self._frames = self._frames, 0
@@ -118,7 +120,9 @@ class Batches(Generic[T]):
 
     def _flat(self, operation: Operation) -> Encoder[None]:
         if isinstance(operation, Write):
-            yield from map(self._own, operation.buffers)
+            for left, buffer in zip(range(len(operation.buffers))[::-1], operation.buffers, strict=True):
+                self.is_ready = left > 0
+                yield self._own(buffer)
         elif isinstance(operation, Patch):
             yield operation  # type: ignore[misc]
         else:

@@ -354,7 +354,8 @@ class Production(Generic[T]):
 
     async def advance(self, answer: Answer = None) -> Batch:
         """Answer the last need and make the next batch."""
-        return await self._caller.run(self._started().advance, answer)
+        batches = self._started()
+        return batches.advance() if batches.is_ready else await self._caller.run(batches.advance, answer)
 
     async def fail(self, error: Exception) -> Batch:
         """Tell the encoder that there is no answer to the last need, and make the next batch."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-import sys
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -30,6 +29,16 @@ Call = Callable[..., Awaitable[Any]]
 """Calls a function where it does not hold up the event loop."""
 
 
+# These send memoryviews in slices of them. asyncio's transports may keep one longer, so it must not change afterwards.
+_TAKE_VIEWS = {
+    "anyio._backends._asyncio.SocketStream",
+    "anyio._backends._trio.SocketStream",
+    "asyncio.streams.StreamWriter",
+    "trio.SocketStream",
+    "trio.SSLStream",
+}
+
+
 class AsyncOutput(Protocol):
     """A resolved target on the event loop, the twin of `Output`. It is the caller's: never closed, never committed."""
 
@@ -40,7 +49,7 @@ class AsyncOutput(Protocol):
     """Whether `patch` works."""
 
     takes_views: bool
-    """Whether it takes memoryviews, and needs them no longer when `write` returns."""
+    """Whether it takes memoryviews of `bytes`, which do not change; others get `bytes`."""
 
     async def open(self) -> None:
         """Note the position, which patches are relative to."""
@@ -220,15 +229,16 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
     write = getattr(target, "write", None)
     send_all, send = getattr(target, "send_all", None), getattr(target, "send", None)
     if callable(send_all):
-        return StreamOutput(send_all, takes_views=_is_trios(target), seekable=seekable)
+        return StreamOutput(send_all, takes_views=_takes_views(target), seekable=seekable)
     if callable(send) and (iscoroutinefunction(send) or not callable(write)):
-        return StreamOutput(send, takes_views=False, seekable=seekable)
+        return StreamOutput(send, takes_views=_takes_views(target), seekable=seekable)
     if not callable(write):
         return None
     if iscoroutinefunction(write):
         return await _async_file(target, call, seekable)
     if callable(getattr(target, "drain", None)):
-        return StreamOutput(partial(_write_and_drain, target), takes_views=False, seekable=seekable)
+        send = partial(_write_and_drain, target)
+        return StreamOutput(send, takes_views=_takes_views(target), seekable=seekable)
     if has_seek_and_tell(target):
         return await _async_file(target, call, seekable) if await _tells_awaitably(target, call) else None
     return UnknownOutput(target, call, seekable=seekable)
@@ -239,10 +249,9 @@ async def _write_and_drain(writer: Any, data: bytes) -> None:
     await writer.drain()
 
 
-def _is_trios(stream: object) -> bool:
-    """Whether it is a stream of trio's own, which sends memoryviews in slices of them."""
-    trio = sys.modules.get("trio")
-    return trio is not None and type(stream) in (trio.SocketStream, trio.SSLStream)
+def _takes_views(stream: object) -> bool:
+    kind = type(stream)
+    return f"{kind.__module__}.{kind.__qualname__}" in _TAKE_VIEWS
 
 
 async def _async_file(sink: Any, call: Call, seekable: bool | None) -> AsyncFileOutput:

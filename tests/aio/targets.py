@@ -119,9 +119,12 @@ async def object_stream() -> AsyncIterator[Target]:
 @contextlib.asynccontextmanager
 async def byte_stream() -> AsyncIterator[Target]:
     """anyio's byte stream: a socket."""
-    async with connected() as (ours, receiving), _received(receiving) as arrived:
-        async with await SocketStream.from_socket(ours) as sending:
-            yield sending, _closing(sending, arrived)
+    async with (
+        connected() as (ours, receiving),
+        _received(receiving) as arrived,
+        await SocketStream.from_socket(ours) as sending,
+    ):
+        yield sending, _closing(sending, arrived)
 
 
 @contextlib.asynccontextmanager

@@ -1,8 +1,9 @@
 """The asynchronous functions write what the synchronous ones write, to every kind of target, from every source."""
 
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from inspect import isawaitable
+from typing import Any
 
 import anyio
 import numpy as np
@@ -85,19 +86,14 @@ def reused(count: int) -> Iterator[np.ndarray]:
         frame[:] = 0xFFFF
 
 
-async def reused_async(count: int) -> AsyncIterator[np.ndarray]:
-    for frame in reused(count):
+async def as_async(frames: Iterable[Any]) -> AsyncIterator[Any]:
+    for frame in frames:
         await anyio.lowlevel.checkpoint()
         yield frame
 
 
 def tiles(count: int) -> Iterator[bytes]:
     return (bytes([number]) * (1000 * number + 501) for number in range(count))
-
-
-async def tiles_async(count: int) -> AsyncIterator[bytes]:
-    for tile in tiles(count):
-        yield tile
 
 
 DATASETS = {
@@ -112,10 +108,10 @@ DATASETS = {
 FRAMES = {
     "frames": (ExplicitVRLittleEndian, lambda: reused(17), {}),
     "frames_on_loop": (ExplicitVRLittleEndian, lambda: reused(17), {"frames_on_loop": True}),
-    "async_frames": (ExplicitVRLittleEndian, lambda: reused_async(17), {}),
-    "counted_async_frames": (ExplicitVRLittleEndian, lambda: reused_async(17), {"number_of_frames": 17}),
+    "async_frames": (ExplicitVRLittleEndian, lambda: as_async(reused(17)), {}),
+    "counted_async_frames": (ExplicitVRLittleEndian, lambda: as_async(reused(17)), {"number_of_frames": 17}),
     "tiles": (JPEGBaseline8Bit, lambda: tiles(40), {"max_frames": 50}),
-    "async_tiles": (JPEGBaseline8Bit, lambda: tiles_async(40), {"max_frames": 50}),
+    "async_tiles": (JPEGBaseline8Bit, lambda: as_async(tiles(40)), {"max_frames": 50}),
 }
 SYNC_FRAMES = {ExplicitVRLittleEndian: lambda: reused(17), JPEGBaseline8Bit: lambda: tiles(40)}
 
