@@ -53,6 +53,8 @@ class Writing(Generic[T]):
         Counts the bytes that the output takes.
     outside : callable, optional
         Tells of a source whether its pieces come from outside: its needs are not answered but returned.
+    steps_of : callable, optional
+        Runs an encoder through a policy.
     """
 
     def __init__(
@@ -62,14 +64,14 @@ class Writing(Generic[T]):
         options: Options,
         progress: Progress,
         outside: Callable[[Any], bool] = is_pushed,
+        steps_of: Callable[[Encoder[T], ReleasePolicy], Steps[T]] = steps,
     ) -> None:
         self._output = output
         self._progress = progress
         self._chunk_size = options.chunk_size
         self._sources = Sources(options.chunk_size, progress.count_frames)
-        self._steps: Steps[T] = answered(
-            steps(encoder, policy_for(options, patchable=output.can_patch)), self._sources, outside
-        )
+        run = steps_of(encoder, policy_for(options, patchable=output.can_patch))
+        self._steps: Steps[T] = answered(run, self._sources, outside)
         self._running = False
         self.patches = 0
         self.returned: T | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -11,7 +12,7 @@ from streamdcm.options import Options
 from streamdcm.readers import read
 from streamdcm.release import Operation, Patch, ReleasePolicy, Transfer, Write
 from streamdcm.sources import CopySource, is_async
-from streamdcm.steps import steps
+from streamdcm.steps import Steps, steps
 
 T = TypeVar("T")
 
@@ -66,20 +67,28 @@ class Batches(Generic[T]):
         self._own = own
         self._frames = 0
         self._sources = Sources(options.chunk_size, self.count_frames)
-        flat = replace(steps(encoder, policy), self._flat)  # type: ignore[arg-type]
-        self._pieces: Generator[Chunk | Patch | Need, Answer, T] = answered(flat, self._sources, outside)
-        self.is_ready = False
-        """Whether the next batch is there already, and takes neither encoding nor reading."""
+        in_memory = replace(steps_on_loop(encoder, policy), self._read)  # type: ignore[arg-type]
+        self._steps: Generator[Write | Patch | Need, Answer, T] = answered(in_memory, self._sources, outside)
+        self._ready: deque[Chunk] = deque()
         self.returned: T | None = None
         """What the encoder returned, when it is exhausted."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next batch is there already, and takes neither encoding nor reading."""
+        return bool(self._ready)
+
+    def ready(self) -> Batch:
+        """Return the batch that is there already."""
+        return self._batch([Write(tuple(self._take_ready(self._chunk_size)))], None)
+
     def advance(self, answer: Answer = None) -> Batch:
         """Answer the last need, and return what the encoder yields, up to about a chunk."""
-        return self._go_on(self._pieces.send, answer)
+        return self._go_on(self._steps.send, answer)
 
     def fail(self, error: Exception) -> Batch:
         """Tell the encoder that there is no answer to the last need, and go on as `advance` does."""
-        return self._go_on(self._pieces.throw, error)
+        return self._go_on(self._steps.throw, error)
 
     def count_frames(self, count: int) -> None:
         """Count frames that were taken from their source, for the batch that comes next."""
@@ -88,53 +97,70 @@ class Batches(Generic[T]):
     def close(self) -> None:
         """Close the encoder and its sources, whatever has become of them."""
         try:
-            self._pieces.close()
+            self._steps.close()
         finally:
             self._sources.close()
 
-    def _go_on(self, step: Callable[[Any], Chunk | Patch | Need], argument: Any) -> Batch:
+    def _go_on(self, step: Callable[[Any], Write | Patch | Need], argument: Any) -> Batch:
         operations: list[Write | Patch] = []
-        buffers: list[Chunk] = []
-        size = 0
+        buffers = self._take_ready(self._chunk_size)
+        size = sum(map(len, buffers))
         then: Need | Done | BaseException | None = None
         while size < self._chunk_size and then is None:
             try:
-                piece = step(argument)
+                operation = step(argument)
             except StopIteration as stop:
                 self.returned = stop.value
                 then = DONE
             except BaseException as error:
                 then = error
             else:
-                step, argument = self._pieces.send, None
-                if isinstance(piece, Need):
-                    then = piece
-                elif isinstance(piece, Patch):
-                    operations += [*_written(buffers), piece]
+                step, argument = self._steps.send, None
+                if isinstance(operation, Need):
+                    then = operation
+                elif isinstance(operation, Patch):
+                    operations += [*_written(buffers), operation]
                     buffers = []
                 else:
-                    buffers.append(piece)
-                    size += len(piece)
+                    self._ready.extend(operation.buffers)
+                    taken = self._take_ready(self._chunk_size - size)
+                    size += sum(map(len, taken))
+                    buffers += taken
+        return self._batch([*operations, *_written(buffers)], then)
+
+    def _take_ready(self, size: int) -> list[Chunk]:
+        """Take what was released and not taken, up to about `size` bytes; the encoder waits for the rest."""
+        taken: list[Chunk] = []
+        while self._ready and size > 0:
+            taken.append(self._own(self._ready.popleft()))
+            size -= len(taken[-1])
+        return taken
+
+    def _batch(self, operations: list[Write | Patch], then: Need | Done | BaseException | None) -> Batch:
         frames, self._frames = self._frames, 0
-        return Batch([*operations, *_written(buffers)], frames, then)
+        return Batch(operations, frames, then)
 
-    def _flat(self, operation: Operation) -> Encoder[None]:
-        if isinstance(operation, Write):
-            for left, buffer in zip(range(len(operation.buffers))[::-1], operation.buffers, strict=True):
-                self.is_ready = left > 0
-                yield self._own(buffer)
-        elif isinstance(operation, Patch):
-            yield operation  # type: ignore[misc]
+    def _read(self, operation: Operation | Need) -> Encoder[None]:
+        """Yield an operation, or writes of what there is to be read in its place."""
+        if isinstance(operation, Transfer):
+            for chunk in read(operation.copy, self._chunk_size):
+                yield Write((chunk,))  # type: ignore[misc]
         else:
-            yield from self._read(operation)
+            yield operation  # type: ignore[misc]
 
-    def _read(self, transfer: Transfer) -> Encoder[None]:
-        if not is_async(transfer.copy.source):
-            yield from map(self._own, read(transfer.copy, self._chunk_size))
-            return
-        need = Need(CopySource(transfer.copy))
+
+def steps_on_loop(encoder: Encoder[T], policy: ReleasePolicy) -> Steps[T]:
+    """Run an encoder through a release policy; what can only be read on the loop is asked for, not transferred."""
+    return replace(steps(encoder, policy), _asked_for)  # type: ignore[arg-type, return-value]
+
+
+def _asked_for(operation: Operation) -> Encoder[None]:
+    if isinstance(operation, Transfer) and is_async(operation.copy.source):
+        need = Need(CopySource(operation.copy))
         while (piece := (yield need)) is not END and piece is not None:
-            yield self._own(piece)
+            yield Write((piece,))  # type: ignore[misc]
+    else:
+        yield operation  # type: ignore[misc]
 
 
 def _written(buffers: list[Chunk]) -> list[Write]:

@@ -12,7 +12,7 @@ from anyio import from_thread, to_thread
 from anyio.lowlevel import current_token
 
 from streamdcm.aio.answers import AsyncSources
-from streamdcm.aio.batches import Batch, Batches, lasting
+from streamdcm.aio.batches import Batch, Batches, lasting, steps_on_loop
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import Caller, Here, Worker, hired, to_the_end
 from streamdcm.driver import DONE, Next, Writing, close_frames, policy_for
@@ -256,7 +256,7 @@ class OnThread(Generic[T]):
         output = self._resolve()
         encoder, total = self._prepare(output.can_patch)
         self._progress = _Watched(self._options.progress and self._tell, total, self._check)
-        self._writing = Writing(encoder, output, self._options, self._progress, self._outside)
+        self._writing = Writing(encoder, output, self._options, self._progress, self._outside, steps_on_loop)
         return self._go_on(self._writing.begin)
 
     def _go_on(self, step: Callable[..., Next], *arguments: Any) -> Next:
@@ -355,7 +355,7 @@ class Production(Generic[T]):
     async def advance(self, answer: Answer = None) -> Batch:
         """Answer the last need and make the next batch."""
         batches = self._started()
-        return batches.advance() if batches.is_ready else await self._caller.run(batches.advance, answer)
+        return batches.ready() if batches.is_ready else await self._caller.run(batches.advance, answer)
 
     async def fail(self, error: Exception) -> Batch:
         """Tell the encoder that there is no answer to the last need, and make the next batch."""
@@ -374,7 +374,8 @@ class Production(Generic[T]):
         try:
             batch = await self.advance()
             while True:
-                yield batch
+                if batch.operations or batch.then is DONE:  # else whoever is ahead would wait here
+                    yield batch
                 if isinstance(batch.then, BaseException):
                     raise batch.then
                 if batch.then is DONE:

@@ -2,8 +2,11 @@
 
 import errno
 import io
+import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from inspect import isawaitable
 from typing import Any, NamedTuple
 
 import pytest
@@ -99,14 +102,16 @@ class Case(NamedTuple):
     answer: Callable[[int, bytes], Any] = all_of_it
 
 
-def bad_name():
-    return ct(PatientName="é" * 3, SpecificCharacterSet="ISO_IR 6")
+def bad_number():
+    dataset = ct()
+    dataset.add_new(0x00280010, "US", 100_000)
+    return dataset
 
 
 def bad_number_behind_much():
     dataset = large()
     dataset.add_new(0x7FE10010, "LO", "creator")
-    dataset.add_new(0x7FE11001, "US", "no number")
+    dataset.add_new(0x7FE11001, "US", 100_000)
     return dataset
 
 
@@ -119,7 +124,7 @@ TABLE = {
     "nonsense": Case(large, dict, lambda number, data: "all"),
     "full_at_once": Case(large, dict, full(0)),
     "full": Case(large, dict, full(4)),
-    "bad_name": Case(bad_name),
+    "bad_number": Case(bad_number),
     "bad_number_behind_much": Case(bad_number_behind_much),
     "no_dataset": Case(lambda: "dataset"),
     "contradiction": Case(ct, lambda: {"implicit_vr": True, "little_endian": False}),
@@ -155,17 +160,39 @@ def asynchronous(options: dict[str, Any]) -> dict[str, Any]:
 async def test_both_drivers_do_the_same(name, sinks, change):
     case = TABLE[name]
     sync_sink, async_sink = (sink(case.answer) for sink in sinks)
+    first, second = case.dataset(), case.dataset()
     expected = outcome = None
     try:
-        expected = streamdcm.dcmwrite(sync_sink, case.dataset(), **case.options())
+        expected = streamdcm.dcmwrite(sync_sink, first, **case.options())
     except Exception as error:
         expected = told(error)
     try:
-        outcome = await streamdcm.dcmwrite_async(async_sink, case.dataset(), **change(case.options()))
+        outcome = await streamdcm.dcmwrite_async(async_sink, second, **change(case.options()))
     except Exception as error:
         outcome = told(error)
     assert outcome == expected
     assert async_sink.calls == sync_sink.calls
+
+
+@pytest.mark.parametrize("change", [dict, asynchronous])
+@pytest.mark.parametrize("name", TABLE)
+async def test_both_drivers_leave_the_same_file(name, change, tmp_path):
+    case, outcomes = TABLE[name], []
+    for folder, write, options in (
+        ("sync", streamdcm.dcmwrite, case.options()),
+        ("async", streamdcm.dcmwrite_async, change(case.options())),
+    ):
+        path = tmp_path / folder / "out.dcm"
+        path.parent.mkdir()
+        path.write_bytes(b"old")
+        dataset = case.dataset()
+        try:
+            result = write(path, dataset, **options)
+            result = replace(await result if isawaitable(result) else result, location=None)
+        except Exception as error:
+            result = told(error)
+        outcomes.append((result, os.listdir(path.parent), path.read_bytes()))
+    assert outcomes[0] == outcomes[1]
 
 
 def told(error: Exception) -> tuple[Any, ...]:
@@ -182,19 +209,20 @@ def told(error: Exception) -> tuple[Any, ...]:
 @pytest.mark.parametrize("name", TABLE)
 async def test_chunks_are_the_same(name):
     case = TABLE[name]
+    datasets = [case.dataset() for _ in range(3)]
     expected, chunks, prefetched = [], [], []
     expected_error = error = prefetched_error = None
     try:
-        expected.extend(streamdcm.iter_chunks(case.dataset(), **case.options()))
+        expected.extend(streamdcm.iter_chunks(datasets[0], **case.options()))
     except Exception as raised:
         expected_error = told(raised)
     try:
-        async for chunk in streamdcm.iter_chunks_async(case.dataset(), **case.options()):
+        async for chunk in streamdcm.iter_chunks_async(datasets[1], **case.options()):
             chunks.append(chunk)
     except Exception as raised:
         error = told(raised)
     try:
-        async with streamdcm.open_chunks_async(case.dataset(), **asynchronous(case.options())) as ahead:
+        async with streamdcm.open_chunks_async(datasets[2], **asynchronous(case.options())) as ahead:
             async for chunk in ahead:
                 prefetched.append(chunk)
     except Exception as raised:
