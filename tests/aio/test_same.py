@@ -10,6 +10,7 @@ from inspect import isawaitable
 from typing import Any, NamedTuple
 
 import pytest
+from pydicom import DataElement, config
 from pydicom.uid import JPEGBaseline8Bit
 
 import streamdcm
@@ -104,14 +105,14 @@ class Case(NamedTuple):
 
 def bad_number():
     dataset = ct()
-    dataset.add_new(0x00280010, "US", 100_000)
+    dataset.add(DataElement(0x00280010, "US", 100_000, validation_mode=config.IGNORE))
     return dataset
 
 
 def bad_number_behind_much():
     dataset = large()
     dataset.add_new(0x7FE10010, "LO", "creator")
-    dataset.add_new(0x7FE11001, "US", 100_000)
+    dataset.add(DataElement(0x7FE11001, "US", 100_000, validation_mode=config.IGNORE))
     return dataset
 
 
