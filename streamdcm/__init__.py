@@ -1,6 +1,16 @@
 """The streaming DICOM writer for Python."""
 
 from streamdcm import errors, instructions, stages
+from streamdcm.aio import (
+    AsyncFrameWriter,
+    dcmwrite_async,
+    encoded_size_async,
+    encoder_chunks_async,
+    iter_chunks_async,
+    open_chunks_async,
+    open_writer_async,
+    write_encoder_async,
+)
 from streamdcm.errors import StreamdcmError
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
 from streamdcm.options import RewriteOptions, TargetOptions, WriteOptions
@@ -14,6 +24,7 @@ from streamdcm.writer import FrameWriter, open_writer
 
 __all__ = [
     "END",
+    "AsyncFrameWriter",
     "ByteStream",
     "Checksum",
     "Copy",
@@ -29,15 +40,22 @@ __all__ = [
     "WriteOptions",
     "WriteResult",
     "dcmwrite",
+    "dcmwrite_async",
     "encoded_size",
+    "encoded_size_async",
     "encoder_chunks",
+    "encoder_chunks_async",
     "errors",
     "instructions",
     "iter_chunks",
+    "iter_chunks_async",
+    "open_chunks_async",
     "open_writer",
+    "open_writer_async",
     "rewrite",
     "spooled",
     "stages",
     "through",
     "write_encoder",
+    "write_encoder_async",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
@@ -17,7 +17,7 @@ from streamdcm.readers import descriptor_of, pieces_of, read
 from streamdcm.release import InOrderPolicy, Operation, Part, Patch, PatchPolicy, ReleasePolicy, Transfer, Whole, Write
 from streamdcm.result import WriteResult
 from streamdcm.sinks import Checksummed, Output, PartsOutput
-from streamdcm.sources import CopySource, FrameSource, StreamSource
+from streamdcm.sources import FrameSource, StreamSource, is_pushed, underlying
 from streamdcm.stages import read_copies, settle
 from streamdcm.steps import Steps, steps
 
@@ -36,6 +36,9 @@ class Done(Enum):
 DONE: Final = Done.DONE
 """What comes in place of the next need when an encoder is exhausted and all is written."""
 
+Next: TypeAlias = Need | Literal[Done.DONE]
+"""What a write waits for: the answer to a need, or nothing more."""
+
 
 class Writing(Generic[T]):
     """An encoder on its way into an output.
@@ -45,13 +48,15 @@ class Writing(Generic[T]):
     encoder : Encoder
         What to write.
     output : Output or PartsOutput
-        Where to write; opened by the caller, and committed or aborted by it.
+        Where to write.
     options : Options
         `chunk_size` and `hold_limit` count.
     progress : Progress
         Counts the bytes that the output takes.
-    pushed : object, optional
-        The source whose pieces the caller brings: its needs are not answered but returned.
+    outside : callable, optional
+        Tells of a source whether its pieces come from outside: its needs are not answered but returned.
+    steps_of : callable, optional
+        Runs an encoder through a policy.
     """
 
     def __init__(
@@ -60,39 +65,46 @@ class Writing(Generic[T]):
         output: Output | PartsOutput,
         options: Options,
         progress: Progress,
-        pushed: object = None,
+        outside: Callable[[Any], bool] = is_pushed,
+        steps_of: Callable[[Encoder[T], ReleasePolicy], Steps[T]] = steps,
     ) -> None:
         self._output: Any = output  # the policy was chosen for it: it can do what the operations ask for
         self._progress = progress
         self._chunk_size = options.chunk_size
-        self._sources = Sources(options.chunk_size, progress)
+        self._sources = Sources(options.chunk_size, progress.count_frames)
         if isinstance(output, PartsOutput):
-            encoder = read_copies(encoder)
-        self._steps: Steps[T] = answered(steps(encoder, policy_for(output, options)), self._sources, pushed)
+            run = steps_of(read_copies(encoder), PartsPolicy(output.part_sizes))
+        else:
+            run = steps_of(encoder, policy_for(options, patchable=output.can_patch))
+        self._steps: Steps[T] = answered(run, self._sources, outside)
         self._running = False
         self.patches = 0
         self.returned: T | None = None
         """What the encoder returned, when it is exhausted."""
 
-    def advance(self, answer: Answer = None) -> Need | Literal[Done.DONE]:
-        """Answer the last need and write what the encoder yields, up to a need for what is pushed or to the end."""
-        if self._running:
-            raise ReentryError("this write is running already; a sink or a source must not write to it")
-        self._running = True
-        send, perform = self._steps.send, self._perform
-        try:
-            while True:
-                try:
-                    step = send(answer)
-                except StopIteration as stop:
-                    self.returned = stop.value
-                    return DONE
-                if isinstance(step, Need):
-                    return step
-                answer = None
-                perform(step)
-        finally:
-            self._running = False
+    def begin(self) -> Next:
+        """Open the output and write what the encoder yields, up to the first need for what is outside."""
+        self._output.open()
+        return self.advance()
+
+    def advance(self, answer: Answer = None) -> Next:
+        """Answer the last need and write what the encoder yields, up to the next need for what is outside."""
+        return self._go_on(self._steps.send, answer)
+
+    def fail(self, error: Exception) -> Next:
+        """Tell the encoder that there is no answer to the last need, and go on as `advance` does."""
+        return self._go_on(self._steps.throw, error)
+
+    def finish(self) -> WriteResult:
+        """Commit what is written, when all is."""
+        self._progress.tell()
+        self._output.commit()
+        return self.result()
+
+    def result(self) -> WriteResult:
+        """Return what was written, when all is."""
+        checksum = self._output.checksum if isinstance(self._output, Checksummed) else None
+        return WriteResult(self._progress.bytes_written, self.patches, self._output.location, checksum=checksum)
 
     def close(self) -> None:
         """Close the encoder and its sources, whatever has become of them."""
@@ -100,6 +112,32 @@ class Writing(Generic[T]):
             self._steps.close()
         finally:
             self._sources.close()
+
+    def abandon(self) -> None:
+        """Close the encoder and its sources, and leave everything as it was before."""
+        try:
+            self.close()
+        finally:
+            self._output.abort()
+
+    def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Next:
+        if self._running:
+            raise ReentryError("this write is running already; a sink or a source must not write to it")
+        self._running = True
+        send, perform = self._steps.send, self._perform
+        try:
+            while True:
+                try:
+                    operation = step(argument)
+                except StopIteration as stop:
+                    self.returned = stop.value
+                    return DONE
+                if isinstance(operation, Need):
+                    return operation
+                step, argument = send, None
+                perform(operation)
+        finally:
+            self._running = False
 
     def _perform(self, operation: Operation) -> None:
         if isinstance(operation, Write):
@@ -138,11 +176,19 @@ class Writing(Generic[T]):
 
 
 class Sources:
-    """Answers needs: keeps, for each source, how far it has been read."""
+    """Answers needs: keeps, for each source, how far it has been read.
 
-    def __init__(self, chunk_size: int, progress: Progress) -> None:
+    Parameters
+    ----------
+    chunk_size : int
+        The most bytes to read at a time.
+    count_frames : callable
+        Called with the number of frames that were taken.
+    """
+
+    def __init__(self, chunk_size: int, count_frames: Callable[[int], object]) -> None:
         self._chunk_size = chunk_size
-        self._progress = progress
+        self._count_frames = count_frames
         self._open: dict[Any, Iterator[Answer]] = {}
 
     def next_piece(self, source: Any) -> Answer:
@@ -154,7 +200,7 @@ class Sources:
         if piece is END:
             _close(self._open.pop(source))
         elif source.__class__ is FrameSource:
-            self._progress.count_frame()
+            self._count_frames(1)
         return piece
 
     def close(self) -> None:
@@ -164,11 +210,9 @@ class Sources:
             _close(pieces)
 
 
-def policy_for(output: Output | PartsOutput, options: Options) -> ReleasePolicy:
-    """Return the policy for what an output can do."""
-    if isinstance(output, PartsOutput):
-        return PartsPolicy(output.part_sizes)
-    if output.can_patch:
+def policy_for(options: Options, *, patchable: bool) -> ReleasePolicy:
+    """Return the policy for what a target can do."""
+    if patchable:
         return PatchPolicy(options.chunk_size)
     return InOrderPolicy(options.chunk_size, options.hold_limit)
 
@@ -185,20 +229,13 @@ def write(
     object
         What the encoder returned.
     """
-    progress = Progress(options.progress, total)
-    writing = Writing(encoder, output, options, progress)
+    writing = Writing(encoder, output, options, Progress(options.progress, total))
     try:
-        output.open()
-        writing.advance()
-        progress.tell()
-        output.commit()
+        writing.begin()
+        return writing.finish(), writing.returned
     except BaseException:
-        try:
-            writing.close()
-        finally:
-            output.abort()
+        writing.abandon()
         raise
-    return result_of(progress, writing, output), writing.returned
 
 
 @contextmanager
@@ -211,14 +248,10 @@ def aborted_on_error(output: Output | PartsOutput) -> Iterator[None]:
         raise
 
 
-def result_of(progress: Progress, writing: Writing[Any], output: Output | PartsOutput) -> WriteResult:
-    """Return what a write has done that is complete."""
-    checksum = output.checksum if isinstance(output, Checksummed) else None
-    return WriteResult(progress.bytes_written, writing.patches, output.location, checksum=checksum)
-
-
-def answered(run: Generator[Any, Answer, T], sources: Sources, pushed: object = None) -> Generator[Any, Answer, T]:
-    """Give what an encoder or its steps yield, needs answered but for those of `pushed`."""
+def answered(
+    run: Generator[Any, Answer, T], sources: Sources, outside: Callable[[Any], bool] = is_pushed
+) -> Generator[Any, Answer, T]:
+    """Give what an encoder or its steps yield, needs answered but for those of sources `outside`."""
     step: Callable[[Any], Any] = run.send
     argument: Any = None
     take = sources.next_piece
@@ -230,11 +263,11 @@ def answered(run: Generator[Any, Answer, T], sources: Sources, pushed: object = 
                 result: T = stop.value
                 return result
             step = run.send
-            if thing.__class__ is not Need or thing.source is pushed:
+            if thing.__class__ is not Need:
                 argument = yield thing
                 continue
             try:
-                argument = take(thing.source)
+                argument = (yield thing) if outside(thing.source) else take(thing.source)
             except Exception as error:
                 step, argument = run.throw, error
     finally:
@@ -244,7 +277,7 @@ def answered(run: Generator[Any, Answer, T], sources: Sources, pushed: object = 
 def chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Iterator[bytes]:
     """Run an encoder and give what it encodes, in order."""
     progress = Progress(options.progress, total)
-    sources = Sources(options.chunk_size, progress)
+    sources = Sources(options.chunk_size, progress.count_frames)
     settled = answered(settle(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
     try:
         for chunk in settled:
@@ -263,7 +296,7 @@ def measure(encoder: Encoder[Any], options: Options) -> int | None:
 
     `None` if that would use up a source that gives its bytes only once.
     """
-    sources = _Reusable(options.chunk_size, Progress(None))
+    sources = _Reusable(options.chunk_size, Progress(None).count_frames)
     try:
         return sum(map(_size, answered(encoder, sources)))
     except _UsedUpError:
@@ -280,8 +313,7 @@ class _Reusable(Sources):
     """Reads only what can be read again."""
 
     def next_piece(self, source: Any) -> Answer:
-        copied = source.copy.source if isinstance(source, CopySource) else source
-        if isinstance(copied, (StreamSource, FrameSource)):
+        if isinstance(underlying(source), (StreamSource, FrameSource)):
             raise _UsedUpError
         return super().next_piece(source)
 

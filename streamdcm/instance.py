@@ -7,7 +7,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from streamdcm.driver import Writing, aborted_on_error, result_of
+from streamdcm.driver import Writing, aborted_on_error
 from streamdcm.instructions import END
 from streamdcm.options import Options
 from streamdcm.pixels import PixelPlan
@@ -46,7 +46,6 @@ class Instance:
         first: int = 0,
     ) -> None:
         self.output = output
-        self._progress = progress
         with aborted_on_error(output):
             plan = plan_file(dataset, options, patchable=output.can_patch)
         assert plan.pixels is not None
@@ -56,7 +55,7 @@ class Instance:
         plan = replace(plan, pixels=self.pixels)
         self._late = late_values(plan)
         encoder = encode_file(plan, options, patchable=output.can_patch, late=self._late)
-        self._writing = Writing(encoder, output, options, progress, self.pixels.source)
+        self._writing = Writing(encoder, output, options, progress, self._is_given)
 
     @property
     def takes_frames(self) -> bool:
@@ -65,8 +64,7 @@ class Instance:
 
     def open(self) -> None:
         """Write what comes before the first frame."""
-        self.output.open()
-        self._writing.advance()
+        self._writing.begin()
 
     def write(self, frame: Any) -> None:
         """Write the next frame."""
@@ -80,7 +78,7 @@ class Instance:
         """Write what comes after the last frame; only `commit` is left to do."""
         self._writing.advance(END)
         self.output.prepare()
-        return with_table(result_of(self._progress, self._writing, self.output), self._writing.returned)
+        return with_table(self._writing.result(), self._writing.returned)
 
     def commit(self) -> None:
         """Give the instance its name."""
@@ -88,10 +86,10 @@ class Instance:
 
     def abort(self) -> None:
         """Leave what was there before."""
-        try:
-            self._writing.close()
-        finally:
-            self.output.abort()
+        self._writing.abandon()
+
+    def _is_given(self, source: object) -> bool:
+        return source is self.pixels.source
 
 
 def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:

@@ -1,6 +1,6 @@
 """The options that every entry point takes, with their defaults."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
@@ -38,8 +38,8 @@ class BytesEach:
 Split: TypeAlias = FramesEach | BytesEach
 
 
-class WriteOptions(TypedDict, total=False):
-    """Keyword arguments of all functions that write.
+class EncodingOptions(TypedDict, total=False):
+    """Keyword arguments of all functions that write; those about frames are complete in `WriteOptions`.
 
     Attributes
     ----------
@@ -59,8 +59,6 @@ class WriteOptions(TypedDict, total=False):
         The most bytes to read or write at a time; a number or a size such as ``"512 KiB"``.
     hold_limit : int or str
         The most bytes to hold back for a target that cannot seek.
-    frames : iterable of array or bytes-like, optional
-        The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
     number_of_frames : int, optional
         How many frames there are, where they have no ``len()``.
     max_frames : int, optional
@@ -88,7 +86,6 @@ class WriteOptions(TypedDict, total=False):
     long_values: LongValues
     chunk_size: int | str
     hold_limit: int | str
-    frames: Iterable[Any] | None
     number_of_frames: int | None
     max_frames: int | None
     offset_table: OffsetTableChoice
@@ -132,8 +129,8 @@ class StorageOptions(TypedDict, total=False):
     resume: bool | str
 
 
-class TargetOptions(WriteOptions, StorageOptions, total=False):
-    """Keyword arguments of the functions that write to a target.
+class PlaceOptions(StorageOptions, total=False):
+    """Keyword arguments about a target.
 
     Attributes
     ----------
@@ -174,6 +171,42 @@ class RewriteOptions(StorageOptions, total=False):
     seekable: bool | None
 
 
+class WriteOptions(EncodingOptions, total=False):
+    """Keyword arguments of all functions that write, beside those of `EncodingOptions`.
+
+    Attributes
+    ----------
+    frames : iterable of array or bytes-like, optional
+        The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
+    """
+
+    frames: Iterable[Any] | None
+
+
+class TargetOptions(WriteOptions, PlaceOptions, total=False):
+    """Keyword arguments of the functions that write to a target: see `WriteOptions` and `PlaceOptions`."""
+
+
+class AsyncWriteOptions(EncodingOptions, total=False):
+    """Keyword arguments of all asynchronous functions that write, beside those of `EncodingOptions`.
+
+    Attributes
+    ----------
+    frames : iterable or async iterable of array or bytes-like, optional
+        The frames of the pixel data, asked for one by one; what the dataset has of them is left out. A synchronous
+        iterable is used by one thread from its first frame to its end.
+    frames_on_loop : bool
+        Whether a synchronous iterable is used by the thread of the event loop instead.
+    """
+
+    frames: Iterable[Any] | AsyncIterable[Any] | None
+    frames_on_loop: bool
+
+
+class AsyncTargetOptions(AsyncWriteOptions, PlaceOptions, total=False):
+    """Keyword arguments of the asynchronous functions that write to a target: see `AsyncWriteOptions`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one write, checked."""
@@ -187,7 +220,7 @@ class Options:
     long_values: LongValues = "UN"
     chunk_size: int = 1024 * 1024
     hold_limit: int = 64 * 1024 * 1024
-    frames: Iterable[Any] | PushedSource | None = None
+    frames: Iterable[Any] | AsyncIterable[Any] | PushedSource | None = None
     number_of_frames: int | None = None
     max_frames: int | None = None
     offset_table: OffsetTableChoice = "auto"

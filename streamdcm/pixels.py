@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -120,7 +120,7 @@ class PixelPlan:
 
 
 def plan_pixels(
-    frames: Iterable[Any] | PushedSource,
+    frames: Iterable[Any] | AsyncIterable[Any] | PushedSource,
     dataset: Dataset,
     encoding: Encoding,
     options: Any,
@@ -208,7 +208,8 @@ def check_frames(frames: Any) -> None:
     PlanError
         If it is no iterable, a single frame, or the bit stream of a video.
     """
-    is_iterable = isinstance(frames, Iterable) and not isinstance(frames, (str, bytes, bytearray, memoryview))
+    is_one = isinstance(frames, (str, bytes, bytearray, memoryview))
+    is_iterable = isinstance(frames, (Iterable, AsyncIterable)) and not is_one
     if not is_iterable and not isinstance(frames, PushedSource):
         raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
     if isinstance(frames, ByteStream):

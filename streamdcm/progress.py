@@ -44,9 +44,9 @@ class Progress:
         self._frame: int | None = None
         self.bytes_written = 0
 
-    def count_frame(self) -> None:
-        """Count a frame that was taken from its source."""
-        self._frame = 1 if self._frame is None else self._frame + 1
+    def count_frames(self, count: int = 1) -> None:
+        """Count frames that were taken from their source."""
+        self._frame = (self._frame or 0) + count
 
     def add(self, count: int) -> None:
         """Count bytes that the sink has taken."""

@@ -24,7 +24,7 @@ def pieces_of(source: Any, chunk_size: int) -> Iterator[Any]:
         If `source` is nothing that can be read.
     """
     if isinstance(source, FrameSource):
-        return iter(source.frames)
+        return iter(source.frames)  # type: ignore[arg-type]
     if isinstance(source, StreamSource):
         return _stream_pieces(source, chunk_size)
     if isinstance(source, CopySource):
@@ -121,29 +121,59 @@ def _is_plain_file(buffer: Any) -> bool:
 
 def _read_stream(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
     source: StreamSource = copy.source
-    left = copy.length
+    left = Announced(copy.length, source.label)
     for piece in _stream_pieces(source, chunk_size, copy.length):
-        left -= len(piece)
-        if left < 0:
-            raise SourceError(f"its source has more than the {copy.length:,} bytes that were announced", source.label)
+        left.take(piece)
         yield piece
-    if left:
-        raise SourceError(
-            f"its source ended after {copy.length - left:,} of the {copy.length:,} bytes that were announced",
-            source.label,
-        )
+    left.finish()
+
+
+class Announced:
+    """Holds a source to the number of bytes that were announced for it."""
+
+    def __init__(self, length: int, label: str) -> None:
+        self._length = self._left = length
+        self._label = label
+
+    def take(self, piece: Chunk) -> None:
+        """Count a piece.
+
+        Raises
+        ------
+        SourceError
+            If it is more than there should be.
+        """
+        self._left -= len(piece)
+        if self._left < 0:
+            raise SourceError(f"its source has more than the {self._length:,} bytes that were announced", self._label)
+
+    def finish(self) -> None:
+        """Check that all have come.
+
+        Raises
+        ------
+        SourceError
+            If they have not.
+        """
+        if self._left:
+            raise SourceError(
+                f"its source ended after {self._length - self._left:,} of the {self._length:,} bytes that were "
+                "announced",
+                self._label,
+            )
 
 
 def _stream_pieces(source: StreamSource, chunk_size: int, most: int | None = None) -> Iterator[Chunk]:
     """Give the pieces of a stream; no more than `most` bytes are asked of a reader."""
-    try:
-        taken = source.stream.take()
-    except ValueError as error:
-        raise SourceError(str(error), source.label) from None
+    if source.stream.is_async:
+        raise SourceError(
+            "its source is asynchronous; write it with a function whose name ends in _async", source.label
+        )
+    taken = take_stream(source)
     pieces = _reader_pieces(taken, chunk_size, most) if source.stream.reads else iter(taken)
     try:
         for piece in pieces:
-            view = _bytes_of(piece, source)
+            view = bytes_of(piece, source)
             if len(view):
                 yield view
     finally:
@@ -163,7 +193,28 @@ def _reader_pieces(reader: Any, chunk_size: int, most: int | None) -> Iterator[A
             left -= len(piece)
 
 
-def _bytes_of(piece: Any, source: StreamSource) -> Chunk:
+def take_stream(source: StreamSource) -> Any:
+    """Return what a stream is read from.
+
+    Raises
+    ------
+    SourceError
+        If it was read before and cannot be read again.
+    """
+    try:
+        return source.stream.take()
+    except ValueError as error:
+        raise SourceError(str(error), source.label) from None
+
+
+def bytes_of(piece: Any, source: StreamSource) -> Chunk:
+    """Return a piece of a stream as flat bytes.
+
+    Raises
+    ------
+    SourceError
+        If it is not bytes-like.
+    """
     if piece.__class__ is bytes:
         return piece
     try:

@@ -120,10 +120,10 @@ class _Coalescer:
             head = ()
 
     def _take(self) -> tuple[Chunk, ...]:
-        joined = (b"".join(self._pieces),) if self._pieces else ()
+        joined = b"".join(self._pieces)
         self._pieces.clear()
         self.released = self.position
-        return joined
+        return (joined,) if joined else ()
 
 
 def filling(fill: Fill) -> bytes:

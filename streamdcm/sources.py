@@ -1,7 +1,7 @@
 """What a lazy value is: descriptions, compared by identity, of something that the drivers read."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedIOBase, FileIO, RawIOBase, UnsupportedOperation
@@ -22,8 +22,9 @@ class ByteStream(BufferedIOBase):
     Parameters
     ----------
     source : iterable of bytes-like, or object with read()
-        Where the bytes come from. A reader stays open, and is read from its position on. An iterator, and a reader
-        that cannot seek, can be written once.
+        Where the bytes come from; for the functions whose names end in ``_async``, also an async iterable, or an
+        object whose ``read()`` is awaited. A reader stays open, and is read from its position on. An iterator, and a
+        reader that cannot seek, can be written once.
     length : int, optional
         The number of bytes. Without it, a reader that can seek tells it; else it is not known before the last byte
         has come, and is filled in then.
@@ -39,9 +40,10 @@ class ByteStream(BufferedIOBase):
     """
 
     def __init__(self, source: Any, length: int | None = None) -> None:
+        self.is_async = isinstance(source, AsyncIterable)
         has_bytes = isinstance(source, Iterable) and not isinstance(source, (str, bytes, bytearray, memoryview))
         self.reads = callable(getattr(source, "read", None))
-        if not has_bytes and not self.reads:
+        if not has_bytes and not self.is_async and not self.reads:
             raise ValueTypeError(
                 f"a ByteStream takes an iterable of bytes-like objects or an object with read(), not "
                 f"{type(source).__name__}"
@@ -61,7 +63,10 @@ class ByteStream(BufferedIOBase):
         ValueError
             If it was taken before and cannot be read again.
         """
-        once = self.reads or iter(self.source) is self.source
+        if self.is_async:
+            once = self.reads or aiter(self.source) is self.source
+        else:
+            once = self.reads or iter(self.source) is self.source
         if once and self._taken:
             raise ValueError("it was read before and gives its bytes only once; make a new ByteStream")
         self._taken = True
@@ -174,7 +179,7 @@ class CopySource:
 class FrameSource:
     """Frames that are asked for one by one, for the element that `label` names."""
 
-    frames: Iterable[Any]
+    frames: Iterable[Any] | AsyncIterable[Any]
     label: str
 
 
@@ -189,6 +194,24 @@ class PushedSource:
     """
 
     is_live: bool = False
+
+
+def is_pushed(source: Any) -> bool:
+    """Whether the pieces of a source are brought by the caller of a writer."""
+    return isinstance(source, PushedSource)
+
+
+def underlying(source: Any) -> Any:
+    """Return what a source takes its bytes from, where that is another one."""
+    return source.copy.source if isinstance(source, CopySource) else source
+
+
+def is_async(source: Any) -> bool:
+    """Whether the pieces of a source can only be had from an event loop."""
+    source = underlying(source)
+    if isinstance(source, FrameSource):
+        return isinstance(source.frames, AsyncIterable)
+    return isinstance(source, StreamSource) and source.stream.is_async
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Iterator
 from typing import Any, Unpack
 
 from pydicom.dataset import Dataset
@@ -16,6 +16,7 @@ from streamdcm.instructions import Encoder
 from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
 from streamdcm.plan import Plan, encode_file, plan_file
 from streamdcm.result import WriteResult
+from streamdcm.tables import TableChoice
 from streamdcm.targets import Target, Targets, refuse_own_source, resolve_target
 from streamdcm.writer import write_split
 
@@ -64,15 +65,13 @@ def dcmwrite(
     """
     options = _drop_in_options(__write_like_original, dict(kwargs))
     try:
+        refuse_async_frames(options)
         if options.split is not None:
             return write_split(filename, dataset, options)
         output = resolve_target(filename, options)
         with aborted_on_error(output):
-            plan = plan_file(dataset, options, patchable=output.can_patch)
-            if not options.atomic:
-                refuse_own_source(filename, dataset)
-            encoder = encode_file(plan, options, patchable=output.can_patch)
-            result, table = write(encoder, output, options, expected_size(plan, options))
+            encoder, total = encoder_for(filename, dataset, options, patchable=output.can_patch)
+            result, table = write(encoder, output, options, total)
     finally:
         close_frames(options.frames)
     return with_table(result, table)
@@ -124,12 +123,12 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     """
     options = check_options(dict(kwargs), "iter_chunks")
     try:
-        plan = plan_file(dataset, options, patchable=False)
-        total = expected_size(plan, options)
+        refuse_async_frames(options)
+        encoder, total = encoder_for(None, dataset, options, patchable=False)
     except BaseException:
         close_frames(options.frames)
         raise
-    return chunks(encode_file(plan, options, patchable=False), options, total)
+    return chunks(encoder, options, total)
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
@@ -190,6 +189,22 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
         )
         given["enforce_file_format"] = not like_original
     return check_options(given, "dcmwrite")
+
+
+def encoder_for(
+    target: Any, dataset: Dataset, options: Options, *, patchable: bool
+) -> tuple[Encoder[TableChoice | None], int | None]:
+    """Plan how a dataset is written to a target, and return its encoder and, for progress, its size if it is known."""
+    plan = plan_file(dataset, options, patchable=patchable)
+    if not options.atomic:
+        refuse_own_source(target, dataset)
+    return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+
+
+def refuse_async_frames(options: Options) -> None:
+    """Refuse what only an event loop can answer, before anything is written."""
+    if isinstance(options.frames, AsyncIterable):
+        raise PlanError("frames is an asynchronous iterable; use the function of the same name that ends in _async")
 
 
 def expected_size(plan: Plan, options: Options) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Protocol, Self, Unpack
 
 from pydicom.dataset import Dataset
 
@@ -24,7 +24,63 @@ from streamdcm.split import open_instances
 from streamdcm.targets import Targets
 
 
-class FrameWriter:
+class TakesFrames(Protocol):
+    """What frames, and values that come late, are given to."""
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is given frames, and not pieces of the bit stream of a video."""
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of a late element."""
+
+
+class PushedWrite:
+    """What a caller may do between one frame and the next, whether or not it waits for them."""
+
+    _taker: TakesFrames
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self.result: WriteResult | None = None
+        """What was written, when all was."""
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of an element that room was made for with ``late=``.
+
+        Parameters
+        ----------
+        name : str or int
+            The keyword or tag of the element.
+        value : object
+            What pydicom takes as its value; a later one takes the place of an earlier one.
+
+        Raises
+        ------
+        PlanError
+            If no room was made for the element.
+        EncodeError
+            If the value does not fit it.
+        """
+        self._require_open()
+        self._taker.set(name, value)
+
+    def _require_frames(self) -> None:
+        self._require_open()
+        if not self._taker.takes_frames:
+            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
+
+    def _require_video(self) -> None:
+        self._require_open()
+        if self._taker.takes_frames:
+            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
+
+
+class FrameWriter(PushedWrite):
     """Writes frames as they are given; made by `open_writer`, for use in a ``with`` block.
 
     Leaving the block completes the file. Leaving it by an exception, or an error while writing, leaves
@@ -32,11 +88,9 @@ class FrameWriter:
     """
 
     def __init__(self, target: Targets, dataset: Dataset, options: Options) -> None:
+        super().__init__()
         self._progress = Progress(options.progress)
-        self._instances = open_instances(target, dataset, options, self._progress)
-        self._is_open = False
-        self.result: WriteResult | None = None
-        """What was written, when all was."""
+        self._taker = self._instances = open_instances(target, dataset, options, self._progress)
 
     def __enter__(self) -> Self:
         self._is_open = True
@@ -75,10 +129,8 @@ class FrameWriter:
         ValueError
             If the writer is not open.
         """
-        self._require_open()
-        if not self._instances.takes_frames:
-            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
-        self._progress.count_frame()
+        self._require_frames()
+        self._progress.count_frames()
         self._push(frame)
 
     def write(self, data: Chunk) -> None:
@@ -96,30 +148,8 @@ class FrameWriter:
         ValueError
             If the writer is not open, or the transfer syntax is not one of a video.
         """
-        self._require_open()
-        if self._instances.takes_frames:
-            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+        self._require_video()
         self._push(flat_view(data))
-
-    def set(self, name: str | int, value: Any) -> None:
-        """Set the value of an element that room was made for with ``late=``.
-
-        Parameters
-        ----------
-        name : str or int
-            The keyword or tag of the element.
-        value : object
-            What pydicom takes as its value; a later one takes the place of an earlier one.
-
-        Raises
-        ------
-        PlanError
-            If no room was made for the element.
-        EncodeError
-            If the value does not fit it.
-        """
-        self._require_open()
-        self._instances.set(name, value)
 
     def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
@@ -150,10 +180,6 @@ class FrameWriter:
             self.abort()
             raise
 
-    def _require_open(self) -> None:
-        if not self._is_open:
-            raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
-
 
 def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> FrameWriter:
     """Open a writer that frames are given to one by one.
@@ -178,10 +204,15 @@ def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOpt
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
     """
-    options = check_options(dict(kwargs), "open_writer")
+    return FrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer"))
+
+
+def pushed_options(given: dict[str, Any], function: str) -> Options:
+    """Check the options of a function whose frames are pushed."""
+    options = check_options(given, function)
     if options.frames is not None:
-        raise PlanError("open_writer() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
-    return FrameWriter(target, dataset, replace(options, frames=PushedSource(is_live=options.split is None)))
+        raise PlanError(f"{function}() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
+    return replace(options, frames=PushedSource(is_live=options.split is None))
 
 
 def write_split(target: Targets, dataset: Dataset, options: Options) -> WriteResult:

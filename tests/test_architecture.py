@@ -61,22 +61,24 @@ MAY_IMPORT = {
     "split": "errors _pydicom sources options frames pixels video stages progress result plan concatenation "
     "sinks driver targets instance",
     "writer": "errors instructions sources options frames pixels progress result driver instance split targets",
-    "sync": "errors instructions _pydicom options result plan driver targets instance writer",
+    "sync": "errors instructions _pydicom options result plan tables driver targets instance writer",
     "inflate": "errors instructions sources readers",
     "deferred": "instructions _pydicom readers",
     "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
     "edits": "errors ambiguous",
     "remote": "errors sinks",
     "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits remote",
+    "aio": f"{VALUES} _pydicom options progress result sources frames release syntax tables pixels plan steps "
+    "readers sinks driver targets instance sync writer",
     "testing": "errors instructions release sinks",
     "cli": "errors sinks options progress result sync writer rewrite edits",
     # public names
-    "__init__": "errors instructions options progress result rewrite sinks sources stages sync writer",
+    "__init__": "aio errors instructions options progress result rewrite sinks sources stages sync writer",
 }
 
 # What only these rooms may import from elsewhere.
 ONLY_IN = {
-    "anyio": "aio sinks",
+    "anyio": "aio",
     "asyncio": "",
     "boto3": "sinks",
     "botocore": "sinks",

@@ -1,5 +1,6 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
+from streamdcm.sinks.asynchronous import AsyncOutput, resolve_async
 from streamdcm.sinks.protocols import (
     Checksummed,
     Output,
@@ -15,6 +16,7 @@ from streamdcm.sinks.storage import Storage
 from streamdcm.sinks.urls import scheme_of
 
 __all__ = [
+    "AsyncOutput",
     "Checksummed",
     "Output",
     "PartsOutput",
@@ -24,6 +26,7 @@ __all__ = [
     "Storage",
     "Transactional",
     "resolve",
+    "resolve_async",
     "scheme_of",
     "spooled",
 ]

@@ -48,10 +48,7 @@ class ObjectOutput:
     """
 
     def __init__(self, sink: Any, *, seekable: bool | None = None) -> None:
-        if is_text(sink):
-            raise TargetTypeError(f"{_kind(sink)} takes text and DICOM is bytes: open it in binary mode, such as 'wb'")
-        if seekable and not _has_seek_and_tell(sink):
-            raise TargetTypeError(f"seekable=True, but {_kind(sink)} has no seek() and tell()")
+        check_sink(sink, is_text(sink), seekable)
         layers = list(_delegates(sink))
         self._sink = sink
         self._takes_borrowed = all(layer.__class__ in _TAKE_BORROWED for layer in layers)
@@ -60,7 +57,7 @@ class ObjectOutput:
         self._written = 0
         name = getattr(sink, "name", None)
         self.location = name if isinstance(name, str) else None
-        self.can_patch = _can_patch(sink) if seekable is None else seekable
+        self.can_patch = can_patch(sink) if seekable is None else seekable
 
     @property
     def can_read(self) -> bool:
@@ -93,8 +90,7 @@ class ObjectOutput:
         position = self._start + offset
         self._sink.seek(position)
         self._write_all(value)
-        if self._sink.tell() != position + len(value):
-            raise SinkContractError(f"{_kind(self._sink)} did not write where seek() had moved to; give seekable=False")
+        check_position(self._sink, self._sink.tell(), position + len(value))
         self._sink.seek(self._start + self._written)
 
     def read(self, offset: int, size: int) -> bytes:
@@ -133,20 +129,55 @@ class ObjectOutput:
             taken = self._sink.write(data)
         except BlockingIOError as error:
             raise would_block(_kind(self._sink)) from error
-        if taken is None:
-            if self._none_means_would_block:
-                raise would_block(_kind(self._sink))
-            return size
-        if not isinstance(taken, int) or isinstance(taken, bool):
-            raise SinkContractError(
-                f"write() of {_kind(self._sink)} answered an object of type {type(taken).__name__}, "
-                "not the number of bytes it took"
-            )
-        if not 0 < taken <= size:
-            raise SinkContractError(
-                f"write() of {_kind(self._sink)} answered {int(taken)} when it was given {size} bytes"
-            )
-        return taken
+        if taken is None and self._none_means_would_block:
+            raise would_block(_kind(self._sink))
+        return check_taken(self._sink, taken, size)
+
+
+def check_sink(sink: object, takes_text: bool, seekable: bool | None) -> None:
+    """Refuse a sink that takes text, or that is to be sought in and cannot.
+
+    Raises
+    ------
+    TargetTypeError
+        Says which.
+    """
+    if takes_text:
+        raise TargetTypeError(f"{_kind(sink)} takes text and DICOM is bytes: open it in binary mode, such as 'wb'")
+    if seekable and not has_seek_and_tell(sink):
+        raise TargetTypeError(f"seekable=True, but {_kind(sink)} has no seek() and tell()")
+
+
+def check_taken(sink: object, taken: Any, size: int) -> int:
+    """Return how many of `size` bytes were taken, by what ``write()`` answered.
+
+    Raises
+    ------
+    SinkContractError
+        If the answer makes no sense.
+    """
+    if taken is None:
+        return size
+    if not isinstance(taken, int) or isinstance(taken, bool):
+        raise SinkContractError(
+            f"write() of {_kind(sink)} answered an object of type {type(taken).__name__}, "
+            "not the number of bytes it took"
+        )
+    if not 0 < taken <= size:
+        raise SinkContractError(f"write() of {_kind(sink)} answered {int(taken)} when it was given {size} bytes")
+    return taken
+
+
+def check_position(sink: object, position: Any, expected: int) -> None:
+    """Check by ``tell()`` that bytes went where ``seek()`` had moved to.
+
+    Raises
+    ------
+    SinkContractError
+        If they did not.
+    """
+    if position != expected:
+        raise SinkContractError(f"{_kind(sink)} did not write where seek() had moved to; give seekable=False")
 
 
 def is_text(sink: object) -> bool:
@@ -171,9 +202,9 @@ def _delegates(sink: Any) -> Iterator[Any]:
         yield sink
 
 
-def _can_patch(sink: Any) -> bool:
+def can_patch(sink: Any) -> bool:
     """Find out whether earlier bytes of `sink` can be overwritten."""
-    if not _has_seek_and_tell(sink):
+    if not has_seek_and_tell(sink):
         return False
     try:
         for layer in _delegates(sink):
@@ -182,7 +213,7 @@ def _can_patch(sink: Any) -> bool:
         position = sink.tell()
     except (OSError, NotImplementedError):
         return False
-    return isinstance(position, int) and not isinstance(position, bool) and position >= 0
+    return is_position(position)
 
 
 def _can_read(sink: Any) -> bool:
@@ -192,7 +223,13 @@ def _can_read(sink: Any) -> bool:
     return callable(getattr(sink, "read", None)) and (readable is None or bool(readable()))
 
 
-def _has_seek_and_tell(sink: object) -> bool:
+def is_position(told: object) -> bool:
+    """Tell whether what ``tell()`` answered is a position."""
+    return isinstance(told, int) and not isinstance(told, bool) and told >= 0
+
+
+def has_seek_and_tell(sink: object) -> bool:
+    """Tell whether `sink` has what patching takes."""
     return callable(getattr(sink, "seek", None)) and callable(getattr(sink, "tell", None))
 
 
@@ -203,10 +240,11 @@ def _seeks_backwards(layer: Any) -> bool:
     innermost = layer.raw if isinstance(layer, (io.BufferedWriter, io.BufferedRandom)) else layer
     if isinstance(innermost, gzip.GzipFile):  # says that it is seekable, and only goes forwards
         return False
-    return not _appends(layer)
+    return not appends(layer)
 
 
-def _appends(layer: Any) -> bool:
+def appends(layer: Any) -> bool:
+    """Tell whether whatever is written to a file goes to its end."""
     mode = getattr(layer, "mode", None)
     if isinstance(mode, str) and mode.startswith("a"):
         return True

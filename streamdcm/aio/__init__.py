@@ -1,0 +1,22 @@
+"""The asynchronous driver, and the functions on it."""
+
+from streamdcm.aio.functions import (
+    dcmwrite_async,
+    encoded_size_async,
+    encoder_chunks_async,
+    iter_chunks_async,
+    open_chunks_async,
+    write_encoder_async,
+)
+from streamdcm.aio.writer import AsyncFrameWriter, open_writer_async
+
+__all__ = [
+    "AsyncFrameWriter",
+    "dcmwrite_async",
+    "encoded_size_async",
+    "encoder_chunks_async",
+    "iter_chunks_async",
+    "open_chunks_async",
+    "open_writer_async",
+    "write_encoder_async",
+]

@@ -1,0 +1,145 @@
+"""Answers to needs that only the event loop can give: the twin of `streamdcm.driver.Sources`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, Self
+
+from streamdcm.aio.prefetch import Prefetch, close_async
+from streamdcm.aio.threads import hired
+from streamdcm.driver import close_frames
+from streamdcm.instructions import END, Answer, Chunk
+from streamdcm.readers import Announced, bytes_of, take_stream
+from streamdcm.sources import CopySource, FrameSource, StreamSource
+
+
+class AsyncSources:
+    """Answers needs on the event loop: keeps, for each source, how far it has been read.
+
+    Parameters
+    ----------
+    chunk_size : int
+        The most bytes to ask a reader for.
+    count_frames : callable
+        Called with the number of frames that were taken.
+    ahead : bool
+        Whether to ask for a frame while the one before is being written. Then `close` has to be called by the task
+        that has called `next_piece`, without a yield in between.
+    """
+
+    def __init__(self, chunk_size: int, count_frames: Callable[[int], object], *, ahead: bool = False) -> None:
+        self._chunk_size = chunk_size
+        self._count_frames = count_frames
+        self._ahead = ahead
+        self._open: dict[Any, AsyncIterator[Any]] = {}
+        self._tasks = AsyncExitStack()
+
+    async def next_piece(self, source: Any) -> Answer:
+        """Return the next piece of a source, or `END`."""
+        pieces = self._open.get(source)
+        if pieces is None:
+            pieces = self._open[source] = await self._pieces_of(source)
+        piece: Answer = await anext(pieces, END)
+        if piece is END:
+            await close_async(self._open.pop(source))
+        elif source.__class__ is FrameSource:
+            self._count_frames(1)
+        return piece
+
+    async def close(self) -> None:
+        """Close what was opened and is not exhausted."""
+        await self._tasks.aclose()
+        while self._open:
+            _, pieces = self._open.popitem()
+            await close_async(pieces)
+
+    async def _pieces_of(self, source: Any) -> AsyncIterator[Any]:
+        if isinstance(source, FrameSource):
+            frames: AsyncIterator[Any] = aiter(source.frames)  # type: ignore[arg-type]
+            return await self._tasks.enter_async_context(Prefetch(_kept(frames))) if self._ahead else frames
+        if isinstance(source, CopySource):
+            return _announced_pieces(source, self._chunk_size)
+        return _stream_pieces(source, self._chunk_size, None)
+
+
+async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    """Give frames that stay what they are when the next one is asked for."""
+    try:
+        async with hired() as worker:
+            async for frame in frames:
+                yield frame if frame.__class__ is bytes else await worker.run(_copy_of, frame)
+    finally:
+        await close_async(frames)
+
+
+def _copy_of(frame: Any) -> Any:
+    if hasattr(frame, "dtype"):
+        return frame.copy()
+    try:
+        return memoryview(frame).tobytes()
+    except TypeError:
+        return frame  # refused by whoever encodes it
+
+
+async def _announced_pieces(source: CopySource, chunk_size: int) -> AsyncGenerator[Chunk, None]:
+    stream: StreamSource = source.copy.source
+    left = Announced(source.copy.length, stream.label)
+    async with aclosing(_stream_pieces(stream, chunk_size, source.copy.length)) as pieces:
+        async for piece in pieces:
+            left.take(piece)
+            yield piece
+    left.finish()
+
+
+async def _stream_pieces(source: StreamSource, chunk_size: int, most: int | None) -> AsyncGenerator[Chunk, None]:
+    taken = take_stream(source)
+    pieces = _reader_pieces(taken, chunk_size, most) if source.stream.reads else aiter(taken)
+    try:
+        async for piece in pieces:
+            view = bytes_of(piece, source)
+            if len(view):
+                yield view
+    finally:
+        await close_async(pieces)
+
+
+async def _reader_pieces(reader: Any, chunk_size: int, most: int | None) -> AsyncIterator[Any]:
+    left = most
+    while left is None or left > 0:
+        piece = await reader.read(chunk_size if left is None else min(chunk_size, left))
+        if piece is not None and len(piece) == 0:
+            return
+        yield piece
+        if left is not None:
+            left -= len(piece)
+
+
+class OnLoop:
+    """A synchronous iterable as an asynchronous one, for frames that may be asked for on no other thread."""
+
+    def __init__(self, frames: Iterable[Any]) -> None:
+        self._frames = frames
+        self._iterator: Iterator[Any] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._iterator is None:
+            self._iterator = iter(self._frames)
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """Close the iterator."""
+        close_frames(self._frames if self._iterator is None else self._iterator)
+
+
+class SizedOnLoop(OnLoop):
+    """The same, of an iterable that knows its length."""
+
+    def __len__(self) -> int:
+        return len(self._frames)  # type: ignore[arg-type]

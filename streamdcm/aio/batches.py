@@ -1,0 +1,174 @@
+"""From an encoder to operations, a batch at a time, so that going to a thread and back pays."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from streamdcm.driver import DONE, Done, Sources, answered
+from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, replace
+from streamdcm.options import Options
+from streamdcm.readers import read
+from streamdcm.release import Operation, Patch, ReleasePolicy, Transfer, Write
+from streamdcm.sources import CopySource, is_async
+from streamdcm.steps import Steps, steps
+
+T = TypeVar("T")
+
+Own: TypeAlias = Callable[[Chunk], Chunk]
+"""Makes of a buffer that is borrowed one that may be kept for as long as it takes."""
+
+
+class Batch(NamedTuple):
+    """What is to be written next, and what comes after it.
+
+    Parameters
+    ----------
+    operations : list of Write or Patch
+        The operations, in order.
+    frames : int
+        How many frames were asked for.
+    then : Need, Done, Exception or None
+        The need to be answered, the end, or the error to be raised, after all was written; `None` if more is to come.
+    """
+
+    operations: list[Write | Patch]
+    frames: int
+    then: Need | Done | BaseException | None
+
+
+class Batches(Generic[T]):
+    """An encoder on its way to operations that need no reading: the twin of `streamdcm.driver.Writing`.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        What to write.
+    policy : ReleasePolicy
+        What the target can do.
+    options : Options
+        `chunk_size` counts.
+    own : callable
+        Called with each buffer that is to be written.
+    outside : callable
+        Tells of a source whether its pieces come from outside: its needs end a batch.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder[T],
+        policy: ReleasePolicy,
+        options: Options,
+        own: Own,
+        outside: Callable[[Any], bool] = is_async,
+    ) -> None:
+        self._chunk_size = options.chunk_size
+        self._own = own
+        self._frames = 0
+        self._sources = Sources(options.chunk_size, self.count_frames)
+        in_memory = replace(steps_on_loop(encoder, policy), self._read)  # type: ignore[arg-type]
+        self._steps: Generator[Write | Patch | Need, Answer, T] = answered(in_memory, self._sources, outside)
+        self._ready: deque[Chunk] = deque()
+        self.returned: T | None = None
+        """What the encoder returned, when it is exhausted."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next batch is there already, and takes neither encoding nor reading."""
+        return bool(self._ready)
+
+    def ready(self) -> Batch:
+        """Return the batch that is there already."""
+        return self._batch([Write(tuple(self._take_ready(self._chunk_size)))], None)
+
+    def advance(self, answer: Answer = None) -> Batch:
+        """Answer the last need, and return what the encoder yields, up to about a chunk."""
+        return self._go_on(self._steps.send, answer)
+
+    def fail(self, error: Exception) -> Batch:
+        """Tell the encoder that there is no answer to the last need, and go on as `advance` does."""
+        return self._go_on(self._steps.throw, error)
+
+    def count_frames(self, count: int) -> None:
+        """Count frames that were taken from their source, for the batch that comes next."""
+        self._frames += count
+
+    def close(self) -> None:
+        """Close the encoder and its sources, whatever has become of them."""
+        try:
+            self._steps.close()
+        finally:
+            self._sources.close()
+
+    def _go_on(self, step: Callable[[Any], Write | Patch | Need], argument: Any) -> Batch:
+        operations: list[Write | Patch] = []
+        buffers = self._take_ready(self._chunk_size)
+        size = sum(map(len, buffers))
+        then: Need | Done | BaseException | None = None
+        while size < self._chunk_size and then is None:
+            try:
+                operation = step(argument)
+            except StopIteration as stop:
+                self.returned = stop.value
+                then = DONE
+            except BaseException as error:
+                then = error
+            else:
+                step, argument = self._steps.send, None
+                if isinstance(operation, Need):
+                    then = operation
+                elif isinstance(operation, Patch):
+                    operations += [*_written(buffers), operation]
+                    buffers = []
+                else:
+                    self._ready.extend(operation.buffers)
+                    taken = self._take_ready(self._chunk_size - size)
+                    size += sum(map(len, taken))
+                    buffers += taken
+        return self._batch([*operations, *_written(buffers)], then)
+
+    def _take_ready(self, size: int) -> list[Chunk]:
+        """Take what was released and not taken, up to about `size` bytes; the encoder waits for the rest."""
+        taken: list[Chunk] = []
+        while self._ready and size > 0:
+            taken.append(self._own(self._ready.popleft()))
+            size -= len(taken[-1])
+        return taken
+
+    def _batch(self, operations: list[Write | Patch], then: Need | Done | BaseException | None) -> Batch:
+        frames, self._frames = self._frames, 0
+        return Batch(operations, frames, then)
+
+    def _read(self, operation: Operation | Need) -> Encoder[None]:
+        """Yield an operation, or writes of what there is to be read in its place."""
+        if isinstance(operation, Transfer):
+            for chunk in read(operation.copy, self._chunk_size):
+                yield Write((chunk,))  # type: ignore[misc]
+        else:
+            yield operation  # type: ignore[misc]
+
+
+def steps_on_loop(encoder: Encoder[T], policy: ReleasePolicy) -> Steps[T]:
+    """Run an encoder through a release policy; what can only be read on the loop is asked for, not transferred."""
+    return replace(steps(encoder, policy), _asked_for)  # type: ignore[arg-type, return-value]
+
+
+def _asked_for(operation: Operation) -> Encoder[None]:
+    if isinstance(operation, Transfer) and is_async(operation.copy.source):
+        need = Need(CopySource(operation.copy))
+        while (piece := (yield need)) is not END and piece is not None:
+            yield Write((piece,))  # type: ignore[misc]
+    else:
+        yield operation  # type: ignore[misc]
+
+
+def _written(buffers: list[Chunk]) -> list[Write]:
+    return [Write(tuple(buffers))] if buffers else []
+
+
+def lasting(buffer: Chunk) -> Chunk:
+    """Return a buffer, or a copy of it if its content could change."""
+    if buffer.__class__ is bytes or (isinstance(buffer, memoryview) and buffer.obj.__class__ is bytes):
+        return buffer
+    return bytes(buffer)

@@ -1,0 +1,198 @@
+"""The asynchronous functions that write."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, Unpack
+
+from pydicom.dataset import Dataset
+
+from streamdcm.aio.answers import OnLoop, SizedOnLoop
+from streamdcm.aio.driver import chunks, chunks_of, producing, write
+from streamdcm.aio.prefetch import Prefetch
+from streamdcm.aio.short import is_short
+from streamdcm.aio.threads import hired
+from streamdcm.instance import with_table
+from streamdcm.instructions import Encoder
+from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, Options, WriteOptions, check_options
+from streamdcm.progress import Progress
+from streamdcm.result import WriteResult
+from streamdcm.sync import encoded_size, encoder_for
+from streamdcm.tables import TableChoice
+from streamdcm.targets import resolve_target
+
+
+async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncTargetOptions]) -> WriteResult:
+    """Write a dataset to a target of any kind, as `dcmwrite` does, on asyncio or trio.
+
+    What takes time is done on a thread of its own: reading files, encoding, asking a synchronous iterable for frames.
+    While one chunk is being sent, the next is made.
+
+    Parameters
+    ----------
+    target : path, stream, file-like or object with write()
+        Where to write. Whatever `dcmwrite` takes, which is written to on a thread; an anyio ``ByteSendStream`` or
+        ``ObjectSendStream``, an `asyncio.StreamWriter`, a trio ``SendStream``; or an object whose ``write()``, and
+        ``seek()`` and ``tell()`` if it has them, are awaited. Objects stay open.
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `AsyncTargetOptions`.
+
+    Returns
+    -------
+    WriteResult
+        What was written where.
+
+    Raises
+    ------
+    PlanError, EncodeError, TargetTypeError, OSError
+        As `dcmwrite` does.
+    """
+    options = async_options(dict(kwargs), "dcmwrite_async")
+    result, table = await write(
+        partial(_prepare, target, dataset, options),
+        partial(resolve_target, target, options),
+        target,
+        options,
+        is_short=partial(is_short, dataset, options),
+    )
+    return with_table(result, table)
+
+
+async def write_encoder_async(
+    encoder: Encoder[Any], target: Any, /, **kwargs: Unpack[AsyncTargetOptions]
+) -> WriteResult:
+    """Run an encoder into a target of any kind, as `write_encoder` does, on asyncio or trio.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A generator of instructions; it runs on a thread.
+    target : path, stream, file-like or object with write()
+        Where to write; see `dcmwrite_async`.
+    **kwargs
+        See `AsyncTargetOptions`; those about the encoding of datasets have no effect.
+
+    Returns
+    -------
+    WriteResult
+        What was written where.
+    """
+    options = async_options(dict(kwargs), "write_encoder_async")
+    result, _ = await write(lambda _: (encoder, None), partial(resolve_target, target, options), target, options)
+    return result
+
+
+def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]) -> AsyncGenerator[bytes, None]:
+    """Encode a dataset as chunks of bytes, in order, for the bodies of asynchronous web servers and clients.
+
+    Each chunk is made, on a thread unless it is short, when it is asked for; `open_chunks_async` is a step ahead. The
+    dataset is checked when the first one is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `AsyncWriteOptions`.
+
+    Returns
+    -------
+    async generator of bytes
+        Chunks of at most `chunk_size` bytes. It may be left before its end, and should be closed then.
+    """
+    options = async_options(dict(kwargs), "iter_chunks_async")
+    return chunks(partial(_prepare, None, dataset, options), options, is_short=partial(is_short, dataset, options))
+
+
+def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[AsyncWriteOptions]) -> AsyncGenerator[bytes, None]:
+    """Run an encoder, such as a stage of `streamdcm.stages`, and give what it encodes as chunks of bytes.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A generator of instructions; it runs on a thread.
+    **kwargs
+        See `AsyncWriteOptions`; those about the encoding of datasets have no effect.
+
+    Returns
+    -------
+    async generator of bytes
+        Chunks of at most `chunk_size` bytes.
+    """
+    options = async_options(dict(kwargs), "encoder_chunks_async")
+    return chunks(lambda _: (encoder, None), options)
+
+
+@asynccontextmanager
+async def open_chunks_async(
+    dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Encode a dataset as chunks of bytes, each of which is made while the one before is used.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `AsyncWriteOptions`.
+
+    Yields
+    ------
+    async iterator of bytes
+        Chunks of at most `chunk_size` bytes. At the end of the block everything is closed.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree; at the beginning of the block.
+    """
+    options = async_options(dict(kwargs), "open_chunks_async")
+    async with (
+        producing(partial(_prepare, None, dataset, options), options) as production,
+        Prefetch(production.batches()) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, production.total))) as encoded,
+    ):
+        yield encoded
+
+
+async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
+    """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read, and must not be changed meanwhile.
+    **kwargs
+        See `WriteOptions`.
+
+    Returns
+    -------
+    int
+        The number of bytes, for example for a Content-Length.
+    """
+    count = partial(encoded_size, dataset, **kwargs)
+    if is_short(dataset, check_options(dict(kwargs), "encoded_size_async")):
+        return count()
+    async with hired() as worker:
+        return await worker.run(count)
+
+
+def _prepare(
+    target: Any, dataset: Dataset, options: Options, patchable: bool
+) -> tuple[Encoder[TableChoice | None], int | None]:
+    return encoder_for(target, dataset, options, patchable=patchable)
+
+
+def async_options(given: dict[str, Any], function: str) -> Options:
+    """Check the options of an asynchronous function."""
+    on_loop = given.pop("frames_on_loop", False)
+    options = check_options(given, function)
+    frames = options.frames
+    if not on_loop or not isinstance(frames, Iterable) or isinstance(frames, (list, tuple)):
+        return options
+    return replace(options, frames=SizedOnLoop(frames) if hasattr(frames, "__len__") else OnLoop(frames))

@@ -1,0 +1,147 @@
+"""Threads that work for tasks: one belongs to a write for as long as that lasts, and is kept for the next one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from anyio import CancelScope, Event, get_cancelled_exc_class
+from anyio.lowlevel import current_token
+
+T = TypeVar("T")
+
+_PATIENCE: Final = 10.0
+"""The seconds that a thread waits for work before it ends."""
+
+
+class Caller(Protocol):
+    """Where functions run that must not hold up the event loop."""
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function and return what it returns."""
+
+
+class Here:
+    """Calls functions in the task itself: for what takes no longer than a thread would take to get to it."""
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function and return what it returns."""
+        return function(*arguments)
+
+
+class Worker:
+    """A thread of one's own. A call that has begun is always waited for; a cancellation is passed on after that."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[_Call[Any]] = SimpleQueue()
+        self._runs = False
+
+    async def run(self, function: Callable[..., T], *arguments: Any, stop: Callable[[], object] | None = None) -> T:
+        """Call a function on the thread and return what it returns.
+
+        Parameters
+        ----------
+        function : callable
+            The function.
+        *arguments
+            What it is given.
+        stop : callable, optional
+            Called if the task is cancelled meanwhile: tells the function to end early.
+        """
+        call = _Call(partial(function, *arguments))
+        self._calls.put(call)
+        if not self._runs:
+            self._runs = True
+            Thread(target=self._work, name="streamdcm", daemon=True).start()
+        try:
+            await call.finished.wait()
+        except BaseException:
+            if stop is not None:
+                stop()
+            await _wait_out(call.finished)
+            raise
+        return call.result()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                call = self._calls.get(timeout=_PATIENCE)
+            except Empty:
+                with suppress(ValueError):  # hired just now, or all the time
+                    _idle.remove(self)
+                    return
+                continue
+            call()
+            del call  # and what it holds
+
+
+class _Call(Generic[T]):
+    """A call that one thread wants and another makes."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.finished = Event()
+        self._function = function
+        self._context = copy_context()
+        self._tell_loop = _teller()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._value = self._context.run(self._function)
+        except BaseException as error:
+            self._error = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._tell_loop(self.finished.set)
+
+    def result(self) -> T:
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # which refers to this very frame
+        return self._value  # type: ignore[return-value]
+
+
+def _teller() -> Callable[[Callable[[], object]], object]:
+    """Return the function by which a thread has the running loop call something, without waiting for that."""
+    loop: Any = current_token().native_token
+    teller: Callable[[Callable[[], object]], object] = getattr(loop, "run_sync_soon", None) or loop.call_soon_threadsafe
+    return teller
+
+
+_idle: list[Worker] = []
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+@asynccontextmanager
+async def hired() -> AsyncIterator[Worker]:
+    """Give a thread to work for the block."""
+    try:
+        worker = _idle.pop()
+    except IndexError:
+        worker = Worker()
+    try:
+        yield worker
+    finally:
+        _idle.append(worker)
+
+
+async def to_the_end(caller: Caller, function: Callable[[], object]) -> None:
+    """Call a function that cleans up, even if the task is cancelled."""
+    with CancelScope(shield=True):
+        await caller.run(function)
+
+
+async def _wait_out(event: Event) -> None:
+    """Wait for an event, however often the task is cancelled; asyncio's own cancellation knows no shield."""
+    with CancelScope(shield=True):
+        while not event.is_set():
+            with suppress(get_cancelled_exc_class()):
+                await event.wait()

@@ -1,0 +1,198 @@
+"""Frames that are pushed, on an event loop: the twin of `streamdcm.writer`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from pydicom.dataset import Dataset
+
+from streamdcm.aio.answers import AsyncSources
+from streamdcm.aio.driver import OnLoop, OnThread, answered_by, open_session
+from streamdcm.aio.threads import hired
+from streamdcm.driver import DONE, Next
+from streamdcm.errors import ReentryError
+from streamdcm.frames import flat_view
+from streamdcm.instance import with_table
+from streamdcm.instructions import END, Chunk, Encoder
+from streamdcm.options import Options, TargetOptions
+from streamdcm.pixels import PixelPlan
+from streamdcm.plan import Plan, encode_file, late_values, plan_file
+from streamdcm.result import WriteResult
+from streamdcm.sources import is_async, is_pushed
+from streamdcm.tables import TableChoice
+from streamdcm.targets import resolve_target
+from streamdcm.writer import PushedWrite, pushed_options
+
+
+class AsyncFrameWriter(PushedWrite):
+    """Writes frames as they are given; made by `open_writer_async`, for use in an ``async with`` block.
+
+    Leaving the block completes the file. Leaving it by an exception or a cancellation, or an error while writing,
+    leaves what was there before.
+    """
+
+    def __init__(self, target: Any, dataset: Dataset, options: Options) -> None:
+        super().__init__()
+        self._target = target
+        self._dataset = dataset
+        self._options = options
+        self._running = False
+        self._hired = AsyncExitStack()
+        self._session: OnThread[TableChoice | None] | OnLoop[TableChoice | None]
+
+    async def __aenter__(self) -> Self:
+        worker = await self._hired.enter_async_context(hired())
+        try:
+            self._session = await open_session(
+                worker,
+                lambda patchable: (self._encoder(patchable), None),
+                partial(resolve_target, self._target, self._options),
+                self._target,
+                self._options,
+                lambda source: is_pushed(source) or is_async(source),
+            )
+        except BaseException:
+            await self._hired.aclose()
+            raise
+        self._sources = AsyncSources(self._options.chunk_size, self._session.count_frames)
+        self._is_open = True
+        await self._go_on(self._session.begin)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            await self.close()
+        else:
+            await self.abort()
+
+    async def write_frame(self, frame: Any) -> None:
+        """Write the next frame; its memory may be used again when this returns.
+
+        Parameters
+        ----------
+        frame : array or bytes-like
+            Native pixels as the dataset describes them, or a compressed frame.
+
+        Raises
+        ------
+        EncodeError
+            If the frame is not what the dataset says, or one too many.
+        ValueError
+            If the writer is not open.
+        """
+        self._require_frames()
+        await self._go_on(partial(self._take_frame, frame))
+
+    async def write(self, data: Chunk) -> None:
+        """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
+
+        Parameters
+        ----------
+        data : bytes-like
+            Any number of bytes.
+
+        Raises
+        ------
+        EncodeError
+            If the stream becomes longer than its fragment holds.
+        ValueError
+            If the writer is not open, or the transfer syntax is not one of a video.
+        """
+        self._require_video()
+        await self._go_on(partial(self._session.advance, flat_view(data)))
+
+    async def close(self) -> WriteResult:
+        """Complete the file; closing it again does nothing."""
+        if self.result is not None:
+            return self.result
+        self._require_open()
+        await self._go_on(partial(self._session.advance, END))
+        written, table = self._session.result()
+        self.result = with_table(written, table)
+        self._is_open = False
+        await self._hired.aclose()
+        return self.result
+
+    async def abort(self) -> None:
+        """Give up: leave what was there before. Does nothing after `close`."""
+        if self._is_open:
+            self._is_open = False
+            try:
+                await self._sources.close()
+            finally:
+                try:
+                    await self._session.abandon()
+                finally:
+                    await self._hired.aclose()
+
+    def _encoder(self, patchable: bool) -> Encoder[TableChoice | None]:
+        self._taker = planned = _Planned(plan_file(self._dataset, self._options, patchable=patchable))
+        return encode_file(planned.plan, self._options, patchable=patchable, late=planned.late)
+
+    async def _take_frame(self, frame: Any) -> Next:
+        self._session.count_frames()
+        return await self._session.advance(frame)
+
+    async def _go_on(self, step: Callable[[], Awaitable[Next]]) -> None:
+        if self._running:
+            raise ReentryError("another task is writing to this writer; it takes one frame after the other")
+        self._running = True
+        try:
+            need = await step()
+            while need is not DONE and is_async(need.source):
+                need = await answered_by(self._sources, need, self._session)
+        except BaseException:
+            await self.abort()
+            raise
+        finally:
+            self._running = False
+
+
+def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> AsyncFrameWriter:
+    """Open a writer that frames are given to one by one, on asyncio or trio.
+
+    Parameters
+    ----------
+    target : path, stream, file-like or object with write()
+        Where to write; see `dcmwrite_async`.
+    dataset : Dataset
+        All but the pixel data; only read.
+    **kwargs
+        See `TargetOptions`.
+
+    Returns
+    -------
+    AsyncFrameWriter
+        For use in an ``async with`` block, at the beginning of which target and dataset are checked.
+
+    Raises
+    ------
+    PlanError
+        If an option has a value that it cannot have.
+    """
+    return AsyncFrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer_async"))
+
+
+class _Planned:
+    """A plan that waits for its frames.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was decided ahead.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.late = late_values(plan)
+        self.takes_frames = isinstance(plan.pixels, PixelPlan)
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of a late element."""
+        self.late.set(name, value)

@@ -1,0 +1,302 @@
+"""The caller's own asynchronous objects: streams, and files whose methods are awaited."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import zipfile
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from typing import Any, Protocol
+
+from streamdcm.instructions import Chunk
+from streamdcm.sinks.descriptor import choose_patching
+from streamdcm.sinks.object import (
+    ObjectOutput,
+    appends,
+    can_patch,
+    check_position,
+    check_sink,
+    check_taken,
+    has_seek_and_tell,
+    is_position,
+    is_text,
+)
+
+Call = Callable[..., Awaitable[Any]]
+"""Calls a function where it does not hold up the event loop."""
+
+
+# These send memoryviews in slices of them. asyncio's transports may keep one longer, so it must not change afterwards.
+_TAKE_VIEWS = {
+    "anyio._backends._asyncio.SocketStream",
+    "anyio._backends._trio.SocketStream",
+    "asyncio.streams.StreamWriter",
+    "trio.SocketStream",
+    "trio.SSLStream",
+}
+
+
+class AsyncOutput(Protocol):
+    """A resolved target on the event loop, the twin of `Output`. It is the caller's: never closed, never committed."""
+
+    location: str | None
+    """The name of the target, for people, if it has one."""
+
+    can_patch: bool
+    """Whether `patch` works."""
+
+    takes_views: bool
+    """Whether it takes memoryviews of `bytes`, which do not change; others get `bytes`."""
+
+    async def open(self) -> None:
+        """Note the position, which patches are relative to."""
+
+    async def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order, before returning."""
+
+    async def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began and return to its end."""
+
+
+class StreamOutput:
+    """A stream of which one method takes all that it is given.
+
+    Parameters
+    ----------
+    send : callable
+        That method; what it returns is awaited.
+    takes_views : bool
+        Whether it takes memoryviews.
+    seekable : bool, optional
+        What the caller says; a stream cannot seek.
+    """
+
+    location: str | None = None
+    can_patch = False
+
+    def __init__(self, send: Callable[[Any], Awaitable[Any]], *, takes_views: bool, seekable: bool | None) -> None:
+        choose_patching(False, seekable, "a stream")
+        self.takes_views = takes_views
+        self._send = send
+
+    async def open(self) -> None:
+        """Do nothing: the stream is open."""
+
+    async def write(self, buffers: Sequence[Chunk]) -> None:
+        """Send all bytes of `buffers`, in order."""
+        for buffer in buffers:
+            if len(buffer):
+                await self._send(buffer)
+
+    async def patch(self, offset: int, value: bytes) -> None:
+        """Refuse: what was sent is gone."""
+        raise io.UnsupportedOperation("bytes that were sent through a stream cannot be overwritten")
+
+
+class AsyncFileOutput:
+    """An object whose ``write``, ``seek`` and ``tell`` are awaited; nothing else of it is used.
+
+    Parameters
+    ----------
+    sink : object
+        The object.
+    patchable : bool
+        Whether its earlier bytes can be overwritten.
+    """
+
+    takes_views = False
+
+    def __init__(self, sink: Any, *, patchable: bool) -> None:
+        self._sink = sink
+        self._start = 0
+        self._written = 0
+        self.can_patch = patchable
+        name = getattr(sink, "name", None)
+        self.location = name if isinstance(name, str) else None
+
+    async def open(self) -> None:
+        """Note the position, which patches are relative to."""
+        if self.can_patch:
+            self._start = await _result(self._sink.tell())
+
+    async def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        for buffer in buffers:
+            await self._write_all(buffer)
+            self._written += len(buffer)
+
+    async def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began and return to the end.
+
+        Raises
+        ------
+        SinkContractError
+            If the position afterwards shows that the bytes went elsewhere.
+        """
+        position = self._start + offset
+        await _result(self._sink.seek(position))
+        await self._write_all(value)
+        check_position(self._sink, await _result(self._sink.tell()), position + len(value))
+        await _result(self._sink.seek(self._start + self._written))
+
+    async def _write_all(self, buffer: Chunk) -> None:
+        rest = bytes(buffer)
+        while rest:
+            taken = await _result(self._sink.write(rest))
+            rest = rest[check_taken(self._sink, taken, len(rest)) :]
+
+
+class UnknownOutput:
+    """An object of which only its first ``write()`` can tell whether it is to be awaited.
+
+    If not, it is written to in a thread, a batch at a time.
+
+    Parameters
+    ----------
+    sink : object
+        The object, which cannot seek.
+    call : callable
+        Calls a function in a thread.
+    seekable : bool, optional
+        What the caller says.
+    """
+
+    can_patch = False
+    takes_views = False
+
+    def __init__(self, sink: Any, call: Call, *, seekable: bool | None) -> None:
+        check_sink(sink, is_text(sink), seekable)
+        self._sink = sink
+        self._call = call
+        self._known: AsyncFileOutput | ObjectOutput | None = None
+        name = getattr(sink, "name", None)
+        self.location = name if isinstance(name, str) else None
+
+    async def open(self) -> None:
+        """Do nothing: the object is the caller's."""
+
+    async def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        if self._known is None:
+            buffers = await self._find_out(bytes(buffers[0])), *buffers[1:]
+        if isinstance(self._known, ObjectOutput):
+            await self._call(self._known.write, buffers)
+        elif self._known is not None:
+            await self._known.write(buffers)
+
+    async def patch(self, offset: int, value: bytes) -> None:
+        """Refuse: the object cannot seek."""
+        raise io.UnsupportedOperation("the object cannot seek")
+
+    async def _find_out(self, data: bytes) -> bytes:
+        """Write a first piece, and return what is left of it."""
+        answer = await _answer(self._call, partial(self._sink.write, data))
+        if isawaitable(answer):
+            self._known = AsyncFileOutput(self._sink, patchable=False)
+            answer = await answer
+        else:
+            self._known = ObjectOutput(self._sink, seekable=False)
+        return data[check_taken(self._sink, answer, len(data)) :]
+
+
+async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None) -> AsyncOutput | None:
+    """Find out how to write to `target` from an event loop, by what methods it has and what they return.
+
+    Parameters
+    ----------
+    target : object
+        Whatever the caller gave.
+    call : callable
+        Calls a function in a thread.
+    seekable : bool, optional
+        Whether earlier bytes may be overwritten; found out if not given.
+
+    Returns
+    -------
+    AsyncOutput or None
+        `None` for a target that is not asynchronous, or none at all: `streamdcm.sinks.resolve` knows.
+
+    Raises
+    ------
+    TargetTypeError
+        If it takes text, or `seekable` asks for what it cannot do.
+    """
+    if isinstance(target, (str, bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
+        return None
+    write = getattr(target, "write", None)
+    send_all, send = getattr(target, "send_all", None), getattr(target, "send", None)
+    if callable(send_all):
+        return StreamOutput(send_all, takes_views=_takes_views(target), seekable=seekable)
+    if callable(send) and (iscoroutinefunction(send) or not callable(write)):
+        return StreamOutput(send, takes_views=_takes_views(target), seekable=seekable)
+    if not callable(write):
+        return None
+    if iscoroutinefunction(write):
+        return await _async_file(target, call, seekable)
+    if callable(getattr(target, "drain", None)):
+        send = partial(_write_and_drain, target)
+        return StreamOutput(send, takes_views=_takes_views(target), seekable=seekable)
+    if has_seek_and_tell(target):
+        return await _async_file(target, call, seekable) if await _tells_awaitably(target, call) else None
+    return UnknownOutput(target, call, seekable=seekable)
+
+
+async def _write_and_drain(writer: Any, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
+
+
+def _takes_views(stream: object) -> bool:
+    kind = type(stream)
+    return f"{kind.__module__}.{kind.__qualname__}" in _TAKE_VIEWS
+
+
+async def _async_file(sink: Any, call: Call, seekable: bool | None) -> AsyncFileOutput:
+    inner = getattr(sink, "wrapped", None)  # anyio's and trio's files name the file that they call in a thread
+    takes_text = hasattr(sink, "encoding") if inner is None else is_text(inner)
+    check_sink(sink, takes_text, seekable)
+    if seekable is None:
+        seekable = await (_can_patch(sink) if inner is None else call(can_patch, inner))
+    return AsyncFileOutput(sink, patchable=seekable)
+
+
+async def _can_patch(sink: Any) -> bool:
+    if not has_seek_and_tell(sink) or appends(sink):
+        return False
+    try:
+        seekable = getattr(sink, "seekable", None)
+        if callable(seekable) and not await _result(seekable()):
+            return False
+        return is_position(await _result(sink.tell()))
+    except (OSError, NotImplementedError):
+        return False
+
+
+async def _tells_awaitably(sink: Any, call: Call) -> bool:
+    try:
+        told = await _answer(call, sink.tell)
+    except (OSError, NotImplementedError):
+        return False
+    if not isawaitable(told):
+        return False
+    await told
+    return True
+
+
+async def _answer(call: Call, function: Callable[[], Any]) -> Any:
+    """Call a function that may or may not be asynchronous; what it returns is closed if nobody is left to await it."""
+    answers: list[Any] = []
+    try:
+        await call(lambda: answers.append(function()))
+    except BaseException:
+        for answer in filter(iscoroutine, answers):
+            answer.close()
+        raise
+    return answers[0]
+
+
+async def _result(answer: Any) -> Any:
+    return await answer if isawaitable(answer) else answer

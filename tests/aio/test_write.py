@@ -1,0 +1,147 @@
+"""The asynchronous functions write what the synchronous ones write, to every kind of target, from every source."""
+
+import io
+from collections.abc import AsyncIterator, Iterable, Iterator
+from inspect import isawaitable
+from typing import Any
+
+import anyio
+import numpy as np
+import pydicom
+import pytest
+from pydicom import Dataset
+from pydicom.data import get_testdata_file
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
+
+import streamdcm
+from tests.aio.targets import KINDS
+
+CT = get_testdata_file("CT_small.dcm")
+
+
+def written(dataset, **options):
+    buffer = io.BytesIO()
+    streamdcm.dcmwrite(buffer, dataset, **options)
+    return buffer.getvalue()
+
+
+def in_order(dataset, **options):
+    return b"".join(streamdcm.iter_chunks(dataset, **options))
+
+
+def ct(**changes) -> Dataset:
+    dataset = pydicom.dcmread(CT)
+    for name, value in changes.items():
+        setattr(dataset, name, value)
+    return dataset
+
+
+def large() -> Dataset:
+    return ct(PixelData=np.random.default_rng(1).bytes(3_000_000))
+
+
+def with_syntax(syntax) -> Dataset:
+    dataset = large()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    return dataset
+
+
+def buffered() -> Dataset:
+    return ct(PixelData=io.BytesIO(bytes(range(256)) * 8000))
+
+
+def deferred() -> Dataset:
+    return pydicom.dcmread(CT, defer_size=100)
+
+
+def with_stream() -> Dataset:
+    return ct(PixelData=streamdcm.ByteStream([b"odd", bytearray(70_000), b"even!"]))
+
+
+def multi_frame(syntax=ExplicitVRLittleEndian) -> Dataset:
+    dataset = Dataset()
+    dataset.preamble = bytes(128)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7.3"
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 256, 256, 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
+    return dataset
+
+
+def reused(count: int) -> Iterator[np.ndarray]:
+    """Frames that are all in one buffer, one after the other."""
+    frame = np.empty((256, 256), "uint16")
+    for number in range(count):
+        frame[:] = number
+        yield frame
+        frame[:] = 0xFFFF
+
+
+async def as_async(frames: Iterable[Any]) -> AsyncIterator[Any]:
+    for frame in frames:
+        await anyio.lowlevel.checkpoint()
+        yield frame
+
+
+def tiles(count: int) -> Iterator[bytes]:
+    return (bytes([number]) * (1000 * number + 501) for number in range(count))
+
+
+DATASETS = {
+    "small": ct,
+    "large": large,
+    "big_endian": lambda: with_syntax(ExplicitVRBigEndian),
+    "deflated": lambda: with_syntax(DeflatedExplicitVRLittleEndian),
+    "buffered": buffered,
+    "deferred": deferred,
+    "stream": with_stream,
+}
+FRAMES = {
+    "frames": (ExplicitVRLittleEndian, lambda: reused(17), {}),
+    "frames_on_loop": (ExplicitVRLittleEndian, lambda: reused(17), {"frames_on_loop": True}),
+    "async_frames": (ExplicitVRLittleEndian, lambda: as_async(reused(17)), {}),
+    "counted_async_frames": (ExplicitVRLittleEndian, lambda: as_async(reused(17)), {"number_of_frames": 17}),
+    "tiles": (JPEGBaseline8Bit, lambda: tiles(40), {"max_frames": 50}),
+    "async_tiles": (JPEGBaseline8Bit, lambda: as_async(tiles(40)), {"max_frames": 50}),
+}
+SYNC_FRAMES = {ExplicitVRLittleEndian: lambda: reused(17), JPEGBaseline8Bit: lambda: tiles(40)}
+
+each_target = pytest.mark.parametrize("kind", KINDS)
+
+
+async def what(arrived):
+    answer = arrived()
+    return await answer if isawaitable(answer) else answer
+
+
+@each_target
+@pytest.mark.parametrize("name", DATASETS)
+async def test_it_writes_the_same_bytes(kind, name):
+    dataset = DATASETS[name]()
+    async with KINDS[kind]() as (target, arrived):
+        result = await streamdcm.dcmwrite_async(target, dataset, chunk_size=300_000)
+        content = await what(arrived)
+    assert content == written(DATASETS[name]())
+    assert result.bytes_written == len(content)
+
+
+@each_target
+@pytest.mark.parametrize("name", FRAMES)
+async def test_it_writes_the_same_bytes_with_frames(kind, name):
+    syntax, frames, options = FRAMES[name]
+    async with KINDS[kind]() as (target, arrived):
+        result = await streamdcm.dcmwrite_async(target, multi_frame(syntax), frames=frames(), **options)
+        content = await what(arrived)
+    sync_options = {key: value for key, value in options.items() if key != "frames_on_loop"}
+    write = written if kind in {"path", "memory", "anyio_file", "native_file"} else in_order
+    assert content == write(multi_frame(syntax), frames=SYNC_FRAMES[syntax](), **sync_options)
+    assert result.bytes_written == len(content)
