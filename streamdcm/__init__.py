@@ -9,6 +9,7 @@ from streamdcm.aio import (
     iter_chunks_async,
     open_chunks_async,
     open_writer_async,
+    rewrite_async,
     write_encoder_async,
 )
 from streamdcm.errors import StreamdcmError
@@ -53,6 +54,7 @@ __all__ = [
     "open_writer",
     "open_writer_async",
     "rewrite",
+    "rewrite_async",
     "spooled",
     "stages",
     "through",

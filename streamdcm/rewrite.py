@@ -91,10 +91,9 @@ def rewrite(
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
     """
-    options = check_rewrite_options(dict(kwargs))
+    options = check_rewrite_options(dict(kwargs), "rewrite")
     output = resolve_target(target, options)
-    if not options.atomic or not is_path(target):
-        _refuse_overwriting(source, target)
+    refuse_overwriting(source, target, options)
     with opened(source) as file, aborted_on_error(output):
         plan = plan_rewrite(
             file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
@@ -104,8 +103,8 @@ def rewrite(
     return result
 
 
-def check_rewrite_options(given: dict[str, Any]) -> Options:
-    """Return the options of `rewrite`, checked.
+def check_rewrite_options(given: dict[str, Any], function: str) -> Options:
+    """Return the options of a function that rewrites, checked.
 
     Raises
     ------
@@ -116,8 +115,8 @@ def check_rewrite_options(given: dict[str, Any]) -> Options:
     """
     unknown = sorted(given.keys() - RewriteOptions.__annotations__.keys())
     if unknown:
-        raise TypeError(f"rewrite() got unexpected keyword argument(s): {', '.join(unknown)}")
-    return check_options(given, "rewrite")
+        raise TypeError(f"{function}() got unexpected keyword argument(s): {', '.join(unknown)}")
+    return check_options(given, function)
 
 
 def plan_rewrite(
@@ -238,8 +237,16 @@ def _warn_of_signature(dataset: Dataset) -> None:
             )
 
 
-def _refuse_overwriting(source: Source, target: Target) -> None:
-    """Refuse to write into the very file that is read meanwhile."""
+def refuse_overwriting(source: Source, target: Any, options: Options) -> None:
+    """Refuse to write into the very file that is read meanwhile, unless it is replaced when that is over.
+
+    Raises
+    ------
+    PlanError
+        If it is.
+    """
+    if options.atomic and is_path(target):
+        return
     read, written = _status(source), _status(target)
     if source is target or (read is not None and written is not None and os.path.samestat(read, written)):
         raise PlanError(

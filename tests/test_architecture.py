@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "remote": "errors sinks",
     "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits remote",
     "aio": f"{VALUES} _pydicom options progress result sources frames release syntax tables pixels plan steps "
-    "readers sinks driver targets instance sync writer",
+    "readers sinks driver targets instance sync writer edits source_file remote rewrite",
     "testing": "errors instructions release sinks",
     "cli": "errors sinks options progress result sync writer rewrite edits",
     # public names

@@ -8,6 +8,7 @@ from streamdcm.aio.functions import (
     open_chunks_async,
     write_encoder_async,
 )
+from streamdcm.aio.rewrite import rewrite_async
 from streamdcm.aio.writer import AsyncFrameWriter, open_writer_async
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "iter_chunks_async",
     "open_chunks_async",
     "open_writer_async",
+    "rewrite_async",
     "write_encoder_async",
 ]
