@@ -1,5 +1,6 @@
 """Every decision that is made before the first byte."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from itertools import takewhile
@@ -13,7 +14,7 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 from streamdcm._pydicom import Element, encoding_as_read, sorted_elements, view_of
 from streamdcm.ambiguous import PIXEL_DATA
 from streamdcm.bulk import check_words
-from streamdcm.context import MAX_LENGTH, Layout
+from streamdcm.context import MAX_LENGTH, Context, Layout
 from streamdcm.errors import (
     DatasetTypeError,
     EncapsulationError,
@@ -27,7 +28,7 @@ from streamdcm.errors import (
 )
 from streamdcm.header import LONG_VRS
 from streamdcm.instructions import Encoder
-from streamdcm.late import LOSSY_RATIO, NUMBER_OF_FRAMES, LateElement, LateValues, lossy_ratio, plan_late
+from streamdcm.late import NUMBER_OF_FRAMES, LateElement, LateValues, lossy_ratio, plan_late
 from streamdcm.meta import check_file_meta, complete_file_meta, copy_of_file_meta, preamble_of
 from streamdcm.options import Options
 from streamdcm.pixels import STALE, TOTAL_LENGTH, PixelPlan, has_number_of_frames, plan_pixels
@@ -195,43 +196,53 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     if plan.layout.group_lengths == "write":
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
     view = view_of(plan.dataset)
-    elements = dict(plan.elements)
     context = Scope(view, plan.layout).context
     late = {element.tag: element for element in plan_late(options.late, view, context)}
-    pixels: PixelPlan | VideoPlan | None = None
-    if options.frames is not None:
-        has_total = late.pop(TOTAL_LENGTH, None) is not None
-        if is_video(syntax):
-            pixels = plan_video(
-                options.frames,
-                view,
-                options,
-                syntax,
-                has_late_count=NUMBER_OF_FRAMES in late,
-                has_total=has_total,
-            )
-        else:
-            pixels = plan_pixels(
-                options.frames,
-                view,
-                plan.layout.encoding,
-                options,
-                encapsulated=bool(plan.encapsulated),
-                syntax=syntax,
-                patchable=patchable,
-                has_total=has_total,
-            )
-            if pixels.count is None and has_number_of_frames(view):
-                late[NUMBER_OF_FRAMES] = LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
-                is_live = not isinstance(options.frames, PushedSource) or options.frames.is_live
-                ratio = lossy_ratio(view, syntax, context) if is_live else None
-                late = late if ratio is None else {LOSSY_RATIO: ratio, **late}
-            if pixels.table is not None and pixels.table.block:
-                creator = 0x7FDF0000 | pixels.table.block
-                elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
-        elements = {tag: element for tag, element in elements.items() if tag not in STALE}
-        if pixels.count is not None and has_number_of_frames(view):
-            elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
+    if options.frames is None:
+        return _with_late(plan, dict(plan.elements), late, None)
+    elements = {tag: element for tag, element in plan.elements if tag not in STALE}
+    has_total = late.pop(TOTAL_LENGTH, None) is not None
+    pixels: PixelPlan | VideoPlan
+    if is_video(syntax):
+        has_late_count = NUMBER_OF_FRAMES in late
+        pixels = plan_video(options.frames, view, options, syntax, has_late_count=has_late_count, has_total=has_total)
+    else:
+        pixels = plan_pixels(
+            options.frames,
+            view,
+            plan.layout.encoding,
+            options,
+            encapsulated=bool(plan.encapsulated),
+            syntax=syntax,
+            patchable=patchable,
+            has_total=has_total,
+        )
+        late = {element.tag: element for element in _learned_at_the_end(pixels, view, syntax, context)} | late
+        if pixels.table is not None and pixels.table.block:
+            creator = 0x7FDF0000 | pixels.table.block
+            elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
+    if pixels.count is not None and has_number_of_frames(view):
+        elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
+    return _with_late(plan, elements, late, pixels)
+
+
+def _learned_at_the_end(pixels: PixelPlan, view: Dataset, syntax: str, context: Context) -> Iterator[LateElement]:
+    """Give the elements whose values only the last frame tells, where nobody knows how many frames there will be."""
+    if pixels.count is not None or not has_number_of_frames(view):
+        return
+    yield LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
+    is_live = not isinstance(pixels.source, PushedSource) or pixels.source.is_live
+    ratio = lossy_ratio(view, syntax, context) if is_live else None
+    if ratio is not None:
+        yield ratio
+
+
+def _with_late(
+    plan: Plan,
+    elements: dict[int, Element],
+    late: dict[int, LateElement],
+    pixels: PixelPlan | VideoPlan | None,
+) -> Plan:
     kept = [(tag, element) for tag, element in sorted(elements.items(), key=itemgetter(0)) if tag not in late]
     return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
 

@@ -201,8 +201,9 @@ def test_transfer_syntaxes_newer_than_pydicoms_dictionary_are_written(suffix: st
     made.BitsAllocated = 8
     made.PixelData = encapsulate([b"frame of even length"])
     made["PixelData"].is_undefined_length = True
-    with pytest.raises(ValueError, match="not a valid transfer syntax"):
-        pydicom_dcmwrite(io.BytesIO(), made)
+    if not UID(syntax).is_transfer_syntax:  # unless a library that other tests use has told pydicom of it
+        with pytest.raises(ValueError, match="not a valid transfer syntax"):
+            pydicom_dcmwrite(io.BytesIO(), made)
     dcmwrite(tmp_path / "ours.dcm", made)
     again = dcmread(tmp_path / "ours.dcm", force=True)
     assert again.file_meta.TransferSyntaxUID == syntax
