@@ -29,10 +29,10 @@ def add_command(commands: "Commands") -> None:
 
 def run(given: argparse.Namespace) -> None:
     """List or abort as the arguments say."""
-    uploads = pending_uploads(given.prefix)
-    for upload in uploads:
-        if given.id in (None, upload.upload_id):
-            _abort_or_list(upload, given.abort)
+    with pending_uploads(given.prefix) as uploads:
+        for upload in uploads:
+            if given.id in (None, upload.upload_id):
+                _abort_or_list(upload, given.abort)
 
 
 def _abort_or_list(upload: PendingUpload, abort: bool) -> None:

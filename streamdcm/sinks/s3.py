@@ -192,15 +192,15 @@ class S3Output(PartsUpload[Sent]):
             yield
 
 
-def pending_uploads(url: str, storage: Storage) -> list[PendingUpload]:
-    """Return the uploads below ``s3://BUCKET/PREFIX`` that were never completed, the oldest first."""
+@contextmanager
+def pending_uploads(url: str, storage: Storage) -> Iterator[list[PendingUpload]]:
+    """Give the uploads below ``s3://BUCKET/PREFIX`` that were never completed, the oldest first."""
     found = _PREFIX.fullmatch(url)
     if not found:
         raise TargetTypeError("uploads are looked for below s3://BUCKET or s3://BUCKET/PREFIX")
     bucket, prefix = found["bucket"], found["prefix"] or ""
     with storage_errors(url):
         client = make_client(storage)
-        uploads = _list_uploads(client, bucket, prefix)
 
     def pending(key: str, upload_id: str, begun: datetime) -> PendingUpload:
         location = f"s3://{bucket}/{key}"
@@ -211,7 +211,13 @@ def pending_uploads(url: str, storage: Storage) -> list[PendingUpload]:
 
         return PendingUpload(location, upload_id, begun, abort)
 
-    return [pending(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in uploads]
+    try:
+        with storage_errors(url):
+            uploads = _list_uploads(client, bucket, prefix)
+        yield [pending(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in uploads]
+    finally:
+        if storage.client is None:
+            client.close()
 
 
 def _list_uploads(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:

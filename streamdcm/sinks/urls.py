@@ -1,6 +1,8 @@
 """URLs as targets: the scheme says which module writes there, and only that one is imported."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -48,8 +50,11 @@ def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> O
     return output
 
 
-def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> list[PendingUpload]:
-    """Return the uploads of objects whose URL begins with `url` that were never completed, the oldest first.
+@contextmanager
+def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[list[PendingUpload]]:
+    """Give the uploads of objects whose URL begins with `url` that were never completed, the oldest first.
+
+    They can be aborted within the block.
 
     Raises
     ------
@@ -60,8 +65,8 @@ def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> list[Pendi
     """
     if scheme_of(url) != "s3":
         raise TargetTypeError("uploads can be listed and aborted where they have ids: give s3://BUCKET/PREFIX")
-    found: list[PendingUpload] = import_module("streamdcm.sinks.s3").pending_uploads(url, storage)
-    return found
+    with import_module("streamdcm.sinks.s3").pending_uploads(url, storage) as uploads:
+        yield uploads
 
 
 def is_remote_path(target: Any) -> bool:

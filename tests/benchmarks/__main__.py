@@ -69,7 +69,7 @@ def main() -> None:
         if not options.only or "frames" in options.only:
             measure_frames(tmpfs, long, (128 if options.quick else 1024) * MIB)
         if not options.only or "objects" in options.only:
-            measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 1024) * MIB)
+            measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 256) * MIB)
 
 
 def row(case: Case, timings: Timings) -> str:

