@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from streamdcm.driver import DONE, Done, Sources, answered
 from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, replace
@@ -15,9 +15,6 @@ from streamdcm.sources import CopySource, is_async
 from streamdcm.steps import Steps, steps
 
 T = TypeVar("T")
-
-Own: TypeAlias = Callable[[Chunk], Chunk]
-"""Makes of a buffer that is borrowed one that may be kept for as long as it takes."""
 
 
 class Batch(NamedTuple):
@@ -49,8 +46,8 @@ class Batches(Generic[T]):
         What the target can do.
     options : Options
         `chunk_size` counts.
-    own : callable
-        Called with each buffer that is to be written.
+    takes_views : bool
+        Whether the target takes memoryviews of `bytes`; all else that is not `bytes` is copied.
     outside : callable
         Tells of a source whether its pieces come from outside: its needs end a batch.
     """
@@ -60,11 +57,11 @@ class Batches(Generic[T]):
         encoder: Encoder[T],
         policy: ReleasePolicy,
         options: Options,
-        own: Own,
+        takes_views: bool,
         outside: Callable[[Any], bool] = is_async,
     ) -> None:
         self._chunk_size = options.chunk_size
-        self._own = own
+        self._takes_views = takes_views
         self._frames = 0
         self._sources = Sources(options.chunk_size, self.count_frames)
         in_memory = replace(steps_on_loop(encoder, policy), self._read)  # type: ignore[arg-type]
@@ -80,10 +77,10 @@ class Batches(Generic[T]):
 
     def ready(self) -> Batch:
         """Return the batch that is there already."""
-        return self._batch([Write(tuple(self._take_ready(self._chunk_size)))], None)
+        return self._batch(_written(self._take_ready(self._chunk_size)), None)
 
     def advance(self, answer: Answer = None) -> Batch:
-        """Answer the last need, and return what the encoder yields, up to about a chunk."""
+        """Answer the last need, and return what the encoder yields, up to a chunk."""
         return self._go_on(self._steps.send, answer)
 
     def fail(self, error: Exception) -> Batch:
@@ -104,9 +101,9 @@ class Batches(Generic[T]):
     def _go_on(self, step: Callable[[Any], Write | Patch | Need], argument: Any) -> Batch:
         operations: list[Write | Patch] = []
         buffers = self._take_ready(self._chunk_size)
-        size = sum(map(len, buffers))
+        room = self._chunk_size - sum(map(len, buffers))
         then: Need | Done | BaseException | None = None
-        while size < self._chunk_size and then is None:
+        while room > 0 and not self._ready and then is None:
             try:
                 operation = step(argument)
             except StopIteration as stop:
@@ -123,18 +120,31 @@ class Batches(Generic[T]):
                     buffers = []
                 else:
                     self._ready.extend(operation.buffers)
-                    taken = self._take_ready(self._chunk_size - size)
-                    size += sum(map(len, taken))
+                    taken = self._take_ready(room)
+                    room -= sum(map(len, taken))
                     buffers += taken
         return self._batch([*operations, *_written(buffers)], then)
 
-    def _take_ready(self, size: int) -> list[Chunk]:
-        """Take what was released and not taken, up to about `size` bytes; the encoder waits for the rest."""
+    def _take_ready(self, room: int) -> list[Chunk]:
+        """Take what was released and not taken, up to `room` bytes, or more of what need not be copied.
+
+        The encoder waits until all is taken, so that this is no more than one of its values.
+        """
         taken: list[Chunk] = []
-        while self._ready and size > 0:
-            taken.append(self._own(self._ready.popleft()))
-            size -= len(taken[-1])
+        while self._ready:
+            buffer = self._ready[0]
+            if not self._lasts(buffer) and room < min(len(buffer), self._chunk_size):
+                break
+            self._ready.popleft()
+            taken.append(buffer if self._lasts(buffer) else bytes(buffer))
+            room -= len(buffer)
         return taken
+
+    def _lasts(self, buffer: Chunk) -> bool:
+        """Whether a buffer may be kept as it is."""
+        return buffer.__class__ is bytes or (
+            self._takes_views and isinstance(buffer, memoryview) and buffer.obj.__class__ is bytes
+        )
 
     def _batch(self, operations: list[Write | Patch], then: Need | Done | BaseException | None) -> Batch:
         frames, self._frames = self._frames, 0
@@ -163,12 +173,5 @@ def _asked_for(operation: Operation) -> Encoder[None]:
         yield operation  # type: ignore[misc]
 
 
-def _written(buffers: list[Chunk]) -> list[Write]:
+def _written(buffers: list[Chunk]) -> list[Write | Patch]:
     return [Write(tuple(buffers))] if buffers else []
-
-
-def lasting(buffer: Chunk) -> Chunk:
-    """Return a buffer, or a copy of it if its content could change."""
-    if buffer.__class__ is bytes or (isinstance(buffer, memoryview) and buffer.obj.__class__ is bytes):
-        return buffer
-    return bytes(buffer)

@@ -12,11 +12,11 @@ from anyio import from_thread, to_thread
 from anyio.lowlevel import current_token
 
 from streamdcm.aio.answers import AsyncSources
-from streamdcm.aio.batches import Batch, Batches, lasting, steps_on_loop
+from streamdcm.aio.batches import Batch, Batches, steps_on_loop
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import Caller, Here, Worker, hired, to_the_end
 from streamdcm.driver import DONE, Next, Writing, aborted_on_error, close_frames, policy_for
-from streamdcm.instructions import Answer, Chunk, Encoder, Need
+from streamdcm.instructions import Answer, Encoder, Need
 from streamdcm.options import Options
 from streamdcm.progress import Progress, ProgressEvent
 from streamdcm.release import Patch, Write
@@ -102,7 +102,7 @@ async def producing(
 ) -> AsyncIterator[Production[T]]:
     """Make the encoder for what cannot be patched; at the end of the block, close everything that it was given."""
     async with hired() as worker:
-        production = Production(Here() if is_short() else worker, prepare, options, patchable=False, own=bytes)
+        production = Production(Here() if is_short() else worker, prepare, options, patchable=False, takes_views=False)
         try:
             await production.start()
             yield production
@@ -329,8 +329,8 @@ class Production(Generic[T]):
         See `write`.
     patchable : bool
         Whether the target can be patched.
-    own : callable
-        Called with each buffer, to make sure that it lasts.
+    takes_views : bool
+        Whether the target takes memoryviews of `bytes`.
     outside : callable
         Tells of a source whether its pieces come from the loop.
     """
@@ -342,14 +342,14 @@ class Production(Generic[T]):
         options: Options,
         *,
         patchable: bool,
-        own: Callable[[Chunk], Chunk],
+        takes_views: bool,
         outside: Outside = is_async,
     ) -> None:
         self._caller = caller
         self._prepare = prepare
         self._options = options
         self._patchable = patchable
-        self._own = own
+        self._takes_views = takes_views
         self._outside = outside
         self._batches: Batches[T] | None = None
         self.total: int | None = None
@@ -399,7 +399,7 @@ class Production(Generic[T]):
     def _start(self) -> None:
         encoder, self.total = self._prepare(self._patchable)
         policy = policy_for(self._options, patchable=self._patchable)
-        self._batches = Batches(encoder, policy, self._options, self._own, self._outside)
+        self._batches = Batches(encoder, policy, self._options, self._takes_views, self._outside)
 
     def _started(self) -> Batches[T]:
         assert self._batches is not None
@@ -431,8 +431,9 @@ class OnLoop(Generic[T]):
         options: Options,
         outside: Outside = is_async,
     ) -> None:
-        own = lasting if output.takes_views else bytes
-        self.production = Production(caller, prepare, options, patchable=output.can_patch, own=own, outside=outside)
+        self.production = Production(
+            caller, prepare, options, patchable=output.can_patch, takes_views=output.takes_views, outside=outside
+        )
         self._output = output
         self._progress = Progress(options.progress)
         self._callback = options.progress
