@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -11,6 +12,7 @@ from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, replace
 from streamdcm.options import Options
 from streamdcm.readers import read
 from streamdcm.release import Operation, Patch, ReleasePolicy, Transfer, Write
+from streamdcm.result import Checksum
 from streamdcm.sources import CopySource, is_async
 from streamdcm.steps import Steps, steps
 
@@ -60,6 +62,7 @@ class Batches(Generic[T]):
         takes_views: bool,
         outside: Callable[[Any], bool] = is_async,
     ) -> None:
+        self._hashed = hashlib.new(options.checksum) if options.checksum else None
         self._chunk_size = options.chunk_size
         self._takes_views = takes_views
         self._frames = 0
@@ -72,8 +75,13 @@ class Batches(Generic[T]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next batch is there already, and takes neither encoding nor reading."""
-        return bool(self._ready)
+        """Whether the next batch is there already, and takes neither encoding nor reading nor hashing."""
+        return bool(self._ready) and self._hashed is None
+
+    @property
+    def checksum(self) -> Checksum | None:
+        """The digest of all batches, if it was asked for; right only where nothing is patched."""
+        return None if self._hashed is None else Checksum("sha256", self._hashed.hexdigest())
 
     def ready(self) -> Batch:
         """Return the batch that is there already."""
@@ -147,6 +155,10 @@ class Batches(Generic[T]):
         )
 
     def _batch(self, operations: list[Write | Patch], then: Need | Done | BaseException | None) -> Batch:
+        if self._hashed is not None:
+            for operation in operations:
+                for buffer in operation.buffers if isinstance(operation, Write) else ():
+                    self._hashed.update(buffer)
         frames, self._frames = self._frames, 0
         return Batch(operations, frames, then)
 

@@ -16,11 +16,12 @@ from streamdcm.aio.batches import Batch, Batches, steps_on_loop
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import Caller, Here, Worker, hired, to_the_end
 from streamdcm.driver import DONE, Next, Writing, aborted_on_error, close_frames, policy_for
+from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Answer, Encoder, Need
 from streamdcm.options import Options
 from streamdcm.progress import Progress, ProgressEvent
 from streamdcm.release import Patch, Write
-from streamdcm.result import WriteResult
+from streamdcm.result import Checksum, WriteResult
 from streamdcm.sinks import AsyncOutput, Output, PartsOutput, resolve_async
 from streamdcm.sources import is_async
 
@@ -356,6 +357,8 @@ class Production(Generic[T]):
         """The number of bytes that there will be, if that is known."""
         self.returned: T | None = None
         """What the encoder returned."""
+        self.checksum: Checksum | None = None
+        """The digest of what was written, if it was asked for."""
 
     async def start(self) -> None:
         """Make the encoder."""
@@ -374,7 +377,7 @@ class Production(Generic[T]):
         """Close encoder and sources, and let go of them."""
         if self._batches is not None:
             batches, self._batches = self._batches, None
-            self.returned = batches.returned
+            self.returned, self.checksum = batches.returned, batches.checksum
             await to_the_end(self._caller, batches.close)
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
@@ -431,6 +434,11 @@ class OnLoop(Generic[T]):
         options: Options,
         outside: Outside = is_async,
     ) -> None:
+        if options.checksum and output.can_patch:
+            raise TargetTypeError(
+                "checksum= cannot read back what is overwritten in an asynchronous file when a length becomes known; "
+                "give seekable=False, or a path"
+            )
         self.production = Production(
             caller, prepare, options, patchable=output.can_patch, takes_views=output.takes_views, outside=outside
         )
@@ -490,5 +498,7 @@ class OnLoop(Generic[T]):
 
     def result(self) -> tuple[WriteResult, T | None]:
         """Return what was written, and what the encoder returned."""
-        written = WriteResult(self._progress.bytes_written, self._patches, self._output.location)
+        written = WriteResult(
+            self._progress.bytes_written, self._patches, self._output.location, checksum=self.production.checksum
+        )
         return written, self.production.returned

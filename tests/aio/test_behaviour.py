@@ -1,6 +1,7 @@
 """What the asynchronous functions promise beyond the bytes: threads, backpressure, overlap, closing."""
 
 import gzip
+import hashlib
 import io
 import os
 import socket
@@ -24,7 +25,18 @@ import streamdcm
 from streamdcm.errors import PlanError, SourceError, TargetTypeError
 from tests.aio.targets import KINDS, Awaited, connected, native
 from tests.aio.test_same import bad_number
-from tests.aio.test_write import DATASETS, as_async, ct, in_order, large, multi_frame, reused, what, written
+from tests.aio.test_write import (
+    DATASETS,
+    as_async,
+    ct,
+    in_order,
+    large,
+    multi_frame,
+    reused,
+    what,
+    with_syntax,
+    written,
+)
 
 
 class TestThreads:
@@ -479,3 +491,20 @@ class TestClosing:
         with pytest.raises(PlanError):
             async with streamdcm.open_chunks_async(ct(), implicit_vr=True, little_endian=False):
                 raise AssertionError("the block was entered")
+
+
+class TestChecksum:
+    @pytest.mark.parametrize("kind", ["byte_stream", "object_stream", "native_stream", "path", "memory"])
+    @pytest.mark.parametrize("deflated", [True, False])
+    async def test_the_digest_is_that_of_what_arrived(self, kind, deflated):
+        dataset = with_syntax(DeflatedExplicitVRLittleEndian) if deflated else large()
+        async with KINDS[kind]() as (target, arrived):
+            result = await streamdcm.dcmwrite_async(target, dataset, checksum="sha256")
+            assert result.checksum.digest == hashlib.sha256(await what(arrived)).hexdigest()
+
+    async def test_an_async_file_that_is_patched_is_refused(self):
+        async with KINDS["anyio_file"]() as (target, arrived):
+            with pytest.raises(streamdcm.errors.TargetTypeError, match="seekable=False"):
+                await streamdcm.dcmwrite_async(target, large(), checksum="sha256")
+            result = await streamdcm.dcmwrite_async(target, large(), checksum="sha256", seekable=False)
+            assert result.checksum.digest == hashlib.sha256(await what(arrived)).hexdigest()
