@@ -13,7 +13,7 @@ import pytest
 MIB = 1 << 20
 CHILD = Path(__file__).with_name("memory_child.py")
 
-pytestmark = [
+memory_marks = pytestmark = [
     pytest.mark.memory,
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc/PID/status"),
 ]
@@ -48,11 +48,16 @@ def test_a_million_lazy_items_add_24_mib(sink: str, directory: Path) -> None:
 
 
 def measure(value: str, sink: str, directory: Path) -> tuple[int, int]:
-    """Return the bytes that the child wrote and the anonymous memory that this took.
+    """Return the bytes that the child wrote and the anonymous memory that this took."""
+    written, added = measure_command([sys.executable, str(CHILD), value, sink, str(directory)])
+    return int(written), added
+
+
+def measure_command(command: list[str]) -> tuple[str, int]:
+    """Return what a child says that it did, and the anonymous memory that this took.
 
     Sampled every millisecond from out here: no lock of the interpreter is between us and its peak.
     """
-    command = [sys.executable, str(CHILD), value, sink, str(directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
@@ -67,7 +72,7 @@ def measure(value: str, sink: str, directory: Path) -> tuple[int, int]:
         answer = child.stdout.readline()
         child.communicate("end\n")
     assert child.returncode == 0, "the child failed; its error is above"
-    return int(answer), peak - before
+    return answer, peak - before
 
 
 def anonymous(pid: int) -> int:
