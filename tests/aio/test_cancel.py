@@ -1,10 +1,15 @@
 """Cancelled anywhere, a write leaves nothing: no file, no task, no thread, no open source."""
 
 import asyncio
+import contextlib
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from functools import partial
 from time import perf_counter
+from typing import Any, NamedTuple
 
 import anyio
 import numpy as np
@@ -12,9 +17,10 @@ import pytest
 from sniffio import current_async_library
 
 import streamdcm
-from tests.aio.targets import KINDS
+from tests.aio.targets import KINDS, Awaited
 from tests.aio.test_write import multi_frame, written
 
+POINTS = 40
 COUNT = 12
 
 
@@ -44,50 +50,115 @@ class Frames:
             self.open -= 1
 
 
-def cancelled_after(delay: float, native: bool):
-    """asyncio can cancel a task without anyio, which has no shield against it."""
-    return asyncio.timeout(delay) if native else anyio.fail_after(delay)
+class Run(NamedTuple):
+    """One write that is cancelled: with which frames, to what."""
+
+    frames: Frames
+    target: Any
 
 
-@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync_frames", "async_frames"])
-@pytest.mark.parametrize("kind", KINDS)
-async def test_cancelled_at_random_points_it_leaves_nothing(kind, asynchronous, tmp_path):
-    chance = random.Random(f"{kind} {asynchronous}")
+async def pull_sync(run: Run) -> None:
+    await streamdcm.dcmwrite_async(run.target, multi_frame(), frames=run.frames.sync(), chunk_size=50_000)
+
+
+async def pull_async(run: Run) -> None:
+    await streamdcm.dcmwrite_async(run.target, multi_frame(), frames=run.frames.asynchronous(), chunk_size=50_000)
+
+
+async def push(run: Run) -> None:
+    async with streamdcm.open_writer_async(run.target, multi_frame(), chunk_size=50_000) as writer:
+        for frame in Frames().sync():
+            await writer.write_frame(frame)
+
+
+async def iterate(run: Run) -> None:
+    chunks = streamdcm.iter_chunks_async(
+        multi_frame(), frames=run.frames.sync(), number_of_frames=COUNT, chunk_size=50_000
+    )
+    async with aclosing(chunks):
+        async for _ in chunks:
+            await anyio.sleep(0)
+
+
+async def iterate_ahead(run: Run) -> None:
+    async with streamdcm.open_chunks_async(
+        multi_frame(), frames=run.frames.asynchronous(), number_of_frames=COUNT, chunk_size=50_000
+    ) as chunks:
+        async for _ in chunks:
+            await anyio.sleep(0)
+
+
+ON_TARGETS = [(write, kind) for write in (pull_sync, pull_async, push) for kind in KINDS]
+
+
+@pytest.mark.parametrize(("write", "kind"), [*ON_TARGETS, (iterate, "memory"), (iterate_ahead, "memory")])
+async def test_cancelled_at_random_points_it_leaves_nothing(write, kind):
+    chance = random.Random(f"{write} {kind}")
     expected = written(multi_frame(), frames=Frames().sync())
-    duration = 0.0
-    finished = 0
-    for attempt in range(50):
-        frames = Frames()
-        source = frames.asynchronous() if asynchronous else frames.sync()
+    longest = None
+    for attempt in range(POINTS):
+        run_frames = Frames()
         native = attempt % 2 == 1 and current_async_library() == "asyncio"
         async with KINDS[kind]() as (target, _):
             began = perf_counter()
-            try:
-                async with anyio.create_task_group() as group:  # a task left behind would keep it from ending
-                    if attempt:
-                        await group.start(cancel_write, target, source, chance.uniform(0, duration), native)
-                    else:
-                        await streamdcm.dcmwrite_async(target, multi_frame(), frames=source, chunk_size=50_000)
-            finally:
-                if not attempt:
-                    duration = perf_counter() - began
-            assert frames.open == 0
+            async with anyio.create_task_group() as group:  # which would wait for a task that is left behind
+                delay = longest and chance.uniform(0, longest)
+                group.start_soon(cancelled, partial(write, Run(run_frames, target)), delay, native)
+            longest = longest or perf_counter() - began
+            assert run_frames.open == 0
             if kind == "path":
                 assert os.listdir(target.parent) in ([], ["out.dcm"])
-                if target.exists():
-                    finished += 1
-                    assert target.read_bytes() == expected
-    assert finished < 50
+                assert not target.exists() or target.read_bytes() == expected
 
 
-async def cancel_write(target, source, delay, native, *, task_status) -> None:
-    task_status.started()
-    try:
+async def cancelled(write: Callable[[], Awaitable[None]], delay: float | None, native: bool) -> None:
+    """Write, for so many seconds; asyncio can cancel a task without anyio, and knows no shield against that."""
+    with contextlib.suppress(TimeoutError):
         if native:
             async with asyncio.timeout(delay):
-                await streamdcm.dcmwrite_async(target, multi_frame(), frames=source, chunk_size=50_000)
+                await write()
+        elif delay is None:
+            await write()
         else:
             with anyio.fail_after(delay):
-                await streamdcm.dcmwrite_async(target, multi_frame(), frames=source, chunk_size=50_000)
-    except TimeoutError:
-        return
+                await write()
+
+
+async def test_a_write_that_is_cancelled_before_it_begins_leaves_nothing(tmp_path):
+    for target in (tmp_path / "new", Awaited()):
+        frames = Frames()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await streamdcm.dcmwrite_async(target, multi_frame(), frames=frames.sync())
+        assert scope.cancelled_caught
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_source_that_is_waiting_is_waited_for(tmp_path):
+    asked, go_on, closed = threading.Event(), threading.Event(), []
+
+    def camera():
+        try:
+            while True:
+                asked.set()
+                assert go_on.wait(30)
+                yield bytes(131072)
+        finally:
+            closed.append(True)
+
+    async def cancel(group):
+        while not asked.is_set():
+            await anyio.sleep(0.001)
+        group.cancel_scope.cancel()
+        go_on.set()
+
+    for target in (tmp_path / "new", Awaited()):
+        asked.clear()
+        go_on.clear()
+        closed.clear()
+        async with anyio.create_task_group() as group:
+            group.start_soon(cancel, group)
+            await streamdcm.dcmwrite_async(target, multi_frame(), frames=camera())
+            raise AssertionError("it was not cancelled")
+        assert closed == [True]
+    assert os.listdir(tmp_path) == []
