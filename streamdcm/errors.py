@@ -48,6 +48,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.errors import BytesLengthException
@@ -263,9 +264,12 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=2)
 
 
+_silence = RLock()
+
+
 @contextmanager
 def silenced() -> Iterator[None]:
     """Let no warnings through: what is encoded here only to be measured warns when it is written."""
-    with warnings.catch_warnings():
+    with _silence, warnings.catch_warnings():  # the filters are of the process, and restored as they were at entry
         warnings.simplefilter("ignore")
         yield

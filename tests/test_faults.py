@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import warnings
 from pathlib import Path
 
 import pydicom
@@ -20,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdcm
 from streamdcm.driver import Writing
+from streamdcm.errors import silenced
 from streamdcm.options import Options
 from streamdcm.progress import Progress
 from streamdcm.sinks import resolve
@@ -148,6 +151,22 @@ def test_several_threads_may_write_one_dataset_and_its_buffers_at_once():
     for thread in threads:
         thread.join()
     assert results == [[expected] * 5] * 4
+
+
+def test_several_threads_that_silence_warnings_leave_the_filters_as_they_were():
+    before = list(warnings.filters)
+
+    def work():
+        for _ in range(200):
+            with silenced():
+                time.sleep(0)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
 
 
 def test_a_write_that_is_entered_again_by_its_own_sink_is_refused():
