@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from anyio import CancelScope, Event, get_cancelled_exc_class
-from anyio.lowlevel import current_token
+from anyio.lowlevel import checkpoint_if_cancelled, current_token
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ class Worker:
         stop : callable, optional
             Called if the task is cancelled meanwhile: tells the function to end early.
         """
+        await checkpoint_if_cancelled()
         call = _Call(partial(function, *arguments))
         self._calls.put(call)
         if not self._runs:
