@@ -13,4 +13,5 @@ pytestmark = [pytest.mark.memory, needs_proc]
 def test_a_hundred_writes_to_slow_sinks_hold_two_batches_and_two_frames_each(loop: str) -> None:
     written, added = measure("tests.concurrent_child", loop)
     assert WRITES * FRAMES * MIB < written < WRITES * (FRAMES * MIB + 2048)
-    assert added < WRITES * 4.5 * MIB, f"{added / MIB:.0f} MiB"
+    promised = WRITES * 4 * MIB
+    assert added < promised * 1.25, f"{added / MIB:.0f} MiB"

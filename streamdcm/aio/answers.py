@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import hired
 from streamdcm.driver import close_frames
-from streamdcm.instructions import END, Answer, Chunk
+from streamdcm.instructions import END, Answer, Chunk, Need
 from streamdcm.readers import Announced, bytes_of, take_stream
 from streamdcm.sources import CopySource, FrameSource, StreamSource
+
+Step = TypeVar("Step", covariant=True)
+
+Outside: TypeAlias = Callable[[Any], bool]
+"""Tells of a source whether its needs are answered on the loop."""
 
 
 class AsyncSources:
@@ -61,6 +66,25 @@ class AsyncSources:
         if isinstance(source, CopySource):
             return _announced_pieces(source, self._chunk_size)
         return _stream_pieces(source, self._chunk_size, None)
+
+
+class Resumable(Protocol[Step]):
+    """What goes on when a need has been answered."""
+
+    async def advance(self, answer: Answer = None) -> Step:
+        """Answer the last need and go on."""
+
+    async def fail(self, error: Exception) -> Step:
+        """Tell the encoder that there is no answer to the last need, and go on."""
+
+
+async def answered_by(sources: AsyncSources, need: Need, session: Resumable[Step]) -> Step:
+    """Answer a need and go on."""
+    try:
+        piece = await sources.next_piece(need.source)
+    except Exception as error:
+        return await session.fail(error)
+    return await session.advance(piece)
 
 
 async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
@@ -115,7 +139,7 @@ async def _reader_pieces(reader: Any, chunk_size: int, most: int | None) -> Asyn
             left -= len(piece)
 
 
-class OnLoop:
+class FramesOnLoop:
     """A synchronous iterable as an asynchronous one, for frames that may be asked for on no other thread."""
 
     def __init__(self, frames: Iterable[Any]) -> None:
@@ -138,7 +162,7 @@ class OnLoop:
         close_frames(self._frames if self._iterator is None else self._iterator)
 
 
-class SizedOnLoop(OnLoop):
+class SizedFramesOnLoop(FramesOnLoop):
     """The same, of an iterable that knows its length."""
 
     def __len__(self) -> int:

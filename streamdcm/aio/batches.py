@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from streamdcm.aio.answers import Outside
 from streamdcm.driver import DONE, Done, Sources, answered
 from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, replace
 from streamdcm.options import Options
@@ -17,6 +18,9 @@ from streamdcm.sources import CopySource, is_async
 from streamdcm.steps import Steps, steps
 
 T = TypeVar("T")
+
+Prepare: TypeAlias = Callable[[bool], tuple[Encoder[T], int | None]]
+"""Makes the encoder for a target that can be patched, or cannot, and tells the number of bytes if that is known."""
 
 
 class Batch(NamedTuple):
@@ -60,7 +64,7 @@ class Batches(Generic[T]):
         policy: ReleasePolicy,
         options: Options,
         takes_views: bool,
-        outside: Callable[[Any], bool] = is_async,
+        outside: Outside = is_async,
     ) -> None:
         self._hashed = hashlib.new(options.checksum) if options.checksum else None
         self._chunk_size = options.chunk_size
@@ -159,8 +163,9 @@ class Batches(Generic[T]):
             for operation in operations:
                 for buffer in operation.buffers if isinstance(operation, Write) else ():
                     self._hashed.update(buffer)
-        frames, self._frames = self._frames, 0
-        return Batch(operations, frames, then)
+        batch = Batch(operations, self._frames if operations else 0, then)
+        self._frames -= batch.frames
+        return batch
 
     def _read(self, operation: Operation | Need) -> Encoder[None]:
         """Yield an operation, or writes of what there is to be read in its place."""

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from pydicom.dataset import Dataset
 
-from streamdcm.aio.answers import OnLoop, SizedOnLoop
+from streamdcm.aio.answers import FramesOnLoop, SizedFramesOnLoop
 from streamdcm.aio.driver import chunks, chunks_of, producing, write
 from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.short import is_short
@@ -195,4 +195,4 @@ def async_options(given: dict[str, Any], function: str) -> Options:
     frames = options.frames
     if not on_loop or not isinstance(frames, Iterable) or isinstance(frames, (list, tuple)):
         return options
-    return replace(options, frames=SizedOnLoop(frames) if hasattr(frames, "__len__") else OnLoop(frames))
+    return replace(options, frames=SizedFramesOnLoop(frames) if hasattr(frames, "__len__") else FramesOnLoop(frames))

@@ -54,7 +54,7 @@ class Worker:
         stop : callable, optional
             Called if the task is cancelled meanwhile: tells the function to end early.
         """
-        await checkpoint_if_cancelled()  # or the thread could be done before the cancellation is noticed
+        await checkpoint_if_cancelled()
         call = _Call(partial(function, *arguments))
         self._calls.put(call)
         if not self._runs:

@@ -10,8 +10,10 @@ from typing import Any, Self, Unpack
 
 from pydicom.dataset import Dataset
 
-from streamdcm.aio.answers import AsyncSources
-from streamdcm.aio.driver import OnLoop, OnThread, answered_by, open_session
+from streamdcm.aio.answers import AsyncSources, answered_by
+from streamdcm.aio.driver import open_session
+from streamdcm.aio.on_loop import OnLoop
+from streamdcm.aio.on_thread import OnThread
 from streamdcm.aio.threads import hired
 from streamdcm.driver import DONE, Next
 from streamdcm.errors import ReentryError

@@ -1,0 +1,143 @@
+"""Writing to targets that are not asynchronous: on a thread, from the first step to the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from anyio import from_thread
+from anyio.lowlevel import current_token
+
+from streamdcm.aio.answers import Outside
+from streamdcm.aio.batches import Prepare, steps_on_loop
+from streamdcm.aio.threads import Worker, to_the_end
+from streamdcm.driver import DONE, Next, Writing, aborted_on_error
+from streamdcm.instructions import Answer
+from streamdcm.options import Options
+from streamdcm.progress import Progress, ProgressEvent
+from streamdcm.result import WriteResult
+from streamdcm.sinks import Output, PartsOutput
+from streamdcm.sources import is_async
+
+T = TypeVar("T")
+
+Resolve: TypeAlias = Callable[[], Output | PartsOutput]
+"""Finds out how to write to a target that is not asynchronous."""
+
+
+class OnThread(Generic[T]):
+    """A write to a synchronous target: all but asynchronous sources belongs to one thread.
+
+    Parameters
+    ----------
+    worker : Worker
+        The thread.
+    prepare, resolve : callable
+        See `write`.
+    options : Options
+        See `write`.
+    outside : callable
+        Tells of a source whether its pieces come from the loop.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        prepare: Prepare[T],
+        resolve: Resolve,
+        options: Options,
+        outside: Outside = is_async,
+    ) -> None:
+        self._worker = worker
+        self._prepare = prepare
+        self._resolve = resolve
+        self._options = options
+        self._outside = outside
+        self._token = current_token()
+        self._progress: Progress | None = None
+        self._writing: Writing[T] | None = None
+        self._result: WriteResult | None = None
+        self._stopped = False
+
+    async def begin(self) -> Next:
+        """Resolve the target, make the encoder, and write up to the first need that the loop has to answer."""
+        return await self._worker.run(self._begin, stop=self._stop)
+
+    async def advance(self, answer: Answer = None) -> Next:
+        """Answer the last need and write up to the next."""
+        return await self._worker.run(self._go_on, self._begun().advance, answer, stop=self._stop)
+
+    async def fail(self, error: Exception) -> Next:
+        """Tell the encoder that there is no answer to the last need, and go on."""
+        return await self._worker.run(self._go_on, self._begun().fail, error, stop=self._stop)
+
+    async def abandon(self) -> None:
+        """Give up what is not committed."""
+        if self._writing is not None and self._result is None:
+            await to_the_end(self._worker, self._writing.abandon)
+
+    def count_frames(self, count: int = 1) -> None:
+        """Count frames that were taken on the loop."""
+        if self._progress is not None:
+            self._progress.count_frames(count)
+
+    def result(self) -> tuple[WriteResult, T | None]:
+        """Return what was written, and what the encoder returned."""
+        assert self._result is not None
+        return self._result, self._begun().returned
+
+    def _begin(self) -> Next:
+        output = self._resolve()
+        with aborted_on_error(output):
+            encoder, total = self._prepare(output.can_patch)
+        self._progress = _Watched(self._options.progress and self._tell, total, self._check)
+        self._writing = Writing(encoder, output, self._options, self._progress, self._outside, steps_on_loop)
+        return self._go_on(self._writing.begin)
+
+    def _go_on(self, step: Callable[..., Next], *arguments: Any) -> Next:
+        try:
+            need = step(*arguments)
+            if need is DONE:
+                self._result = self._begun().finish()
+        except BaseException:
+            self._begun().abandon()
+            raise
+        return need
+
+    def _begun(self) -> Writing[T]:
+        assert self._writing is not None
+        return self._writing
+
+    def _tell(self, event: ProgressEvent) -> None:
+        assert self._options.progress is not None
+        from_thread.run_sync(partial(self._options.progress, event), token=self._token)
+
+    def _stop(self) -> None:
+        self._stopped = True
+
+    def _check(self) -> None:
+        if self._stopped:
+            raise _StoppedError
+
+
+class _StoppedError(Exception):
+    """The task was cancelled for which a thread is writing; never seen outside."""
+
+
+class _Watched(Progress):
+    """Looks whether to stop whenever bytes were written, and before the commit."""
+
+    def __init__(
+        self, callback: Callable[[ProgressEvent], object] | None, total: int | None, check: Callable[[], None]
+    ) -> None:
+        super().__init__(callback, total)
+        self._check = check
+
+    def add(self, count: int) -> None:
+        self._check()
+        super().add(count)
+
+    def tell(self) -> None:
+        self._check()
+        super().tell()
