@@ -1,6 +1,5 @@
 """Everything that fsspec reaches, written in order: URLs of any scheme, and universal_pathlib's UPath."""
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from streamdcm.errors import (
 )
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.handles import discard_handle
+from streamdcm.sinks.in_order import InOrderOutput
 from streamdcm.sinks.storage import Storage
 
 try:
@@ -47,7 +47,7 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "FsspecOutput"
     return FsspecOutput(system, path, system.unstrip_protocol(path), storage, overwrite=overwrite)
 
 
-class FsspecOutput:
+class FsspecOutput(InOrderOutput):
     """A file in a file system of fsspec, which appears when it is complete.
 
     Where the file system can, the file is committed or discarded; elsewhere it is written under another name and
@@ -66,8 +66,6 @@ class FsspecOutput:
     overwrite : bool
         Whether a file with this name may be replaced; looked up before and after, but another writer may be faster.
     """
-
-    can_patch = False
 
     def __init__(self, system: Any, path: str, location: str, storage: Storage, *, overwrite: bool) -> None:
         self.location: str | None = location
@@ -101,17 +99,6 @@ class FsspecOutput:
         with self._errors():
             for buffer in buffers:
                 self._file.write(bytes(buffer))
-
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take nothing: there is no file of this machine."""
-        return 0
-
-    def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: files of fsspec are written in order."""
-        raise io.UnsupportedOperation("bytes that were given to fsspec cannot be overwritten")
-
-    def prepare(self) -> None:
-        """Do nothing: all is left to `commit`."""
 
     def commit(self) -> None:
         """Make the file appear.

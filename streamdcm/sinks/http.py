@@ -2,7 +2,6 @@
 
 import base64
 import http.client
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -18,6 +17,7 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from streamdcm.instructions import Chunk
+from streamdcm.sinks.in_order import InOrderOutput
 from streamdcm.sinks.storage import Storage
 
 _CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
@@ -32,7 +32,7 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "HttpOutput":
     return HttpOutput(parts, storage, overwrite=overwrite)
 
 
-class HttpOutput:
+class HttpOutput(InOrderOutput):
     """A resource on an HTTP server, put in one request; the server decides when it becomes visible.
 
     Parameters
@@ -44,8 +44,6 @@ class HttpOutput:
     overwrite : bool
         Whether what is there may be replaced; if not, the server is asked to refuse (RFC 9110 §13.1.2).
     """
-
-    can_patch = False
 
     def __init__(self, url: SplitResult, storage: Storage, *, overwrite: bool) -> None:
         address = url.hostname if url.port is None else f"{url.hostname}:{url.port}"
@@ -85,17 +83,6 @@ class HttpOutput:
                     self._connection.send(b"%x\r\n" % size)
                     self._connection.send(buffer)
                     self._connection.send(b"\r\n")
-
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take nothing: chunks have their length before them."""
-        return 0
-
-    def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: what was sent is gone."""
-        raise io.UnsupportedOperation("bytes that were sent in a request cannot be overwritten")
-
-    def prepare(self) -> None:
-        """Do nothing: all is left to `commit`."""
 
     def commit(self) -> None:
         """Send the last chunk and wait for the answer.

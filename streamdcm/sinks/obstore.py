@@ -1,6 +1,5 @@
 """Objects in Google Cloud Storage, written in order through obstore."""
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from streamdcm.instructions import Chunk
+from streamdcm.sinks.in_order import InOrderOutput
 from streamdcm.sinks.storage import Storage
 
 try:
@@ -37,7 +37,7 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "ObstoreOutput
     return ObstoreOutput(found["root"], found["key"], storage, overwrite=overwrite)
 
 
-class ObstoreOutput:
+class ObstoreOutput(InOrderOutput):
     """An object that obstore uploads in order, and that appears when it is complete.
 
     Parameters
@@ -51,8 +51,6 @@ class ObstoreOutput:
     overwrite : bool
         Whether an object with this key may be replaced; looked up before and after, but another writer may be faster.
     """
-
-    can_patch = False
 
     def __init__(self, root: str, key: str, storage: Storage, *, overwrite: bool) -> None:
         self.location: str | None = f"{root}/{key}"
@@ -89,17 +87,6 @@ class ObstoreOutput:
         with self._errors():
             for buffer in buffers:
                 self._writer.write(buffer)
-
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take nothing: there is no file."""
-        return 0
-
-    def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: obstore has no parts that could wait."""
-        raise io.UnsupportedOperation("bytes that were given to obstore cannot be overwritten")
-
-    def prepare(self) -> None:
-        """Do nothing: all is left to `commit`."""
 
     def commit(self) -> None:
         """Make the object appear.
