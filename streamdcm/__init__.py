@@ -12,16 +12,16 @@ from streamdcm.aio import (
     rewrite_async,
     write_encoder_async,
 )
+from streamdcm.engine.progress import ProgressEvent
+from streamdcm.engine.result import Checksum, WriteResult
 from streamdcm.errors import StreamdcmError
+from streamdcm.files.rewrite import rewrite
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
 from streamdcm.options import RewriteOptions, TargetOptions, WriteOptions
-from streamdcm.progress import ProgressEvent
-from streamdcm.result import Checksum, WriteResult
-from streamdcm.rewrite import rewrite
 from streamdcm.sinks import spooled
 from streamdcm.sources import ByteStream
-from streamdcm.sync import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
-from streamdcm.writer import FrameWriter, open_writer
+from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
+from streamdcm.write.writer import FrameWriter, open_writer
 
 __all__ = [
     "END",

@@ -6,11 +6,13 @@ from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from pydicom.misc import size_in_bytes
 
-from streamdcm.context import GroupLengths, LongValues, SequenceLengths
+from streamdcm.engine.progress import ProgressEvent
 from streamdcm.errors import PlanError
-from streamdcm.progress import ProgressEvent
 from streamdcm.sources import PushedSource
 
+SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
+GroupLengths: TypeAlias = Literal["omit", "write"]
+LongValues: TypeAlias = Literal["UN", "refuse"]
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 

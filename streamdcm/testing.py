@@ -27,8 +27,8 @@ names begin with ``test_``, on a fresh instance each, will do.
 from collections.abc import Iterable
 from typing import Any
 
+from streamdcm.engine.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
 from streamdcm.instructions import Fill, Instruction, Reserve
-from streamdcm.release import InOrderPolicy, Operation, Patch, PatchPolicy, Write
 from streamdcm.sinks import Output, PartsOutput, resolve
 
 _CHUNK_SIZE = 128 * 1024

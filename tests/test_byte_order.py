@@ -11,11 +11,11 @@ from pydicom import Dataset, Sequence
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdcm
-from streamdcm.bulk import swap_words, swapped, value_bytes
-from streamdcm.driver import write
+from streamdcm.encode.bulk import swap_words, swapped, value_bytes
 from streamdcm.options import Options
-from streamdcm.plan import encode_file, plan_file
+from streamdcm.plan.plan import encode_file, plan_file
 from streamdcm.sinks import resolve
+from streamdcm.write.driver import write
 from tests.test_frames import template
 
 WORDS = {"OB": 1, "OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8, "UN": 1}

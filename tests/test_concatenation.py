@@ -27,8 +27,8 @@ from pydicom.uid import (
 )
 
 import streamdcm
-from streamdcm.concatenation import Division
 from streamdcm.errors import EncodeError, LengthOverflowError, PlanError, TargetTypeError
+from streamdcm.plan.concatenation import Division
 from tests.test_frames import CT_IMAGE, compressed, pixels, template
 from tests.tools import run
 

@@ -9,7 +9,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import streamdcm
-from streamdcm import _pydicom
+from streamdcm.encode import _pydicom
 
 NATIVE, ENCAPSULATED = get_testdata_file("MR_small.dcm"), get_testdata_file("SC_rgb_rle_2frame.dcm")
 

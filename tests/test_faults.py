@@ -21,11 +21,11 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdcm
-from streamdcm.driver import Writing
+from streamdcm.engine.progress import Progress
 from streamdcm.errors import silenced
 from streamdcm.options import Options
-from streamdcm.progress import Progress
 from streamdcm.sinks import resolve
+from streamdcm.write.driver import Writing
 
 CT = get_testdata_file("CT_small.dcm")
 

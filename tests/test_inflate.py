@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdcm.errors import SourceError
-from streamdcm.inflate import Inflated
+from streamdcm.files.inflate import Inflated
 from streamdcm.instructions import Copy
 from streamdcm.sources import BufferSource
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamdcm.engine.release import COALESCE, InOrderPolicy, Operation, Patch, PatchPolicy, Transfer, Write
 from streamdcm.errors import HoldLimitError, InstructionError
 from streamdcm.instructions import Copy, Fill, Instruction, Need, Reserve
-from streamdcm.release import COALESCE, InOrderPolicy, Operation, Patch, PatchPolicy, Transfer, Write
 
 MIB = 1024 * 1024
 POLICIES = [

@@ -28,7 +28,7 @@ from pydicom.uid import (
 )
 
 import streamdcm
-from streamdcm import _pydicom, deferred
+from streamdcm.encode import _pydicom
 from streamdcm.errors import (
     DatasetTypeError,
     EncapsulationError,
@@ -37,7 +37,8 @@ from streamdcm.errors import (
     PlanError,
     SourceError,
 )
-from streamdcm.meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from streamdcm.files import deferred
+from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 from .corpus import CORPUS, DATA, FOUR_SYNTAXES, JPIP_DEFLATED, is_one_of_many, name
 from .oracle import dataset_offset, inflated

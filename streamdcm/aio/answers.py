@@ -1,4 +1,4 @@
-"""Answers to needs that only the event loop can give: the twin of `streamdcm.driver.Sources`."""
+"""Answers to needs that only the event loop can give: the twin of `streamdcm.write.driver.Sources`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import hired
-from streamdcm.driver import close_frames
 from streamdcm.instructions import END, Answer, Chunk, Need
-from streamdcm.readers import Announced, bytes_of, take_stream
 from streamdcm.sources import CopySource, FrameSource, StreamSource
+from streamdcm.write.driver import close_frames
+from streamdcm.write.reading import Announced, bytes_of, take_stream
 
 Step = TypeVar("Step", covariant=True)
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Generator
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from streamdcm.aio.answers import Outside
-from streamdcm.driver import DONE, Done, Sources, answered
+from streamdcm.engine.release import Operation, Patch, ReleasePolicy, Transfer, Write
+from streamdcm.engine.result import Checksum
+from streamdcm.engine.steps import Steps, steps
 from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, replace
 from streamdcm.options import Options
-from streamdcm.readers import read
-from streamdcm.release import Operation, Patch, ReleasePolicy, Transfer, Write
-from streamdcm.result import Checksum
 from streamdcm.sources import CopySource, is_async
-from streamdcm.steps import Steps, steps
+from streamdcm.write.driver import DONE, Done, Sources, answered
+from streamdcm.write.reading import read
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 class Batches(Generic[T]):
-    """An encoder on its way to operations that need no reading: the twin of `streamdcm.driver.Writing`.
+    """An encoder on its way to operations that need no reading: the twin of `streamdcm.write.driver.Writing`.
 
     Parameters
     ----------

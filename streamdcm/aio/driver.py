@@ -16,12 +16,12 @@ from streamdcm.aio.on_loop import OnLoop, Production
 from streamdcm.aio.on_thread import OnThread, Resolve
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import Caller, Here, Worker, hired, to_the_end
-from streamdcm.driver import DONE, close_frames
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.release import Write
+from streamdcm.engine.result import WriteResult
 from streamdcm.options import Options
-from streamdcm.progress import Progress
-from streamdcm.release import Write
-from streamdcm.result import WriteResult
 from streamdcm.sinks import resolve_async
+from streamdcm.write.driver import DONE, close_frames
 
 T = TypeVar("T")
 

@@ -15,14 +15,14 @@ from streamdcm.aio.driver import chunks, chunks_of, producing, write
 from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.short import is_short
 from streamdcm.aio.threads import hired
-from streamdcm.instance import with_table
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
 from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, Options, WriteOptions, check_options
-from streamdcm.progress import Progress
-from streamdcm.result import WriteResult
-from streamdcm.sync import encoded_size, encoder_for
-from streamdcm.tables import TableChoice
-from streamdcm.targets import resolve_target
+from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.write.functions import encoded_size, encoder_for
+from streamdcm.write.instance import with_table
+from streamdcm.write.targets import resolve_target
 
 
 async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncTargetOptions]) -> WriteResult:

@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.batches import Batch, Batches, Prepare
 from streamdcm.aio.threads import Caller, to_the_end
-from streamdcm.driver import DONE, Next, policy_for
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.release import Patch
+from streamdcm.engine.result import Checksum, WriteResult
 from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.progress import Progress
-from streamdcm.release import Patch
-from streamdcm.result import Checksum, WriteResult
 from streamdcm.sinks import AsyncOutput
 from streamdcm.sources import is_async
+from streamdcm.write.driver import DONE, Next, policy_for
 
 T = TypeVar("T")
 

@@ -12,13 +12,13 @@ from anyio.lowlevel import current_token
 from streamdcm.aio.answers import Outside
 from streamdcm.aio.batches import Prepare, steps_on_loop
 from streamdcm.aio.threads import Worker, to_the_end
-from streamdcm.driver import DONE, Next, Writing, aborted_on_error
+from streamdcm.engine.progress import Progress, ProgressEvent
+from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.progress import Progress, ProgressEvent
-from streamdcm.result import WriteResult
 from streamdcm.sinks import Output, PartsOutput
 from streamdcm.sources import is_async
+from streamdcm.write.driver import DONE, Next, Writing, aborted_on_error
 
 T = TypeVar("T")
 

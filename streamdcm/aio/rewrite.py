@@ -8,16 +8,16 @@ from typing import Any, Unpack
 
 from streamdcm.aio.driver import write
 from streamdcm.aio.threads import hired, to_the_end
-from streamdcm.edits import Edit
+from streamdcm.engine.result import WriteResult
+from streamdcm.files.dataset import Source
+from streamdcm.files.edits import Edit
+from streamdcm.files.remote import opened
+from streamdcm.files.rewrite import check_rewrite_options, plan_rewrite, refuse_overwriting
 from streamdcm.instructions import Encoder
 from streamdcm.options import RewriteOptions
-from streamdcm.plan import encode_file
-from streamdcm.remote import opened
-from streamdcm.result import WriteResult
-from streamdcm.rewrite import check_rewrite_options, plan_rewrite, refuse_overwriting
-from streamdcm.source_file import Source
-from streamdcm.sync import expected_size
-from streamdcm.targets import resolve_target
+from streamdcm.plan.plan import encode_file
+from streamdcm.write.functions import expected_size
+from streamdcm.write.targets import resolve_target
 
 
 async def rewrite_async(

@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
-from streamdcm._pydicom import elements_of, stored_value
+from streamdcm.encode._pydicom import elements_of, stored_value
 from streamdcm.options import Options
-from streamdcm.syntax import DEFLATED
+from streamdcm.plan.syntaxes import DEFLATED
 
 _MOST_ELEMENTS: Final = 500
 _MOST_BYTES: Final = 1024 * 1024

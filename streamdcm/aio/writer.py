@@ -1,4 +1,4 @@
-"""Frames that are pushed, on an event loop: the twin of `streamdcm.writer`."""
+"""Frames that are pushed, on an event loop: the twin of `streamdcm.write.writer`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from streamdcm.aio.driver import open_session
 from streamdcm.aio.on_loop import OnLoop
 from streamdcm.aio.on_thread import OnThread
 from streamdcm.aio.threads import hired
-from streamdcm.driver import DONE, Next
+from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
-from streamdcm.frames import flat_view
-from streamdcm.instance import with_table
 from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import Options, TargetOptions
-from streamdcm.pixels import PixelPlan
-from streamdcm.plan import Plan, encode_file, late_values, plan_file
-from streamdcm.result import WriteResult
+from streamdcm.pixels.frame_format import flat_view
+from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.plan.plan import Plan, encode_file, late_values, plan_file
 from streamdcm.sources import is_async, is_pushed
-from streamdcm.tables import TableChoice
-from streamdcm.targets import resolve_target
-from streamdcm.writer import PushedWrite, pushed_options
+from streamdcm.write.driver import DONE, Next
+from streamdcm.write.instance import with_table
+from streamdcm.write.targets import resolve_target
+from streamdcm.write.writer import PushedWrite, pushed_options
 
 
 class AsyncFrameWriter(PushedWrite):

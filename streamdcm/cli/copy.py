@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from streamdcm.cli.edits import deletion, setting
 from streamdcm.cli.progress import shown
+from streamdcm.files.rewrite import rewrite
 from streamdcm.options import RewriteOptions
-from streamdcm.rewrite import rewrite
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -23,9 +23,9 @@ from pydicom.uid import generate_uid
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter
 from streamdcm.cli.progress import binary_size, shown
+from streamdcm.engine.result import WriteResult
 from streamdcm.errors import StreamdcmError, TargetError
-from streamdcm.result import WriteResult
-from streamdcm.sync import dcmwrite
+from streamdcm.write.functions import dcmwrite
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -6,8 +6,8 @@ from typing import Any, Final, TypeAlias
 
 from pydicom.datadict import dictionary_VR
 
-from streamdcm.edits import tag_named
 from streamdcm.errors import PlanError, element_name
+from streamdcm.files.edits import tag_named
 
 CommandLineEdit: TypeAlias = tuple[int, Any]
 """A tag and its new value; `None` deletes the element."""

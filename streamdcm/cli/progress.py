@@ -11,7 +11,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
-from streamdcm.progress import ProgressEvent
+from streamdcm.engine.progress import ProgressEvent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -3,8 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from streamdcm.sinks.uploads import PendingUpload
-from streamdcm.sinks.urls import pending_uploads
+from streamdcm.sinks.storage.parts_upload import PendingUpload
+from streamdcm.sinks.storage.urls import pending_uploads
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]

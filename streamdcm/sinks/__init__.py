@@ -12,8 +12,8 @@ from streamdcm.sinks.protocols import (
 )
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
-from streamdcm.sinks.storage import Storage
-from streamdcm.sinks.urls import scheme_of
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.urls import scheme_of
 
 __all__ = [
     "AsyncOutput",

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 
+from streamdcm.engine.result import Checksum
 from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Chunk
-from streamdcm.result import Checksum
 from streamdcm.sinks.protocols import Output, ReadableOutput
 
 _READ_SIZE = 1024 * 1024

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from streamdcm.engine.parts import PartSizes
+from streamdcm.engine.result import Checksum
 from streamdcm.instructions import Chunk
-from streamdcm.parts import PartSizes
-from streamdcm.result import Checksum
 
 
 @runtime_checkable

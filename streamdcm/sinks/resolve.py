@@ -14,8 +14,8 @@ from streamdcm.sinks.hashed import HashedOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
 from streamdcm.sinks.protocols import Output, PartsOutput
-from streamdcm.sinks.storage import Storage
-from streamdcm.sinks.urls import is_remote_path, remote_path_output, scheme_of, url_output
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.urls import is_remote_path, remote_path_output, scheme_of, url_output
 
 _DEFAULT_STORAGE = Storage()
 

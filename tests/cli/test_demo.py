@@ -17,7 +17,7 @@ from streamdcm.cli import demo
 from streamdcm.cli.app import main
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter, anonymous_memory
-from streamdcm.sync import dcmwrite
+from streamdcm.write.functions import dcmwrite
 from tests import tools
 
 LOOP = get_testdata_file("examples_ybr_color.dcm")

@@ -12,12 +12,12 @@ import pytest
 
 from streamdcm.cli import progress
 from streamdcm.cli.progress import binary_size, shown
-from streamdcm.progress import ProgressEvent
+from streamdcm.engine.progress import ProgressEvent
 
 SHOW = """
 import time
 from streamdcm.cli import progress
-from streamdcm.progress import ProgressEvent
+from streamdcm.engine.progress import ProgressEvent
 
 progress._BETWEEN_LINES = 0
 with progress.shown(quiet=False, label="copying", total=1000) as show:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamdcm.engine.parts import PartSizes, PartsPolicy
+from streamdcm.engine.release import Part, Whole
 from streamdcm.errors import InstructionError, PartLimitError
 from streamdcm.instructions import Copy, Fill, Instruction, Need, Reserve
-from streamdcm.parts import PartSizes, PartsPolicy
-from streamdcm.release import Part, Whole
 from tests.test_release import expected, streams
 
 MIB = 1024 * 1024

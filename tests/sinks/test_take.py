@@ -48,13 +48,13 @@ def test_whichever_works_on_the_pair_is_used(tmp_path, source, expected, working
     if working == "neither":
         monkeypatch.setattr(descriptor, "_send_file", fail(errno.EINVAL))
     else:
-        monkeypatch.setattr("streamdcm.driver.read", never)
+        monkeypatch.setattr("streamdcm.write.driver.read", never)
     streamdcm.dcmwrite(tmp_path / "out.dcm", source)
     assert (tmp_path / "out.dcm").read_bytes() == expected
 
 
 def test_a_caller_s_plain_file_takes_ranges_at_its_position(tmp_path, source, expected, monkeypatch):
-    monkeypatch.setattr("streamdcm.driver.read", never)
+    monkeypatch.setattr("streamdcm.write.driver.read", never)
     with io.FileIO(tmp_path / "out.dcm", "w") as file:
         file.write(b"before")
         streamdcm.dcmwrite(file, source)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdcm.parts import PartSizes
-from streamdcm.sinks.uploads import PartDigests, SendingPool
+from streamdcm.engine.parts import PartSizes
+from streamdcm.sinks.storage.parts_upload import PartDigests, SendingPool
 
 MIB = 1024 * 1024
 

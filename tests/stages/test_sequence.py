@@ -10,7 +10,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdcm
-from streamdcm.stages import sequence as sequence_stage
+from streamdcm.encode import sequence as sequence_stage
 
 
 class LazySequence(Sequence):

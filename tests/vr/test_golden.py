@@ -9,10 +9,10 @@ from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
 
-from streamdcm.context import make_context
+from streamdcm.encode.layout import make_context
+from streamdcm.encode.vr import VR_ENCODERS
+from streamdcm.encode.vr.numbers import encode_lut_descriptor
 from streamdcm.errors import NumberError
-from streamdcm.vr import VR_ENCODERS
-from streamdcm.vr.numbers import encode_lut_descriptor
 
 LITTLE, BIG = make_context(True, ["iso8859"]), make_context(False, ["iso8859"])
 

@@ -1,0 +1,1 @@
+"""From a dataset to instructions: elements, sequences, character sets, and what stands before them in a file."""

@@ -1,0 +1,102 @@
+"""VRs that the dictionary leaves open and other elements of the dataset decide (PS3.5 §8, PS3.6)."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, Final
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.values import convert_numbers
+
+from streamdcm.encode._pydicom import encoding_as_read, inherited_pixel_representation
+from streamdcm.errors import AmbiguousVRError
+
+PIXEL_DATA: Final = 0x7FE00010
+LUT_DATA: Final = 0x00283006
+
+# Decided by (0028,0103) Pixel Representation: pixel values, in the dataset's own pixels' terms
+_US_OR_SS: Final = frozenset(
+    {
+        0x00189810, 0x00221452, 0x00280104, 0x00280105, 0x00280106, 0x00280107, 0x00280108, 0x00280109,
+        0x00280110, 0x00280111, 0x00280120, 0x00280121, 0x00281101, 0x00281102, 0x00281103, 0x00283002,
+        0x00409211, 0x00409216, 0x00603004, 0x00603006,
+    }
+)  # fmt: skip
+
+# Decided by (5400,1004) Waveform Bits Allocated (PS3.3 §C.10.9.1)
+_WAVEFORM: Final = frozenset({0x54000110, 0x54000112, 0x5400100A, 0x54001010})
+
+# (60xx,3000) Overlay Data is OW in Implicit VR and may be in Explicit VR (PS3.5 §8.1.2)
+_OVERLAY_DATA: Final = frozenset(group << 16 | 0x3000 for group in range(0x6000, 0x601F, 2))
+
+LUT_DESCRIPTORS: Final = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
+
+
+def resolve_vr(element: DataElement, datasets: Sequence[Dataset], little_endian: bool) -> DataElement:
+    """Return the element with the VR that its surroundings decide, or itself if nothing does.
+
+    Parameters
+    ----------
+    element : DataElement
+        An element with an ambiguous VR; it is not changed.
+    datasets : sequence of Dataset
+        Views of the dataset of the element and of those that enclose it, the nearest first.
+    little_endian : bool
+        The byte order of a number that still stands as bytes.
+
+    Raises
+    ------
+    AmbiguousVRError
+        If an element that decides is missing.
+    """
+    try:
+        vr = _decide(element, datasets)
+    except AttributeError as error:
+        raise AmbiguousVRError(
+            f"its VR depends on {error.name or 'an element'} which the dataset does not have; add that or set "
+            "the VR of this element"
+        ) from None
+    if vr is None:
+        return element
+    resolved = copy(element)
+    resolved.VR = vr
+    if vr in ("US", "SS") and element.VM and not isinstance(_first(element), int):
+        resolved.value = convert_numbers(element.value, little_endian, "H" if vr == "US" else "h")
+    return resolved
+
+
+def _decide(element: DataElement, datasets: Sequence[Dataset]) -> str | None:
+    dataset = datasets[0]
+    tag = element.tag
+    if tag == PIXEL_DATA:
+        if element.is_undefined_length:
+            return "OB"  # PS3.5 §A.4
+        # PS3.5 §A.1 and §A.2
+        return "OW" if encoding_as_read(dataset)[0] or dataset.BitsAllocated > 8 else "OB"
+    if tag in _US_OR_SS:
+        return "US" if _pixel_representation(datasets) == 0 else "SS"
+    if tag in _WAVEFORM:
+        return "OW" if encoding_as_read(dataset)[0] or dataset.WaveformBitsAllocated > 8 else "OB"
+    if tag == LUT_DATA:
+        return "US" if dataset.LUTDescriptor[0] == 1 else "OW"  # PS3.3 §C.11.1.1.1
+    return "OW" if tag in _OVERLAY_DATA else None
+
+
+def _pixel_representation(datasets: Sequence[Dataset]) -> int:
+    for dataset in datasets:
+        stated: int | None = getattr(dataset, "PixelRepresentation", None)
+        if stated is not None:
+            return stated
+    for dataset in datasets:
+        noted = inherited_pixel_representation(dataset)
+        if noted is not None:
+            return noted
+    # without pixels none of these elements means anything
+    dataset = datasets[0]
+    if "PixelRepresentation" not in dataset and "PixelData" not in dataset:
+        return 0
+    return 0 if dataset.PixelRepresentation == 0 else 1
+
+
+def _first(element: DataElement) -> Any:
+    return element.value if element.VM == 1 else element.value[0]

@@ -1,0 +1,56 @@
+"""Deflated transfer syntaxes: the dataset body as one raw DEFLATE stream (PS3.5 §A.5, RFC 1951)."""
+
+import zlib
+from collections.abc import Iterator
+from typing import TypeVar
+
+from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT, settle
+from streamdcm.instructions import Chunk, Encoder, through
+
+T = TypeVar("T")
+
+
+def deflate(
+    inner: Encoder[T],
+    *,
+    level: int = zlib.Z_DEFAULT_COMPRESSION,
+    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    hold_limit: int = DEFAULT_HOLD_LIMIT,
+) -> Encoder[T]:
+    """Compress what an encoder yields, piece by piece, and pad the end to even length.
+
+    Nothing can be patched inside a deflated stream, so `inner` is settled first.
+
+    Parameters
+    ----------
+    inner : Encoder
+        The encoder of the dataset body.
+    level : int
+        The level of compression, from 0 (none) to 9.
+    chunk_size : int
+        The most bytes that are compressed at a time.
+    hold_limit : int
+        The most bytes that may be held back behind a value that is not known yet.
+
+    Returns
+    -------
+    Encoder
+        Returns what `inner` returns.
+    """
+    compressor = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+    size = 0
+
+    def on_chunk(chunk: Chunk) -> Iterator[bytes]:
+        nonlocal size
+        compressed = compressor.compress(chunk)
+        size += len(compressed)
+        if compressed:
+            yield compressed
+
+    def finish() -> Iterator[bytes]:
+        last = compressor.flush()
+        yield last
+        if (size + len(last)) % 2:
+            yield b"\0"
+
+    return through(settle(inner, chunk_size=chunk_size, hold_limit=hold_limit), on_chunk, finish)

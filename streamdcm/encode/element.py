@@ -1,0 +1,363 @@
+"""Data elements, items and their delimiters as bytes (PS3.5 §7.1, §7.5).
+
+Encoding is a walk that appends *pieces* to one flat list. The header of what has a length is put in
+when its content is there: a defined length is the sum of the lengths that follow it, so that nothing
+is encoded twice or copied at each level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from io import BufferedIOBase
+from itertools import groupby
+from typing import Any, Final, TypeAlias
+
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+
+from streamdcm.encode._pydicom import Element, sorted_elements, stored_value
+from streamdcm.encode.ambiguous import LUT_DESCRIPTORS, PIXEL_DATA
+from streamdcm.encode.bulk import WORDS, check_words, swapped, unsized, value_bytes
+from streamdcm.encode.header import (
+    LONG_VRS,
+    SHORT_VRS,
+    element_header,
+    group_length,
+    promoted_header,
+    sequence_header,
+    vr_code,
+)
+from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
+from streamdcm.encode.pieces import BULK, Pieces, Section
+from streamdcm.encode.scope import Scope
+from streamdcm.encode.vr import VR_ENCODERS
+from streamdcm.encode.vr.binary import encode_bytes
+from streamdcm.encode.vr.numbers import encode_lut_descriptor, encode_ss
+from streamdcm.errors import (
+    AmbiguousVRError,
+    EncapsulationError,
+    EncodeError,
+    InvalidValueError,
+    SourceError,
+    UnknownVRError,
+    encode_error,
+)
+from streamdcm.instructions import Chunk, Copy, Encoder
+from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
+
+_SHORT_CODES: Final = frozenset(SHORT_VRS.values())
+
+# Encoder, pad byte, VR, and whether values are small and have a length: those with a 16-bit length field.
+# Plain tuples, because taking a named one apart costs three times as much.
+_Row: TypeAlias = tuple[Any, bytes, bytes, bool]
+_ROWS: Final[dict[str, _Row]] = {
+    **{vr: (*VR_ENCODERS[vr], code, True) for vr, code in SHORT_VRS.items()},
+    **{vr: (*VR_ENCODERS[vr], code, False) for vr, code in LONG_VRS.items() if vr != "SQ"},
+    "SQ": (None, b"", b"SQ", False),
+}
+_AMBIGUOUS_ROWS: Final[dict[str, _Row]] = {vr: (*row, b"", False) for vr, row in VR_ENCODERS.items() if len(vr) > 2}
+
+
+def encode_until_sequence(
+    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope
+) -> tuple[int, DataElement | None]:
+    """Encode elements up to the next sequence, or to the end.
+
+    Parameters
+    ----------
+    elements : iterator of (int, Element)
+        Tags and elements in ascending order; it stands behind the sequence afterwards.
+    pieces : Pieces
+        Takes the encoded elements.
+    scope : Scope
+        The dataset that the elements are from.
+
+    Returns
+    -------
+    int
+        The encoded length in bytes.
+    DataElement or None
+        The sequence that is next, whose items are the caller's to encode.
+
+    Raises
+    ------
+    EncodeError
+        Names the element that cannot be encoded.
+    """
+    encoding = scope.layout.encoding
+    explicit = not encoding.implicit_vr
+    pack_short, pack_implicit = encoding.pack_short, encoding.pack_implicit
+    passes_raw = not scope.changed and scope.keeps_layout
+    plain, context = scope.plain, scope.context
+    append = pieces.parts.append
+    rows, short_vrs = _ROWS, SHORT_VRS
+    total = tag = 0
+    try:
+        for tag, element in elements:
+            number = tag & 0xFFFF
+            if not number and tag > 0x0006FFFF:
+                continue  # retired Group Length (PS3.5 §7.2)
+            if element.__class__ is RawDataElement:
+                value = element[3]
+                if passes_raw and value is not None and element[2] != UNDEFINED_LENGTH:
+                    length = len(value)
+                    if explicit:
+                        vr = short_vrs.get(element[1])
+                        if vr is not None and length <= MAX_SHORT_LENGTH:
+                            append(pack_short(tag >> 16, number, vr, length))
+                            append(value)
+                            total += 8 + length
+                            continue
+                    elif length < BULK:
+                        append(pack_implicit(tag >> 16, number, length))
+                        append(value)
+                        total += 8 + length
+                        continue
+                else:
+                    element = _parsed_if_needed(element, scope)
+                if element.__class__ is RawDataElement:
+                    total += _encode_raw(tag, element, pieces, scope)
+                    continue
+            row = rows.get(element.VR)
+            if row is None:
+                element, row = _with_known_vr(element, scope)
+            if not plain:
+                context = scope.renew_context()
+            encode, pad, vr, is_simple = row
+            if encode is None:
+                return total, element
+            if not is_simple or (encode is encode_ss and tag in LUT_DESCRIPTORS):
+                total += _encode_value(tag, element, row, pieces, scope)
+                continue
+            value = encode(stored_value(element), context)
+            length = len(value)
+            if length & 1:
+                value += pad
+                length += 1
+            if not explicit:
+                append(pack_implicit(tag >> 16, number, length))
+                total += 8 + length
+            elif length <= MAX_SHORT_LENGTH:
+                append(pack_short(tag >> 16, number, vr, length))
+                total += 8 + length
+            else:
+                append(promoted_header(tag, vr, length, scope))
+                total += 12 + length
+            append(value)
+    except (RecursionError, MemoryError):
+        raise
+    except Exception as error:
+        raise encode_error(error, scope.path_of(tag)) from None
+    return total, None
+
+
+def encode_elements(elements: Iterator[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
+    """Encode elements, the items of sequences included, and return their encoded length in bytes."""
+    total = 0
+    while True:
+        length, sequence = encode_until_sequence(elements, pieces, scope)
+        total += length
+        if sequence is None:
+            return total
+        total += _encode_sequence(sequence, pieces, scope)
+
+
+def encode_nested(pieces: Pieces, scope: Scope) -> int:
+    """Encode all elements of the dataset of `scope` and return their encoded length in bytes."""
+    elements = sorted_elements(scope.dataset)
+    if scope.layout.group_lengths == "omit":
+        return encode_elements(iter(elements), pieces, scope)
+    return sum(encode_group(group, pieces, scope) for group in by_group(elements))
+
+
+def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, int]) -> int:
+    """Encode an item of a sequence in the dataset of `scope` and return its length with delimiters.
+
+    `place` is the tag of the sequence and the index of the item.
+
+    A defined length that would not fit its field becomes an undefined one (PS3.5 §7.5.1).
+    """
+    parts = pieces.parts
+    layout = scope.layout
+    at = len(parts)
+    parts.append(b"")
+    length = encode_nested(pieces, Scope(item, layout, scope, place))
+    if layout.sequence_lengths == "preserve":
+        undefined = item.is_undefined_length_sequence_item
+    else:
+        undefined = layout.sequence_lengths == "undefined"
+    encoding = layout.encoding
+    if undefined or length > MAX_LENGTH:
+        parts[at] = encoding.item + b"\xff\xff\xff\xff"
+        parts.append(encoding.item_end)
+        return length + 16
+    parts[at] = encoding.item + encoding.pack_length(length)
+    return length + 8
+
+
+def _encode_sequence(element: DataElement, pieces: Pieces, scope: Scope) -> int:
+    parts = pieces.parts
+    at = len(parts)
+    parts.append(b"")
+    length = 0
+    for index, item in enumerate(element.value):
+        length += encode_item(item, pieces, scope, (element.tag, index))
+    encoding = scope.layout.encoding
+    undefined = has_undefined_length(element, scope) or length > MAX_LENGTH
+    header = parts[at] = sequence_header(element.tag, UNDEFINED_LENGTH if undefined else length, encoding)
+    if undefined:
+        parts.append(encoding.sequence_end)
+        length += 8
+    return len(header) + length
+
+
+def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
+    """Whether a sequence is to end with a delimiter rather than after a length."""
+    if scope.layout.sequence_lengths == "preserve":
+        return sequence.is_undefined_length
+    return scope.layout.sequence_lengths == "undefined"
+
+
+def by_group(elements: list[tuple[int, Element]]) -> list[list[tuple[int, Element]]]:
+    """Divide elements into groups, without the Group Lengths that they were read with."""
+    kept = [pair for pair in elements if pair[0] & 0xFFFF]
+    return [list(group) for _, group in groupby(kept, key=lambda pair: pair[0] >> 16)]
+
+
+def encode_group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
+    """Encode a group of elements behind its Group Length and return the length of all of it."""
+    at = len(pieces.parts)
+    pieces.parts.append(b"")
+    length = encode_elements(iter(group), pieces, scope)
+    header = pieces.parts[at] = group_length(group, length, scope.layout.encoding)
+    return len(header) + length
+
+
+def _parsed_if_needed(raw: RawDataElement, scope: Scope) -> Element:
+    """Parse a raw element, unless its bytes can be passed on though the dataset's layout changes."""
+    if scope.changed or raw.value is None:
+        return scope.parsed(raw)
+    if not scope.keeps_layout and scope.holds_sequence(raw):
+        return scope.parsed(raw)
+    return raw
+
+
+def _encode_raw(tag: int, raw: RawDataElement, pieces: Pieces, scope: Scope) -> int:
+    """Encode a raw element with the bytes that it was read with, odd ones included."""
+    encoding = scope.layout.encoding
+    value: Any = raw.value
+    undefined = raw.length == UNDEFINED_LENGTH
+    if undefined and tag == PIXEL_DATA:
+        _check_encapsulation(value[:4], encoding)
+    vr = b"" if encoding.implicit_vr else vr_code(raw.VR)
+    header = element_header(tag, vr, None if undefined else len(value), scope)
+    pieces.parts.append(header)
+    pieces.add_value(value, len(value))
+    if undefined:
+        pieces.parts.append(encoding.sequence_end)
+    return len(header) + len(value) + (8 if undefined else 0)
+
+
+def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, scope: Scope) -> int:
+    """Encode an element whose value may be large, lazy, or of undefined length."""
+    encoding = scope.layout.encoding
+    encode, pad, vr, _ = row
+    undefined = element.is_undefined_length and vr not in _SHORT_CODES
+    value = _unread(tag, element, row, scope)
+    if isinstance(value, StreamSource):
+        return _encode_unsized(tag, value, row, pieces, scope)
+    if isinstance(value, Copy):
+        length = value.length
+        head = first_bytes(value, 4) if undefined else b""
+    else:
+        if encode is encode_ss:
+            encode = encode_lut_descriptor
+        value = encode(value, scope.context)
+        length = len(value)
+        head = bytes(value[:4])
+    if undefined and tag == PIXEL_DATA:
+        _check_encapsulation(head, encoding)
+    word = WORDS.get(element.VR, 1)
+    if scope.swaps and word > 1 and not undefined:
+        length += -length % word
+        pad = b""
+        value = Section(partial(_swapped_value, value, word), length)
+    padding = pad if length & 1 else b""
+    padded = length + len(padding)
+    header = element_header(tag, vr, None if undefined else padded, scope)
+    pieces.parts.append(header)
+    pieces.add_value(value, length)
+    if padding:
+        pieces.parts.append(padding)
+    if undefined:
+        pieces.parts.append(encoding.sequence_end)
+    return len(header) + padded + (8 if undefined else 0)
+
+
+def _unread(tag: int, element: DataElement, row: _Row, scope: Scope) -> Any:
+    """Return the value of an element, a description of it where it is a buffer."""
+    value = element.value
+    if not isinstance(value, BufferedIOBase) or row[0] is not encode_bytes or row[2] == b"UN":
+        return value
+    if isinstance(value, ByteStream) and element.is_undefined_length:
+        raise EncapsulationError("a ByteStream cannot be encapsulated Pixel Data; give the frames with frames=")
+    described = _described(value, tag, scope)
+    if isinstance(value, ByteStream) and isinstance(described, Copy):
+        check_words(described.length, element.VR)
+    return described
+
+
+def _encode_unsized(tag: int, source: StreamSource, row: _Row, pieces: Pieces, scope: Scope) -> int:
+    """Encode an element whose length is not known before its last byte has come."""
+    if scope.outer is not None and scope.layout.sequence_lengths == "defined":
+        raise InvalidValueError(
+            "the length of its ByteStream is not known ahead, and sequence_lengths='defined' needs it for the item "
+            "around it; give the ByteStream its length"
+        )
+    header = element_header(tag, row[2], 0, scope)
+    pieces.add_apart(Section(partial(_unsized_value, header, source, row[2].decode(), scope), UNKNOWN_LENGTH))
+    return UNKNOWN_LENGTH
+
+
+def _unsized_value(header: bytes, source: StreamSource, vr: str, scope: Scope) -> Encoder[int]:
+    value = value_bytes(source)
+    if scope.swaps and vr in WORDS:
+        value = swapped(value, WORDS[vr])
+    try:
+        return (yield from unsized(header, value, vr, scope.layout.encoding))
+    except EncodeError as error:
+        raise encode_error(error, source.label) from None
+
+
+def _swapped_value(value: Chunk | Copy, word: int) -> Encoder[int]:
+    return swapped(value_bytes(value), word)
+
+
+def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy | StreamSource:
+    try:
+        return describe(buffer, scope.path_of(tag))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"its buffer cannot be read: {error}") from error
+
+
+def _check_encapsulation(head: Chunk, encoding: Encoding) -> None:
+    if head != encoding.item:
+        raise EncapsulationError(
+            "the transfer syntax wants encapsulated Pixel Data, and the value does not begin with an item; "
+            "encapsulate the frames (pydicom.encaps.encapsulate) or choose an uncompressed transfer syntax"
+        )
+
+
+def _with_known_vr(element: DataElement, scope: Scope) -> tuple[DataElement, _Row]:
+    """Return an element whose VR is not of the standard with the one it is to have, and that one's row."""
+    explicit = not scope.layout.encoding.implicit_vr
+    if element.VR in _AMBIGUOUS_ROWS:
+        element = scope.with_definite_vr(element)
+        if element.VR in _ROWS:
+            return element, _ROWS[element.VR]
+        if not explicit:
+            return element, _AMBIGUOUS_ROWS[element.VR]
+    if explicit and element.VR and len(element.VR) != 2:
+        raise AmbiguousVRError(f"VR '{element.VR}' is not one VR; set it, or write with an implicit VR transfer syntax")
+    raise UnknownVRError(f"VR '{element.VR}' is not in the standard (PS3.5 §6.2); set the VR of the element")

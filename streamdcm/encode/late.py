@@ -1,0 +1,234 @@
+"""Values that are known only when all else is written: room is made for them, and filled at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from pydicom.datadict import dictionary_VR
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from streamdcm.encode.header import LONG_VRS, SHORT_VRS
+from streamdcm.encode.layout import Context, Encoding
+from streamdcm.encode.vr import VR_ENCODERS
+from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, element_name, encode_error
+from streamdcm.instructions import Encoder, Fill, Reserve
+
+NUMBER_OF_FRAMES: Final = 0x00280008
+LOSSY_RATIO: Final = 0x00282112
+
+# PS3.5 §8.2: transfer syntaxes that always lose something (JPEG baseline and extended, JPEG-LS near-lossless), and
+# those that may (JPEG 2000, HTJ2K, JPEG XL)
+_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (50, 51, 81))
+_MAYBE_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (91, 93, 112, 203))
+
+# Sizes that hold any value of the VR (PS3.5 §6.2)
+_SIZES: Final = {
+    **{"AS": 4, "CS": 16, "DA": 8, "DS": 16, "DT": 26, "IS": 12, "LO": 64, "SH": 16, "TM": 14},
+    **{"FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8},
+}
+_PADDED: Final = frozenset({"IS", "DS", "LO", "SH", "CS", "ST", "LT", "UT", "UC", "TM", "DT"})
+
+
+class LateElement(NamedTuple):
+    """Room for the value of an element.
+
+    Parameters
+    ----------
+    tag : int
+        The tag of the element.
+    vr : str
+        Its VR.
+    size : int
+        The number of bytes of the room.
+    default : bytes or None
+        What is written if no value is set; nothing makes that an error.
+    """
+
+    tag: int
+    vr: str
+    size: int
+    default: bytes | None
+
+
+class LateValues:
+    """The values of late elements, as they become known.
+
+    Parameters
+    ----------
+    elements : iterable of LateElement
+        The elements that room is made for.
+    context : Context
+        Byte order and character sets.
+    """
+
+    def __init__(self, elements: Iterable[LateElement], context: Context) -> None:
+        self._elements = {element.tag: element for element in elements}
+        self._context = context
+        self._reserves: dict[int, Reserve] = {}
+        self._values: dict[int, bytes] = {}
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._elements
+
+    @property
+    def tags(self) -> list[int]:
+        """The tags of the elements that room is made for."""
+        return list(self._elements)
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of an element; a later one takes the place of an earlier one.
+
+        Parameters
+        ----------
+        name : str or int
+            The keyword or tag of the element.
+        value : object
+            What pydicom takes as a value of the element.
+
+        Raises
+        ------
+        PlanError
+            If no room was made for the element.
+        EncodeError
+            If the value does not fit the room.
+        """
+        tag = int(Tag(name))
+        element = self._elements.get(tag)
+        if element is None:
+            raise PlanError(f"no room was made for {element_name(tag)}; name it in late= when the write begins")
+        self._values[tag] = fitted(element, value, self._context)
+
+    def set_if_nothing_else_is(self, tag: int, value: Any) -> None:
+        """Set the value of an element that room was made for, unless it has been set or has a default."""
+        if tag in self._elements and tag not in self._values and self._elements[tag].default is None:
+            self.set(tag, value)
+
+    def room(self, tag: int, encoding: Encoding) -> Encoder[int]:
+        """Encode the header of an element and reserve the room for its value."""
+        element = self._elements[tag]
+        if encoding.implicit_vr:
+            header = encoding.pack_implicit(tag >> 16, tag & 0xFFFF, element.size)
+        elif element.vr in SHORT_VRS:
+            header = encoding.pack_short(tag >> 16, tag & 0xFFFF, element.vr.encode(), element.size)
+        else:
+            header = encoding.pack_long(tag >> 16, tag & 0xFFFF, LONG_VRS[element.vr], element.size)
+        yield header
+        reserve = self._reserves[tag] = Reserve(element.size, element.default)
+        yield reserve
+        return len(header) + element.size
+
+    def fills(self) -> Iterator[Fill]:
+        """Give the values of all elements.
+
+        Raises
+        ------
+        EncodeError
+            Names the element that was never set and has no default.
+        """
+        for tag, reserve in self._reserves.items():
+            value = self._values.get(tag)
+            if value is None and reserve.default is None:
+                raise EncodeError(
+                    "its value was to be set while writing and never was; set it, or give the dataset a default",
+                    element_name(tag),
+                )
+            yield Fill(reserve, value)
+
+
+def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset, context: Context) -> list[LateElement]:
+    """Decide which room late elements get.
+
+    Parameters
+    ----------
+    names : mapping or iterable
+        Keywords or tags; a mapping gives the number of bytes where the VR does not.
+    dataset : Dataset
+        A view; the values in it are the defaults.
+    context : Context
+        Byte order and character sets.
+
+    Raises
+    ------
+    PlanError
+        If room for an element cannot be made.
+    """
+    sizes = names if isinstance(names, Mapping) else dict.fromkeys(names)
+    return [_late_element(name, size, dataset, context) for name, size in sizes.items()]
+
+
+def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement | None:
+    """Make room for Lossy Image Compression Ratio where live frames may be lossy (PS3.3 §C.7.6.1.1.5).
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A view. A ratio in it is the default; else it is that of the frames, or blank where they were lossy before.
+    syntax : str
+        The Transfer Syntax UID.
+    context : Context
+        Byte order and character sets.
+
+    Returns
+    -------
+    LateElement or None
+        `None` where nothing says that frames are lossy.
+    """
+    blank = b" " * _SIZES["DS"]
+    if LOSSY_RATIO in dataset:
+        element = _late_element(LOSSY_RATIO, None, dataset, context)
+        return element if element.default is not None else element._replace(default=blank)
+    says_lossy = dataset.get("LossyImageCompression", "") == "01"
+    if not says_lossy and syntax not in _LOSSY:
+        return None
+    is_from_frames = syntax in _LOSSY or syntax in _MAYBE_LOSSY
+    return LateElement(LOSSY_RATIO, "DS", len(blank), None if is_from_frames else blank)
+
+
+def fitted(element: LateElement, value: Any, context: Context) -> bytes:
+    """Return a value that fills its room exactly, with trailing spaces where the VR allows them.
+
+    Raises
+    ------
+    EncodeError
+        If it does not fit.
+    """
+    try:
+        encoded = bytes(VR_ENCODERS[element.vr].encode(value, context))
+    except Exception as error:
+        raise encode_error(error, element_name(element.tag)) from None
+    if element.vr in _PADDED:
+        encoded = encoded.ljust(element.size)
+    elif element.vr == "UI" and len(encoded) % 2:
+        encoded += b"\0"
+    if len(encoded) > element.size:
+        raise LengthOverflowError(
+            f"{len(encoded)} bytes do not fit the room of {element.size} that was made; give late= a larger one",
+            element_name(element.tag),
+        )
+    if len(encoded) < element.size:
+        raise InvalidValueError(
+            f"{len(encoded)} bytes do not fill the room of {element.size}, and VR {element.vr} allows no padding",
+            element_name(element.tag),
+        )
+    return encoded
+
+
+def _late_element(name: Any, size: int | None, dataset: Dataset, context: Context) -> LateElement:
+    try:
+        tag = int(Tag(name))
+        vr = dataset[tag].VR if tag in dataset else dictionary_VR(tag)
+    except (ValueError, KeyError):
+        raise PlanError(f"late={name!r} is no element of the dictionary or the dataset; correct its name") from None
+    if vr not in VR_ENCODERS or vr not in {*_SIZES, *_PADDED, "UI"}:
+        raise PlanError(f"{element_name(tag)} has VR {vr}, whose values cannot come late")
+    size = _SIZES.get(vr) if size is None else size
+    if size is None or size < 1 or size % 2:
+        raise PlanError(
+            f"{element_name(tag)} needs an even number of bytes for its value; give late={{{name!r}: size}}"
+        )
+    element = LateElement(tag, vr, size, None)
+    if tag in dataset and not dataset[tag].is_empty:
+        element = element._replace(default=fitted(element, dataset[tag].value, context))
+    return element

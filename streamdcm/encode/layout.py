@@ -1,0 +1,115 @@
+"""Frozen values that stages and VR encoders take."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Final, NamedTuple
+
+from streamdcm.options import GroupLengths, LongValues, SequenceLengths
+
+UNDEFINED_LENGTH: Final = 0xFFFFFFFF
+"""The value of a length field that says: a delimiter ends this (PS3.5 §7.1.1)."""
+
+MAX_LENGTH: Final = 0xFFFFFFFE
+"""The largest even length that a 32-bit length field holds."""
+
+UNKNOWN_LENGTH: Final = 1 << 64
+"""What a value counts whose length is not known before it has come: more than any length field holds, so that what
+encloses it becomes undefined (PS3.5 §7.5.1)."""
+
+MAX_SHORT_LENGTH: Final = 0xFFFF
+"""The largest length that a 16-bit length field holds (PS3.5 table 7.1-2)."""
+
+# PS3.3 §C.12.1.1.2: codecs whose text needs escape sequences even in the first character set
+_ESCAPING_CODECS = frozenset({"shift_jis", "iso2022_jp", "iso2022_jp_2"})
+
+
+class Context(NamedTuple):
+    """What a VR encoder may know.
+
+    Parameters
+    ----------
+    little_endian : bool
+        The byte order of numbers and tags.
+    encodings : tuple of str
+        Python codecs of the character sets in force, the first one first.
+    codec : str or None
+        The codec to try first, if text in it needs no escape sequences.
+    """
+
+    little_endian: bool
+    encodings: tuple[str, ...]
+    codec: str | None
+
+
+def make_context(little_endian: bool, encodings: Sequence[str]) -> Context:
+    """Return the context for a byte order and the codecs of a character set."""
+    codec = None if encodings[0] in _ESCAPING_CODECS else encodings[0]
+    return Context(little_endian, tuple(encodings), codec)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How elements are laid out: with or without VR, and in which byte order (PS3.5 §7.1, §7.3).
+
+    Parameters
+    ----------
+    implicit_vr : bool
+        Whether the VR is left out.
+    little_endian : bool
+        Whether the least significant byte comes first.
+    """
+
+    implicit_vr: bool
+    little_endian: bool
+    pack_implicit: Callable[[int, int, int], bytes] = field(init=False, repr=False, compare=False)
+    pack_short: Callable[[int, int, bytes, int], bytes] = field(init=False, repr=False, compare=False)
+    pack_long: Callable[[int, int, bytes, int], bytes] = field(init=False, repr=False, compare=False)
+    pack_length: Callable[[int], bytes] = field(init=False, repr=False, compare=False)
+    item: bytes = field(init=False, repr=False, compare=False)
+    item_end: bytes = field(init=False, repr=False, compare=False)
+    sequence_end: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        order = "<" if self.little_endian else ">"
+        for name, layout in (
+            ("pack_implicit", "HHL"),
+            ("pack_short", "HH2sH"),
+            ("pack_long", "HH2s2xL"),
+            ("pack_length", "L"),
+        ):
+            object.__setattr__(self, name, Struct(order + layout).pack)
+        # PS3.5 table 7.5-1: item, item delimitation and sequence delimitation have no VR
+        object.__setattr__(self, "item", self.pack_implicit(0xFFFE, 0xE000, 0)[:4])
+        object.__setattr__(self, "item_end", self.pack_implicit(0xFFFE, 0xE00D, 0))
+        object.__setattr__(self, "sequence_end", self.pack_implicit(0xFFFE, 0xE0DD, 0))
+
+
+class Layout(NamedTuple):
+    """How a dataset body is laid out.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        VR and byte order.
+    sequence_lengths : {"preserve", "defined", "undefined"}
+        Whether sequences and items have the kind of length that the dataset says, or all the same.
+    group_lengths : {"omit", "write"}
+        Whether every group starts with its (retired) Group Length (PS3.5 §7.2).
+    long_values : {"UN", "refuse"}
+        What becomes of a value over 64 KiB with a VR that has a 16-bit length field (PS3.5 §6.2.2).
+    convert_bulk : bool
+        Whether values with VR OD, OF, OL, OV and OW, which stand in the byte order that the dataset was read in, are
+        converted to that of `encoding` (PS3.5 §7.3); else their bytes are written as they are.
+    """
+
+    encoding: Encoding
+    sequence_lengths: SequenceLengths = "preserve"
+    group_lengths: GroupLengths = "omit"
+    long_values: LongValues = "UN"
+    convert_bulk: bool = False
+
+    @property
+    def is_as_read(self) -> bool:
+        """Whether sequences that were read and not parsed may keep their bytes."""
+        return self.sequence_lengths == "preserve" and self.group_lengths == "omit"

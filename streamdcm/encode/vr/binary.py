@@ -1,0 +1,23 @@
+"""Bytes: OB, OD, OF, OL, OV, OW, UN (PS3.5 §6.2), passed on in the byte order that they are in."""
+
+from typing import Any
+
+from streamdcm.encode.layout import Context
+from streamdcm.encode.vr.values import is_empty
+from streamdcm.instructions import Chunk
+
+
+def encode_bytes(value: Any, context: Context) -> Chunk:
+    """Return the bytes of a value, uncopied.
+
+    Raises
+    ------
+    TypeError
+        If the value is not bytes-like, or not contiguous in memory (C order).
+    """
+    if isinstance(value, bytes):
+        return value
+    if is_empty(value):
+        return b""
+    view = memoryview(value)
+    return view.cast("B") if view.nbytes else b""

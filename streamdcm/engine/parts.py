@@ -1,0 +1,159 @@
+"""The third release policy, for sinks that take numbered parts in any order (S3, Azure), without any I/O.
+
+Only the parts that hold an open `Reserve` are held back; every other full part is released at once. So a value
+that comes late costs the memory of the parts that it lies in.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from streamdcm.engine.release import Part, Whole, filling, no_instruction, not_open, open_already, still_open
+from streamdcm.errors import PartLimitError
+from streamdcm.instructions import Fill, Instruction, Reserve
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PartSizes:
+    """How large each part of an upload is: twice as large after every tenth of the numbers that there are.
+
+    So a stream of any length gets along with a limited number of parts, and a short one has small parts.
+
+    Parameters
+    ----------
+    first : int
+        The bytes of the first part, and of those in the first tenth.
+    most_parts : int
+        How many parts a service takes.
+    largest : int
+        The most bytes that it takes in one part.
+    """
+
+    first: int = 8 * MIB
+    most_parts: int = 10_000
+    largest: int = 5120 * MIB
+
+    def size(self, number: int) -> int:
+        """Return the bytes of the part with this number, which counts from 1; only the last part may have fewer.
+
+        Raises
+        ------
+        PartLimitError
+            If the service does not take as many parts.
+        """
+        if number > self.most_parts:
+            raise PartLimitError(
+                f"the stream does not fit {self.most_parts:,} parts, the first of {self.first:,} bytes; raise part_size"
+            )
+        return min(self.first << (number - 1) * 10 // self.most_parts, self.largest)
+
+
+class _Filling:
+    """A part that is not released: how far it is filled, and how many rooms in it are open."""
+
+    __slots__ = ("bytes", "filled", "number", "open_rooms", "size")
+
+    def __init__(self, number: int, size: int) -> None:
+        self.number = number
+        self.size = size
+        self.filled = 0
+        self.open_rooms = 0
+        self.bytes = memoryview(bytearray(size))
+
+    def append(self, view: memoryview) -> int:
+        """Copy as much of `view` as there is space for and return how much that is."""
+        taken = min(self.size - self.filled, len(view))
+        self.bytes[self.filled : self.filled + taken] = view[:taken]
+        self.filled += taken
+        return taken
+
+    def handed_over(self) -> bytearray:
+        """Return the bytes; the part is not used again."""
+        data = self.bytes.obj
+        assert isinstance(data, bytearray)
+        self.bytes.release()
+        del data[self.filled :]
+        return data
+
+
+class _Span(NamedTuple):
+    """The piece of a room that lies in one part."""
+
+    part: _Filling
+    start: int
+    stop: int
+
+
+class PartsPolicy:
+    """Divide a stream into parts; hold back only those in which a `Reserve` is open.
+
+    Parameters
+    ----------
+    sizes : PartSizes
+        How large each part is.
+    """
+
+    def __init__(self, sizes: PartSizes) -> None:
+        self._sizes = sizes
+        self._last = _Filling(1, sizes.size(1))
+        self._rooms: dict[Reserve, list[_Span]] = {}
+
+    def feed(self, instruction: Instruction) -> Iterable[Part | Whole]:
+        """Take an instruction; return the parts that are complete.
+
+        A `Copy` has to be read into a part: give the encoder to ``read_copies`` first.
+        """
+        if isinstance(instruction, (bytes, memoryview, bytearray)):
+            return self._append(memoryview(instruction).cast("B"))
+        if isinstance(instruction, Reserve):
+            return self._reserve(instruction)
+        if isinstance(instruction, Fill):
+            return self._fill(instruction)
+        raise no_instruction(instruction)
+
+    def finish(self) -> Iterable[Part | Whole]:
+        """Return the last part, or the whole where it is the first part as well."""
+        if self._rooms:
+            raise still_open(len(self._rooms))
+        data = self._last.handed_over()
+        return (Whole(data) if self._last.number == 1 else Part(self._last.number, data),)
+
+    def _append(self, view: memoryview) -> Iterator[Part]:
+        while len(view):
+            yield from self._make_space()
+            view = view[self._last.append(view) :]
+
+    def _make_space(self) -> Iterator[Part]:
+        """Begin the next part where the last one is full: it may be the whole until more bytes come."""
+        full = self._last
+        if full.filled == full.size:
+            number = full.number + 1
+            self._last = _Filling(number, self._sizes.size(number))
+            if not full.open_rooms:
+                yield Part(full.number, full.handed_over())
+
+    def _reserve(self, reserve: Reserve) -> Iterator[Part]:
+        if reserve in self._rooms:
+            raise open_already()
+        default = bytes(reserve.size) if reserve.default is None else filling(Fill(reserve))
+        spans = self._rooms[reserve] = []
+        view = memoryview(default)
+        while len(view):
+            yield from self._make_space()
+            part, start = self._last, self._last.filled
+            view = view[part.append(view) :]
+            part.open_rooms += 1
+            spans.append(_Span(part, start, part.filled))
+
+    def _fill(self, fill: Fill) -> Iterator[Part]:
+        if fill.reserve not in self._rooms:
+            raise not_open()
+        value = memoryview(filling(fill))
+        for part, start, stop in self._rooms.pop(fill.reserve):
+            part.bytes[start:stop] = value[: stop - start]
+            value = value[stop - start :]
+            part.open_rooms -= 1
+            if not part.open_rooms and part is not self._last:
+                yield Part(part.number, part.handed_over())

@@ -1,0 +1,49 @@
+"""Copies read by whoever must see their bytes: sinks that take nothing else, and stages that transform them."""
+
+from typing import TypeVar
+
+from streamdcm.errors import InstructionError
+from streamdcm.instructions import END, Copy, Encoder, Instruction, Need, replace
+from streamdcm.sources import CopySource
+
+T = TypeVar("T")
+
+
+def read_copies(inner: Encoder[T]) -> Encoder[T]:
+    """Run an encoder and read what it copies, for sinks that take nothing but bytes.
+
+    Parameters
+    ----------
+    inner : Encoder
+        The encoder.
+
+    Returns
+    -------
+    Encoder
+        Yields no `Copy`, and returns what `inner` returns.
+    """
+
+    def on_instruction(instruction: Instruction) -> Encoder[None]:
+        if isinstance(instruction, Copy):
+            yield from read_copy(instruction)
+        else:
+            yield instruction
+
+    return (yield from replace(inner, on_instruction))
+
+
+def read_copy(copy: Copy) -> Encoder[None]:
+    """Ask for the bytes of a `Copy`, piece by piece, and yield them.
+
+    Raises
+    ------
+    InstructionError
+        If it is answered with fewer bytes, or more.
+    """
+    need = Need(CopySource(copy))
+    left = copy.length
+    while (piece := (yield need)) is not END and piece is not None:
+        left -= len(piece)
+        yield piece
+    if left:
+        raise InstructionError(f"a Copy of {copy.length:,} bytes was answered with {copy.length - left:,}")

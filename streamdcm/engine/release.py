@@ -1,0 +1,307 @@
+"""Release policies: from instructions to what one class of sink can do, without any I/O.
+
+`PatchPolicy` is for sinks that write, seek and tell: everything is released at once, and a late value
+becomes a small `Patch`. `InOrderPolicy` is for sinks that only write: from the first open `Reserve`
+on everything is held back. Both coalesce small pieces and hand large ones on uncopied, in slices.
+`PartsPolicy`, in `streamdcm.engine.parts`, is for sinks that take numbered parts in any order.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol, TypeAlias
+
+from streamdcm.errors import HoldLimitError, InstructionError
+from streamdcm.instructions import Chunk, Copy, Fill, Instruction, Need, Reserve
+
+COALESCE = 64 * 1024
+"""Pieces below this size are joined; larger ones are passed on uncopied."""
+
+_AT_ONCE = 16
+"""How many slices of a large value one `Write` has: a file takes them in one system call."""
+
+
+class Write(NamedTuple):
+    """Write these buffers next. Those that are not exact `bytes` are borrowed."""
+
+    buffers: tuple[Chunk, ...]
+
+
+class Patch(NamedTuple):
+    """Put `value` at `offset` bytes from the start of the stream, which was written before."""
+
+    offset: int
+    value: bytes
+
+
+class Transfer(NamedTuple):
+    """Write the bytes that `copy` describes next."""
+
+    copy: Copy
+
+
+class Part(NamedTuple):
+    """Put these bytes as the part with this number, counted from 1, in any order. They are the sink's from now on."""
+
+    number: int
+    data: bytearray
+
+
+class Whole(NamedTuple):
+    """These bytes are all that there are. They are the sink's from now on."""
+
+    data: bytearray
+
+
+Operation: TypeAlias = Write | Patch | Transfer | Part | Whole
+
+
+class ReleasePolicy(Protocol):
+    """What the drivers and the stages need of a policy."""
+
+    def feed(self, instruction: Instruction) -> Iterable[Operation]:
+        """Take an instruction; return the operations to be performed now, in order."""
+
+    def finish(self) -> Iterable[Operation]:
+        """Return the operations that are left when the encoder is exhausted."""
+
+
+class _Coalescer:
+    """Joins small pieces and slices large ones; `position` counts what came, `released` what went."""
+
+    def __init__(self, chunk_size: int) -> None:
+        self._chunk_size = chunk_size
+        self._limit = min(COALESCE, chunk_size)
+        self._pieces: list[bytes | bytearray] = []
+        self.position = 0
+        self.released = 0
+
+    def add(self, chunk: Chunk) -> Iterable[Write]:
+        """Take a chunk; one that stays here and is borrowed is copied."""
+        if chunk.__class__ is not bytes:
+            chunk = memoryview(chunk).cast("B")
+        size = len(chunk)
+        if size < self._limit:
+            return self._keep(chunk if chunk.__class__ is bytes else bytes(chunk), size)
+        self.position += size
+        return self._sliced(self._take(), memoryview(chunk))
+
+    def add_bytes(self, chunk: bytes) -> Iterable[Write]:
+        """Take what need not be copied: the shortest way for small chunks."""
+        position = self.position + len(chunk)
+        if position - self.released > self._limit:
+            return self.add(chunk)
+        self._pieces.append(chunk)
+        self.position = position
+        return ()
+
+    def add_room(self, size: int) -> tuple[Iterable[Write], bytearray]:
+        """Take room of `size` bytes; its bytes can be set while it lies behind `released`."""
+        room = bytearray(size)
+        if size < self._limit:
+            return self._keep(room, size), room
+        return self.add(room), room
+
+    def flush(self) -> Iterable[Write]:
+        """Return what has been joined so far, as a new object that is never touched again."""
+        joined = self._take()
+        return (Write(joined),) if joined else ()
+
+    def _keep(self, piece: bytes | bytearray, size: int) -> Iterable[Write]:
+        writes = self.flush() if self.position - self.released + size > self._limit else ()
+        self._pieces.append(piece)
+        self.position += size
+        return writes
+
+    def _sliced(self, head: tuple[Chunk, ...], view: memoryview) -> Iterator[Write]:
+        size = self._chunk_size
+        for start in range(0, len(view), size * _AT_ONCE):
+            end = min(start + size * _AT_ONCE, len(view))
+            yield Write((*head, *[view[at : at + size] for at in range(start, end, size)]))
+            head = ()
+
+    def _take(self) -> tuple[Chunk, ...]:
+        joined = b"".join(self._pieces)
+        self._pieces.clear()
+        self.released = self.position
+        return (joined,) if joined else ()
+
+
+def filling(fill: Fill) -> bytes:
+    """Return the bytes of a `Fill`, checked against its room."""
+    value = fill.reserve.default if fill.value is None else fill.value
+    if value is None:
+        raise InstructionError("a Reserve without a default was filled without a value")
+    if len(value) != fill.reserve.size:
+        raise InstructionError(f"{len(value)} bytes do not fill a room of {fill.reserve.size} bytes exactly")
+    return bytes(value)
+
+
+def no_instruction(thing: object) -> InstructionError:
+    """Make the error for what a policy cannot take."""
+    if isinstance(thing, Need):
+        return InstructionError("a Need is answered by the driver, not by a release policy")
+    return InstructionError(f"an encoder yielded {type(thing).__name__}, which is not an instruction")
+
+
+def not_open() -> InstructionError:
+    """Make the error for a `Fill` that has no room."""
+    return InstructionError("a Fill came for a Reserve that is not open: not yielded before, or filled twice")
+
+
+def open_already() -> InstructionError:
+    """Make the error for a `Reserve` that came twice."""
+    return InstructionError("a Reserve was yielded again while it was open; yield a new one for each room")
+
+
+def still_open(count: int) -> InstructionError:
+    """Make the error for rooms that are left open at the end."""
+    return InstructionError(f"the encoder ended with {count} Reserve(s) that were never filled")
+
+
+class PatchPolicy:
+    """Release at once; a late `Fill` becomes a `Patch`, and none while its room is still coalescing.
+
+    Parameters
+    ----------
+    chunk_size : int
+        The most bytes of a large value in one `Write`.
+    """
+
+    def __init__(self, chunk_size: int) -> None:
+        self._buffer = _Coalescer(chunk_size)
+        self._rooms: dict[Reserve, tuple[int, bytearray]] = {}
+
+    def feed(self, instruction: Instruction) -> Iterable[Operation]:
+        """Take an instruction; return the operations to be performed now, in order."""
+        if instruction.__class__ is bytes:
+            return self._buffer.add_bytes(instruction)
+        if isinstance(instruction, (memoryview, bytearray, bytes)):
+            return self._buffer.add(instruction)
+        if isinstance(instruction, Reserve):
+            return self._reserve(instruction)
+        if isinstance(instruction, Fill):
+            return self._fill(instruction)
+        if isinstance(instruction, Copy):
+            writes = self._buffer.flush()
+            self._buffer.position += instruction.length
+            self._buffer.released = self._buffer.position
+            return (*writes, Transfer(instruction))
+        raise no_instruction(instruction)
+
+    def finish(self) -> Iterable[Operation]:
+        """Return the operations that are left when the encoder is exhausted."""
+        if self._rooms:
+            raise still_open(len(self._rooms))
+        return self._buffer.flush()
+
+    def _reserve(self, reserve: Reserve) -> Iterable[Operation]:
+        if reserve in self._rooms:
+            raise open_already()
+        offset = self._buffer.position
+        writes, room = self._buffer.add_room(reserve.size)
+        if reserve.default is not None:
+            room[:] = filling(Fill(reserve))
+        self._rooms[reserve] = offset, room
+        return writes
+
+    def _fill(self, fill: Fill) -> Iterable[Operation]:
+        if fill.reserve not in self._rooms:
+            raise not_open()
+        value = filling(fill)
+        offset, room = self._rooms.pop(fill.reserve)
+        if offset >= self._buffer.released:
+            room[:] = value
+            return ()
+        return (Patch(offset, value),) if value != room else ()
+
+
+class _Room:
+    """Held back: room whose value is not known yet."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: bytes | None = None
+
+
+class InOrderPolicy:
+    """Release everything up to the first open `Reserve` and hold back the rest.
+
+    Parameters
+    ----------
+    chunk_size : int
+        The most bytes of a large value in one `Write`.
+    hold_limit : int
+        The most bytes to hold back; a `Copy` that is held back costs nothing.
+    """
+
+    def __init__(self, chunk_size: int, hold_limit: int) -> None:
+        self._buffer = _Coalescer(chunk_size)
+        self._hold_limit = hold_limit
+        self._held: deque[_Room | bytes | Copy] = deque()
+        self._held_size = 0
+        self._rooms: dict[Reserve, _Room] = {}
+
+    def feed(self, instruction: Instruction) -> Iterable[Operation]:
+        """Take an instruction; return the operations to be performed now, in order.
+
+        Raises
+        ------
+        HoldLimitError
+            If more than `hold_limit` bytes would have to be held back.
+        """
+        if isinstance(instruction, (bytes, memoryview, bytearray)):
+            if not self._held:
+                return self._buffer.add(instruction)
+            return self._hold(instruction, memoryview(instruction).nbytes)
+        if isinstance(instruction, Reserve):
+            if instruction in self._rooms:
+                raise open_already()
+            room = self._rooms[instruction] = _Room()
+            return self._hold(room, instruction.size)
+        if isinstance(instruction, Fill):
+            return self._fill(instruction)
+        if isinstance(instruction, Copy):
+            return self._hold(instruction, 0) if self._held else self._transfer(instruction)
+        raise no_instruction(instruction)
+
+    def finish(self) -> Iterable[Operation]:
+        """Return the operations that are left when the encoder is exhausted."""
+        if self._rooms:
+            raise still_open(len(self._rooms))
+        return self._buffer.flush()
+
+    def _hold(self, thing: _Room | Chunk | Copy, size: int) -> Iterable[Operation]:
+        self._held_size += size
+        if self._held_size > self._hold_limit:
+            raise HoldLimitError(
+                f"a length that is not known yet would hold back more than {self._hold_limit:,} bytes, "
+                "because the target cannot seek: give the length, write to a target that can seek, wrap "
+                "the target in streamdcm.spooled(), or raise hold_limit"
+            )
+        self._held.append(bytes(thing) if isinstance(thing, (bytearray, memoryview)) else thing)
+        return ()
+
+    def _fill(self, fill: Fill) -> Iterable[Operation]:
+        if fill.reserve not in self._rooms:
+            raise not_open()
+        self._rooms[fill.reserve].value = filling(fill)
+        del self._rooms[fill.reserve]
+        return self._release()
+
+    def _release(self) -> Iterator[Operation]:
+        while self._held:
+            thing = self._held[0]
+            if isinstance(thing, _Room):
+                if thing.value is None:
+                    return
+                thing = thing.value
+            self._held.popleft()
+            if isinstance(thing, Copy):
+                yield from self._transfer(thing)
+            else:
+                self._held_size -= len(thing)
+                yield from self._buffer.add(thing)
+
+    def _transfer(self, copy: Copy) -> Iterable[Operation]:
+        return (*self._buffer.flush(), Transfer(copy))

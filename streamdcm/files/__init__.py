@@ -1,0 +1,1 @@
+"""A DICOM file as the source of a write."""

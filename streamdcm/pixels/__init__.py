@@ -1,0 +1,1 @@
+"""From frames to instructions: native, encapsulated, or the bit stream of a video."""

@@ -1,0 +1,58 @@
+"""Frames that are counted as they come, so that an error names the one that is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from streamdcm.errors import EncodeError, InvalidValueError, StreamdcmError, encode_error
+from streamdcm.instructions import Chunk, Need
+from streamdcm.pixels.frame_plan import PixelPlan
+
+
+class CountedFrames:
+    """Counts frames and puts their number into errors.
+
+    Parameters
+    ----------
+    plan : PixelPlan
+        Says how many there may be.
+    """
+
+    def __init__(self, plan: PixelPlan) -> None:
+        self.need = Need(plan.source)
+        self.count = 0
+        self._plan = plan
+        self._most = sys.maxsize if plan.most is None else plan.most
+
+    def checked(self, encode: Callable[[Any], Chunk], frame: Any) -> Chunk:
+        """Return the bytes of the next frame."""
+        self.count += 1
+        if self.count > self._most:
+            raise self.error(InvalidValueError(f"is one too many; {self._most:,} were announced"))
+        try:
+            return encode(frame)
+        except Exception as error:
+            raise self.error(error) from None
+
+    def add_place(self, error: Exception) -> None:
+        """Add to an exception of the source which frame it was asked for."""
+        if not isinstance(error, StreamdcmError):
+            error.add_note(f"when frame {self.count + 1:,} of {self._plan.label} was asked for")
+
+    def check_count(self) -> None:
+        """Refuse fewer frames than were announced."""
+        count = self._plan.count
+        if self.count == 0 or (count is not None and self.count < count):
+            expected = "at least one" if count is None else f"{count:,}"
+            raise EncodeError(f"the frames ended after {self.count:,}; there must be {expected}", self._plan.label)
+
+    def error(self, error: Exception) -> Exception:
+        """Return the error to raise for the frame that came last."""
+        return encode_error(error, self.label)
+
+    @property
+    def label(self) -> str:
+        """The element and the number of the frame that came last."""
+        return f"{self._plan.label}, frame {self._plan.first + self.count:,}"

@@ -1,0 +1,112 @@
+"""Encapsulated pixel data: an offset table, and each frame in items of its own (PS3.5 §A.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from streamdcm.encode.layout import MAX_LENGTH
+from streamdcm.errors import InvalidValueError, LengthOverflowError
+from streamdcm.instructions import END, Chunk, Encoder, Fill, Reserve
+from streamdcm.pixels.counted_frames import CountedFrames
+from streamdcm.pixels.frame_format import flat_view
+from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.offset_table import (
+    ITEM,
+    OffsetTable,
+    Opening,
+    basic_opening,
+    empty_opening,
+    extended_opening,
+    known_opening,
+    roomy_opening,
+)
+from streamdcm.pixels.table_plan import TableChoice
+
+_PADDINGS: Final = (b"", b"\0")
+_SMALL: Final = 4096
+"""Below this size it is cheaper to join a fragment with its header than to pass them on one by one."""
+SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+_item_header: Final[Callable[[bytes, int], bytes]] = Struct("<4sL").pack
+
+
+def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, TableChoice, int]]:
+    """Encode compressed frames; return the number of bytes, the offset table, and the length of the bit stream."""
+    assert plan.table is not None
+    opening = _opening(plan)
+    total = 0
+    for part in opening.parts:
+        yield part
+        total += part.size if isinstance(part, Reserve) else len(part)
+    table = OffsetTable(must_be_basic=plan.table.kind == "basic" and plan.table.alternative is None)
+    encode = flat_view if plan.format is None else plan.format.encode
+    need, checked, add = frames.need, frames.checked, table.add
+    whole = plan.fragments.is_one
+    while (frame := (yield need)) is not END:
+        chunk = checked(encode, frame)
+        size = len(chunk)
+        if not size:
+            raise frames.error(InvalidValueError("is empty; a compressed frame has bytes"))
+        encoded = size + (size & 1) + 8 if whole else plan.fragments.encoded_length(size)
+        try:
+            add(size, encoded)
+        except LengthOverflowError as error:
+            raise frames.error(error) from None
+        if not whole:
+            yield from _divided(memoryview(chunk), plan.fragments.size(size))
+        elif size < _SMALL:
+            yield _item_header(ITEM, size + (size & 1)) + chunk + _PADDINGS[size & 1]
+        else:
+            yield from _fragment(chunk, size)
+    frames.check_count()
+    yield SEQUENCE_END
+    kind, values = opening.fillings(table)
+    rooms = [part for part in opening.parts if isinstance(part, Reserve)]
+    for room, value in zip(rooms, values, strict=True):
+        yield Fill(room, value)
+    choice = TableChoice(kind, _reason(plan, kind))
+    return total + table.position + len(SEQUENCE_END), choice, table.bit_stream_length
+
+
+def _divided(frame: memoryview, size: int) -> Encoder[None]:
+    """Yield a frame as fragments, all but the last of `size` bytes."""
+    for start in range(0, len(frame), size):
+        fragment = frame[start : start + size]
+        yield from _fragment(fragment, len(fragment))
+
+
+def _fragment(fragment: Chunk, size: int) -> Encoder[None]:
+    if size > MAX_LENGTH:
+        raise LengthOverflowError(f"has {size:,} bytes, which do not fit the 32-bit length field of a fragment")
+    yield _item_header(ITEM, size + (size & 1))
+    yield fragment
+    if size & 1:
+        yield b"\0"
+
+
+def _reason(plan: PixelPlan, kind: str) -> str:
+    assert plan.table is not None
+    if not plan.table.block:
+        return plan.table.reason
+    fits = "the offsets do not fit 32 bits" if kind == plan.table.alternative else "it was enough"
+    return f"{plan.table.reason}; {fits}"
+
+
+def _opening(plan: PixelPlan) -> Opening:
+    """Return what stands before the first frame."""
+    table = plan.table
+    assert table is not None
+    if table.alternative is not None:
+        assert plan.most is not None
+        return roomy_opening(plan.most, table.block, table.kind, table.alternative, plan.has_total)
+    if plan.lengths is not None:
+        known = OffsetTable()
+        for length in plan.lengths:
+            known.add(length, plan.fragments.encoded_length(length))
+        return known_opening(table.kind, known, plan.has_total)
+    if table.kind == "empty":
+        return empty_opening(plan.has_total)
+    assert plan.count is not None
+    return (basic_opening if table.kind == "basic" else extended_opening)(plan.count, plan.has_total)

@@ -1,0 +1,316 @@
+"""Every decision on frames that is made before the first byte."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from pydicom.dataset import Dataset
+
+from streamdcm.encode.layout import MAX_LENGTH, Encoding
+from streamdcm.errors import LengthOverflowError, PlanError, element_name
+from streamdcm.pixels.frame_format import FrameFormat, flat_view, frame_format
+from streamdcm.pixels.table_plan import TablePlan, plan_table
+from streamdcm.sources import ByteStream, FrameSource, PushedSource
+
+PIXEL_DATA: Final = 0x7FE00010
+FLOAT_PIXEL_DATA: Final = 0x7FE00008
+DOUBLE_FLOAT_PIXEL_DATA: Final = 0x7FE00009
+TOTAL_LENGTH: Final = 0x7FE00003
+STALE: Final = frozenset({0x7FE00001, 0x7FE00002, TOTAL_LENGTH, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
+"""What frames take the place of."""
+
+ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
+# PS3.5 §8.2.2, §8.2.16, §A.4.12: these have exactly one fragment for each frame
+_ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"})
+
+FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
+"""Elements with a value for each frame."""
+
+# PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
+_SINGLE_FRAME: Final = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.{suffix}"
+    for suffix in (
+        *("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "2", "4", "6.1", "7", "128"),
+        *("77.1.1", "77.1.2", "77.1.3", "77.1.4", "77.1.5.3", "9.1.1"),
+    )
+)
+
+
+class Fragments(NamedTuple):
+    """How encapsulated frames are divided (PS3.5 §A.4): all fragments but the last of a frame have the same length.
+
+    Parameters
+    ----------
+    per_frame : int
+        The number of fragments of a frame.
+    most : int or None
+        The most bytes in a fragment.
+    """
+
+    per_frame: int = 1
+    most: int | None = None
+
+    @property
+    def is_one(self) -> bool:
+        """Whether each frame is one fragment."""
+        return self.per_frame == 1 and self.most is None
+
+    def size(self, length: int) -> int:
+        """Return the even number of bytes in each fragment, but the last, of a frame of `length` bytes."""
+        size = -(-length // self.per_frame) if self.most is None else self.most
+        return max(size + size % 2, 2)
+
+    def encoded_length(self, length: int) -> int:
+        """Return what a frame of `length` bytes takes with item headers and padding."""
+        return length + length % 2 + 8 * -(-length // self.size(length))
+
+
+@dataclass(frozen=True, slots=True)
+class PixelPlan:
+    """How frames are to be written.
+
+    Parameters
+    ----------
+    source : FrameSource or PushedSource
+        Where they come from.
+    label : str
+        The name of the element, for errors.
+    tag : int
+        Pixel Data, Float Pixel Data or Double Float Pixel Data.
+    vr : str
+        The VR of that element.
+    encapsulated : bool
+        Whether each frame becomes items of its own.
+    count : int or None
+        The number of frames, if it is known.
+    most : int or None
+        The most frames that there may be.
+    format : FrameFormat or None
+        The format of native frames; `None` for compressed ones.
+    table : TablePlan or None
+        The offset table; `None` for native frames.
+    lengths : list of int or None
+        The lengths of encapsulated frames, if they are known ahead.
+    fragments : Fragments
+        How a frame is divided.
+    has_total : bool
+        Whether Encapsulated Pixel Data Value Total Length is written.
+    pixels_length : int
+        The number of bytes that the pixels of an encapsulated frame take uncompressed; 0 if that is not known.
+    first : int
+        The number of frames that come before these, in earlier instances of a concatenation.
+    """
+
+    source: FrameSource | PushedSource
+    label: str
+    tag: int
+    vr: str
+    encapsulated: bool
+    count: int | None
+    most: int | None
+    format: FrameFormat | None
+    table: TablePlan | None
+    lengths: list[int] | None
+    fragments: Fragments
+    has_total: bool
+    pixels_length: int
+    first: int = 0
+
+
+def plan_pixels(
+    frames: Iterable[Any] | AsyncIterable[Any] | PushedSource,
+    dataset: Dataset,
+    encoding: Encoding,
+    options: Any,
+    *,
+    encapsulated: bool,
+    syntax: str,
+    patchable: bool,
+    has_total: bool = False,
+) -> PixelPlan:
+    """Decide how frames are written, or refuse them.
+
+    Parameters
+    ----------
+    frames : iterable of array or bytes-like, or PushedSource
+        The frames.
+    dataset : Dataset
+        A view of the dataset, in which elements may be parsed.
+    encoding : Encoding
+        VR and byte order.
+    options : Options
+        `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`.
+    encapsulated : bool
+        Whether the transfer syntax is one of compressed frames.
+    syntax : str
+        The Transfer Syntax UID.
+    patchable : bool
+        Whether the sink can fill values in later.
+    has_total : bool, optional
+        Whether Encapsulated Pixel Data Value Total Length was asked for.
+
+    Raises
+    ------
+    PlanError
+        If the frames cannot be written as asked.
+    LengthOverflowError
+        If native frames would take more than a length field holds.
+    """
+    check_frames(frames)
+    count = known_count(frames, dataset, options.number_of_frames)
+    tag, vr = _element(dataset, encoding, encapsulated)
+    native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
+    if not encapsulated and options.offset_table in ("basic", "extended"):
+        raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
+    form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
+    fragments = _fragments(options, encapsulated, syntax)
+    lengths = known_lengths(frames, count, form) if encapsulated else None
+    pixels_length = _pixels_length(dataset) if encapsulated else 0
+    table = None
+    if encapsulated:
+        encoded = None if lengths is None else map(fragments.encoded_length, lengths[:-1])
+        table = plan_table(
+            options.offset_table,
+            dataset,
+            count=count,
+            max_frames=options.max_frames,
+            last_offset=None if encoded is None else sum(encoded),
+            likely_most=2 * pixels_length or MAX_LENGTH,
+            one_fragment=fragments.is_one,
+            patchable=patchable,
+        )
+    if form is not None and not encapsulated and count is not None:
+        check_native_total((form.length_in_bits * count + 7) // 8, element_name(tag))
+    return PixelPlan(
+        source=frames if isinstance(frames, PushedSource) else FrameSource(frames, element_name(tag)),
+        label=element_name(tag),
+        tag=tag,
+        vr=vr,
+        encapsulated=encapsulated,
+        count=count,
+        most=_most(count, dataset, options.max_frames),
+        format=form,
+        table=table,
+        lengths=lengths,
+        fragments=fragments,
+        has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
+        pixels_length=pixels_length,
+    )
+
+
+def check_frames(frames: Any) -> None:
+    """Refuse what gives no frames.
+
+    Raises
+    ------
+    PlanError
+        If it is no iterable, a single frame, or the bit stream of a video.
+    """
+    is_one = isinstance(frames, (str, bytes, bytearray, memoryview))
+    is_iterable = isinstance(frames, (Iterable, AsyncIterable)) and not is_one
+    if not is_iterable and not isinstance(frames, PushedSource):
+        raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
+    if isinstance(frames, ByteStream):
+        raise PlanError("a ByteStream is the bit stream of a video, and this is no video transfer syntax; give frames")
+
+
+def has_number_of_frames(dataset: Dataset) -> bool:
+    """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
+    return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
+
+
+def check_native_total(length: int, label: str) -> None:
+    """Refuse native pixel data that do not fit a 32-bit length field.
+
+    Raises
+    ------
+    LengthOverflowError
+        Names the ways out.
+    """
+    if length + length % 2 > MAX_LENGTH:
+        raise LengthOverflowError(
+            f"{length:,} bytes of native frames do not fit a 32-bit length field; use a compressed transfer syntax or "
+            f"Encapsulated Uncompressed Explicit VR Little Endian ({ENCAPSULATED_UNCOMPRESSED}), or divide the frames "
+            "over several instances with split=",
+            label,
+        )
+
+
+def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
+    """Find out how many frames there are, and whether all that say so agree.
+
+    Raises
+    ------
+    PlanError
+        If they do not, or if there are none, or too many for the SOP Class.
+    """
+    counts: dict[str, int] = {}
+    if hasattr(frames, "__len__"):
+        counts["the frames themselves"] = len(frames)
+    if stated is not None:
+        counts["number_of_frames"] = stated
+    groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
+    if groups:
+        counts["PerFrameFunctionalGroupsSequence"] = len(groups)
+    for keyword in FRAME_VECTORS:
+        if keyword in dataset and dataset[keyword].VM:
+            counts[keyword] = dataset[keyword].VM
+    if len(set(counts.values())) > 1:
+        stated_counts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        raise PlanError(f"the numbers of frames differ: {stated_counts}; make them agree")
+    count = next(iter(counts.values()), None)
+    if count is not None and count < 1:
+        raise PlanError("there are no frames to write; give at least one")
+    if count is not None and count > 1 and not has_number_of_frames(dataset):
+        raise PlanError(f"{count:,} frames for a SOP Class of single-frame instances; use a multi-frame SOP Class")
+    return count
+
+
+def _most(count: int | None, dataset: Dataset, max_frames: int | None) -> int | None:
+    if count is not None:
+        return count
+    return max_frames if has_number_of_frames(dataset) else 1
+
+
+def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[int, str]:
+    if encapsulated:
+        return PIXEL_DATA, "OB"  # PS3.5 §A.4
+    if "FloatPixelData" in dataset:
+        return FLOAT_PIXEL_DATA, "OF"
+    if "DoubleFloatPixelData" in dataset:
+        return DOUBLE_FLOAT_PIXEL_DATA, "OD"
+    # PS3.5 §A.1 and §A.2
+    return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
+
+
+def known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> list[int] | None:
+    """Return the lengths of encapsulated frames, if they are native or there already."""
+    if form is not None:
+        return None if count is None else [form.length] * count
+    if not isinstance(frames, (list, tuple)):
+        return None
+    return [len(flat_view(frame)) for frame in frames]
+
+
+def _pixels_length(dataset: Dataset) -> int:
+    """Return the number of bytes that the pixels of a frame take uncompressed; 0 if the dataset does not tell."""
+    try:
+        form = frame_format(dataset, "OW", little_endian=True)
+    except PlanError:
+        return 0
+    return form.rows * form.columns * form.samples * form.bits // 8
+
+
+def _fragments(options: Any, encapsulated: bool, syntax: str) -> Fragments:
+    fragments = Fragments(options.fragments_per_frame, options.fragment_size)
+    if fragments.is_one:
+        return fragments
+    if not encapsulated:
+        raise PlanError("native frames have no fragments; leave fragments_per_frame and fragment_size out")
+    if fragments.per_frame > 1 and fragments.most is not None:
+        raise PlanError("fragments_per_frame and fragment_size exclude each other; leave one of them out")
+    if syntax in _ONE_FRAGMENT:
+        raise PlanError("this transfer syntax has exactly one fragment a frame (PS3.5 §A.4); leave fragments out")
+    return fragments

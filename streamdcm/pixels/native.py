@@ -1,0 +1,49 @@
+"""Native pixel data: one frame right behind the other (PS3.5 §8.1)."""
+
+from __future__ import annotations
+
+import sys
+
+from streamdcm.encode.layout import MAX_LENGTH, Encoding
+from streamdcm.instructions import END, Encoder, Fill, Reserve
+from streamdcm.pixels.counted_frames import CountedFrames
+from streamdcm.pixels.frame_format import BitPacker
+from streamdcm.pixels.frame_plan import PixelPlan, check_native_total
+
+
+def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encoder[int]:
+    """Encode native frames as one element; return the number of bytes."""
+    form = plan.format
+    assert form is not None
+    if encoding.implicit_vr:
+        header = encoding.pack_implicit(plan.tag >> 16, plan.tag & 0xFFFF, 0)
+    else:
+        header = encoding.pack_long(plan.tag >> 16, plan.tag & 0xFFFF, plan.vr.encode(), 0)
+    yield header[:-4]
+    length_field = Reserve(4)
+    if plan.count is None:
+        yield length_field
+    else:
+        yield encoding.pack_length((form.length_in_bits * plan.count + 15) // 16 * 2)
+    packer = BitPacker(form.length_in_bits) if form.bits == 1 else None
+    limit = MAX_LENGTH if plan.count is None else sys.maxsize
+    length = 0
+    need, checked, encode = frames.need, frames.checked, form.encode
+    while (frame := (yield need)) is not END:
+        chunk = checked(encode, frame)
+        if packer is not None:
+            chunk = packer.pack(chunk)
+        length += len(chunk)
+        if length > limit:
+            check_native_total(length, frames.label)
+        yield chunk
+    frames.check_count()
+    rest = packer.finish() if packer is not None else b""
+    length += len(rest)
+    if length % 2:
+        rest += b"\0"
+        length += 1
+    yield rest
+    if plan.count is None:
+        yield Fill(length_field, encoding.pack_length(length))
+    return len(header) + length

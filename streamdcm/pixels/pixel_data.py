@@ -1,0 +1,56 @@
+"""Pixel data from frames that come one by one."""
+
+from __future__ import annotations
+
+from streamdcm.encode.late import LOSSY_RATIO, NUMBER_OF_FRAMES, LateValues
+from streamdcm.encode.layout import Encoding
+from streamdcm.instructions import Encoder
+from streamdcm.pixels.counted_frames import CountedFrames
+from streamdcm.pixels.encapsulated import encapsulated
+from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.native import native
+from streamdcm.pixels.table_plan import TableChoice
+
+
+def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder[tuple[int, TableChoice | None]]:
+    """Encode pixel data, asking for one frame after the other.
+
+    Parameters
+    ----------
+    plan : PixelPlan
+        What was decided ahead.
+    encoding : Encoding
+        VR and byte order.
+    late : LateValues
+        Is told the number of frames.
+
+    Returns
+    -------
+    Encoder
+        Returns the number of bytes, and the offset table that encapsulated frames were given.
+
+    Raises
+    ------
+    EncodeError
+        Names the frame that is wrong.
+    """
+    frames = CountedFrames(plan)
+    choice = None
+    try:
+        if plan.encapsulated:
+            length, choice, bit_stream_length = yield from encapsulated(plan, frames)
+            if plan.pixels_length:
+                late.set_if_nothing_else_is(LOSSY_RATIO, _ratio(plan, frames.count, bit_stream_length))
+        else:
+            length = yield from native(plan, encoding, frames)
+    except Exception as error:
+        frames.add_place(error)
+        raise
+    if NUMBER_OF_FRAMES in late:
+        late.set(NUMBER_OF_FRAMES, frames.count)
+    return length, choice
+
+
+def _ratio(plan: PixelPlan, count: int, bit_stream_length: int) -> str:
+    """Return the ratio of what frames would take uncompressed to what they take (PS3.3 §C.7.6.1.1.5.2)."""
+    return f"{count * plan.pixels_length / bit_stream_length:.6g}"

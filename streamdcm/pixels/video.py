@@ -1,0 +1,104 @@
+"""Pixel Data from the bit stream of a video: one fragment or several, without an offset table (PS3.5 §A.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from streamdcm.encode.layout import MAX_LENGTH
+from streamdcm.errors import EncodeError, LengthOverflowError, element_name
+from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve
+from streamdcm.pixels.encapsulated import SEQUENCE_END
+from streamdcm.pixels.frame_plan import PIXEL_DATA
+from streamdcm.pixels.offset_table import ITEM, basic_start, total_element
+from streamdcm.pixels.video_plan import VideoPlan
+from streamdcm.sources import BufferSource, CopySource
+
+_LABEL: Final = element_name(PIXEL_DATA)
+
+
+def bit_stream(plan: VideoPlan) -> Encoder[int]:
+    """Encode the bit stream of a video as Pixel Data, asking for one piece after the other.
+
+    Parameters
+    ----------
+    plan : VideoPlan
+        What was decided ahead.
+
+    Returns
+    -------
+    Encoder
+        Returns the number of bytes.
+
+    Raises
+    ------
+    EncodeError
+        If there are no bytes, or more than a fragment holds.
+    """
+    source = plan.source
+    opening = 0
+    total = Reserve(len(total_element(0)))
+    if plan.has_total:
+        opening += total.size
+        yield total_element(source.length) if isinstance(source, Copy) else total
+    start = basic_start()
+    yield start
+    if isinstance(source, Copy) and isinstance(source.source, BufferSource):
+        length, encoded = yield from _ranges(source, plan.fragment_size or source.length)
+    else:
+        length, encoded = yield from _pieces(plan)
+    if not length:
+        raise EncodeError("the bit stream is empty; a video has bytes", _LABEL)
+    if plan.has_total and not isinstance(source, Copy):
+        yield Fill(total, total_element(length))
+    yield SEQUENCE_END
+    return opening + len(start) + encoded + len(SEQUENCE_END)
+
+
+def _ranges(source: Copy, size: int) -> Encoder[tuple[int, int]]:
+    """Yield fragments of what need not be read; return the length of the stream and of the fragments."""
+    encoded = 0
+    for start in range(0, source.length, size or 1):
+        length = min(size, source.length - start)
+        yield ITEM + (length + length % 2).to_bytes(4, "little")
+        yield replace(source, offset=source.offset + start, length=length)
+        if length % 2:
+            yield b"\0"
+        encoded += 8 + length + length % 2
+    return source.length, encoded
+
+
+def _pieces(plan: VideoPlan) -> Encoder[tuple[int, int]]:
+    """Yield fragments whose length is filled in at their end; return the length of the stream and of the fragments."""
+    need = Need(CopySource(plan.source) if isinstance(plan.source, Copy) else plan.source)
+    most = plan.fragment_size or MAX_LENGTH
+    total = encoded = length = 0
+    room = None
+    while (piece := (yield need)) is not END and piece is not None:
+        view = memoryview(piece)
+        while len(view):
+            if room is not None and length == most:
+                yield Fill(room, length.to_bytes(4, "little"))
+                encoded += 8 + length
+                room = None
+            if room is None:
+                if total and plan.fragment_size is None:
+                    raise LengthOverflowError(
+                        f"the bit stream has more than the {MAX_LENGTH:,} bytes of one fragment; use a fragmentable "
+                        "transfer syntax",
+                        _LABEL,
+                    )
+                room, length = Reserve(4), 0
+                yield ITEM
+                yield room
+            part = view[: most - length]
+            view = view[len(part) :]
+            length += len(part)
+            total += len(part)
+            yield part
+    if room is not None:
+        if length % 2:
+            yield b"\0"
+        yield Fill(room, (length + length % 2).to_bytes(4, "little"))
+        encoded += 8 + length + length % 2
+    return total, encoded

@@ -1,0 +1,1 @@
+"""Every decision that is made before the first byte."""

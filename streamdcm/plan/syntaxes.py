@@ -1,0 +1,114 @@
+"""From transfer syntax and arguments to VR and byte order (PS3.5 §A)."""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from pydicom.config import IGNORE
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
+
+from streamdcm.encode._pydicom import encoding_as_read, encoding_as_set
+from streamdcm.encode.layout import Encoding
+from streamdcm.errors import PlanError
+from streamdcm.options import Options
+
+# PS3.5 §A.5, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.7, §A.12)
+DEFLATED: Final = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+
+# PS3.6 table A-1, newer than pydicom's dictionary: JPEG XL, and frames that are deflated one by one (PS3.5 §A.4.14)
+_NEWER: Final = frozenset({*(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112)), "1.2.840.10008.1.2.8.1"})
+
+
+class _PublicSyntax(NamedTuple):
+    """What pydicom knows of a public transfer syntax, looked up once."""
+
+    is_implicit_VR: bool
+    is_little_endian: bool
+    is_compressed: bool
+
+
+@lru_cache
+def public_syntax(syntax: UID) -> _PublicSyntax | None:
+    """Return what a public transfer syntax means, or `None` for any other UID."""
+    if syntax in _NEWER:
+        return _PublicSyntax(is_implicit_VR=False, is_little_endian=True, is_compressed=True)
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        return None
+    return _PublicSyntax(syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_compressed)
+
+
+def is_compressed(syntax: UID) -> bool:
+    """Whether pixel data in a transfer syntax are not native, or may not be, where it is a private one."""
+    public = public_syntax(syntax)
+    return public is None or public.is_compressed
+
+
+@lru_cache
+def encoding_of(implicit_vr: bool, little_endian: bool) -> Encoding:
+    """Return the encoding, one object for each of the few that there are."""
+    return Encoding(implicit_vr, little_endian)
+
+
+def syntax_named(name: str) -> UID:
+    """Return the transfer syntax with a UID, a keyword or a name of PS3.6 table A-1.
+
+    Raises
+    ------
+    PlanError
+        If there is none.
+    """
+    for syntax in AllTransferSyntaxes:
+        if name in (syntax, syntax.keyword, syntax.name):
+            return syntax
+    uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
+    if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in _NEWER):
+        return uid
+    raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")
+
+
+def decide_encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:
+    """Decide VR and byte order: transfer syntax, then arguments, then how the dataset was set or read."""
+    implicit_vr, little_endian = options.implicit_vr, options.little_endian
+    if options.force_encoding:
+        if implicit_vr is None or little_endian is None:
+            raise PlanError("'force_encoding' needs both 'implicit_vr' and 'little_endian'")
+        return _real_bools(implicit_vr, little_endian)
+    if syntax is not None and not (syntax.is_private and not syntax.is_transfer_syntax):
+        return _encoding_of_syntax(syntax, implicit_vr, little_endian)
+    if implicit_vr is not None and little_endian is None:
+        little_endian = True
+    for candidate in ((implicit_vr, little_endian), encoding_as_set(dataset), encoding_as_read(dataset)):
+        if candidate[0] is not None and candidate[1] is not None:
+            return _real_bools(candidate[0], candidate[1])
+    if syntax is None:
+        raise PlanError(
+            "nothing says which encoding to use: set the Transfer Syntax UID in the dataset's file_meta, or give "
+            "the 'implicit_vr' and 'little_endian' arguments"
+        )
+    raise PlanError("a private transfer syntax needs the 'implicit_vr' and 'little_endian' arguments")
+
+
+def _encoding_of_syntax(syntax: UID, implicit_vr: bool | None, little_endian: bool | None) -> tuple[bool, bool]:
+    rules = public_syntax(syntax)
+    if rules is None and not syntax.is_transfer_syntax:
+        raise PlanError(
+            f"(0002,0010) TransferSyntaxUID is '{syntax.name}', which is no transfer syntax; set one of PS3.6 table A-1"
+        )
+    needed_vr, needed_order = (rules or syntax).is_implicit_VR, (rules or syntax).is_little_endian
+    for name, given, needed in (
+        ("implicit_vr", implicit_vr, needed_vr),
+        ("little_endian", little_endian, needed_order),
+    ):
+        if given is not None and given != needed:
+            raise PlanError(
+                f"{name}={given} contradicts the transfer syntax '{syntax.name}'; leave the argument out, or change "
+                "the Transfer Syntax UID"
+            )
+    return needed_vr, needed_order
+
+
+def _real_bools(implicit_vr: Any, little_endian: Any) -> tuple[bool, bool]:
+    for name, given in (("implicit_vr", implicit_vr), ("little_endian", little_endian)):
+        if not isinstance(given, bool):
+            raise TypeError(f"'{name}' must be True or False, not {type(given).__name__}")
+    return implicit_vr, little_endian

@@ -1,0 +1,1 @@
+"""Object storages and web servers: one module for each service or library, imported when it is used."""

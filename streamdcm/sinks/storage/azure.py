@@ -1,0 +1,174 @@
+"""Blobs in Azure, through azure-storage-blob: blocks staged in any order, or a single PUT."""
+
+import base64
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from streamdcm.engine.parts import PartSizes
+from streamdcm.errors import (
+    AccessDeniedError,
+    ConnectionLostError,
+    CredentialsError,
+    MissingExtraError,
+    NoBucketError,
+    ObjectExistsError,
+    StorageError,
+    TargetTypeError,
+)
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.parts_upload import PartsUpload
+
+try:
+    from azure.core import MatchConditions
+    from azure.core import exceptions as azure
+    from azure.storage.blob import BlobBlock, BlobServiceClient, ContentSettings
+except ImportError as error:
+    raise MissingExtraError("az:// needs the library azure-storage-blob: pip install 'streamdcm[azure]'") from error
+
+_URL = re.compile(r"[aA][zZ]://(?P<container>[^/]+)/(?P<name>.*[^/])", re.DOTALL)
+_MOST_BLOCKS = 50_000
+_LARGEST_BLOCK = 4000 * 1024 * 1024
+_MIB = 1024 * 1024
+
+
+def output_for(url: str, storage: Storage, *, overwrite: bool) -> "AzureOutput":
+    """Return the output for ``az://CONTAINER/NAME``."""
+    storage.refuse("resume")
+    found = _URL.fullmatch(url)
+    if not found:
+        raise TargetTypeError("a blob is named az://CONTAINER/NAME, and its name does not end with a slash")
+    return AzureOutput(found["container"], found["name"], storage, overwrite=overwrite)
+
+
+class AzureOutput(PartsUpload[str]):
+    """A blob in Azure. Azure drops blocks that were not committed after a week, or with the next write of the blob.
+
+    Parameters
+    ----------
+    container, name : str
+        Where the blob goes.
+    storage : Storage
+        Its options are those of `BlobServiceClient`, or a ``connection_string``; its client is one of these.
+    overwrite : bool
+        Whether a blob of this name may be replaced.
+    """
+
+    def __init__(self, container: str, name: str, storage: Storage, *, overwrite: bool) -> None:
+        sizes = PartSizes(storage.part_size, _MOST_BLOCKS, _LARGEST_BLOCK)
+        super().__init__(f"az://{container}/{name}", sizes, storage)
+        self._container = container
+        self._name = name
+        self._overwrite = overwrite
+        self._service: Any = None
+        self._blob: Any = None
+        self._upload = os.urandom(8).hex()  # so that two uploads of one blob do not mix their blocks
+
+    def open(self) -> None:
+        """Connect, and look for a blob that must not be replaced.
+
+        Raises
+        ------
+        ObjectExistsError
+            If the blob exists and must not be overwritten.
+        """
+        with self._errors():
+            self._service = self._storage.client or _make_service(dict(self._storage.options))
+            self._blob = self._service.get_blob_client(self._container, self._name)
+            if not self._overwrite and self._blob.exists():
+                raise ObjectExistsError(f"{self.location}: the blob exists, and overwrite is off")
+
+    def begin(self) -> None:
+        """Do nothing: an upload begins with its first block."""
+
+    def send(self, number: int, data: bytearray) -> str:
+        """Stage a block and return its id."""
+        block_id = base64.b64encode(f"{self._upload}-{number:05}".encode()).decode("ascii")
+        with self._errors():
+            self._blob.stage_block(block_id, bytes(data), length=len(data))
+        return block_id
+
+    def send_whole(self, data: bytearray) -> None:
+        """Send all that there is in one request."""
+        with self._errors():
+            self._blob.upload_blob(bytes(data), overwrite=self._overwrite, **self._about())
+
+    def complete(self, sent: Mapping[int, str]) -> None:
+        """Commit the blocks in the order of their numbers."""
+        condition = {} if self._overwrite else {"match_condition": MatchConditions.IfMissing}
+        with self._errors():
+            self._blob.commit_block_list(
+                [BlobBlock(block_id) for block_id in sent.values()], **condition, **self._about()
+            )
+
+    def discard(self) -> None:
+        """Do nothing: blocks that are not committed are not visible, and there is no request that removes them."""
+
+    def close(self) -> None:
+        """Close the client if it is not the caller's."""
+        if self._service is not None and self._storage.client is None:
+            self._service.close()
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "content_settings": ContentSettings(content_type=self._storage.content_type),
+            "metadata": dict(self._storage.metadata),
+        }
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (azure.AzureError, ValueError) as error:
+            raise _translated(error, self.location) from error
+
+
+def _make_service(options: dict[str, Any]) -> Any:
+    # A single PUT is for what fits a part, whatever the size of that; the library would divide it again.
+    sizes = {"max_single_put_size": 256 * _MIB}
+    connection = options.pop("connection_string", None) or os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    if connection and "account_url" not in options:
+        return BlobServiceClient.from_connection_string(connection, **sizes, **options)
+    if "account_url" not in options:
+        raise ValueError("neither account_url nor connection_string")
+    return BlobServiceClient(**sizes, **options)
+
+
+def _translated(error: Exception, location: str | None) -> StorageError:
+    code = getattr(error, "error_code", None) or type(error).__name__
+    code = str(getattr(code, "value", code))
+    for kind, theirs, codes, problem in _TRANSLATIONS:
+        if code in codes or isinstance(error, theirs):
+            return kind(f"{location}: {problem} ({code})")
+    return StorageError(f"{location}: Azure does not take the blob ({code})")
+
+
+_TRANSLATIONS: tuple[tuple[type[StorageError], Any, frozenset[str], str], ...] = (
+    (
+        CredentialsError,
+        (azure.ClientAuthenticationError, ValueError),
+        frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation"}),
+        "there are no valid credentials; give account_url and credential, or connection_string, in storage_options",
+    ),
+    (
+        AccessDeniedError,
+        (),
+        frozenset({"AuthorizationFailure", "AuthorizationPermissionMismatch", "InsufficientAccountPermissions"}),
+        "the credentials do not allow this",
+    ),
+    (NoBucketError, (), frozenset({"ContainerNotFound", "ContainerBeingDeleted"}), "there is no such container"),
+    (
+        ObjectExistsError,
+        (azure.ResourceExistsError,),
+        frozenset({"BlobAlreadyExists", "ConditionNotMet"}),
+        "the blob exists, and overwrite is off",
+    ),
+    (
+        ConnectionLostError,
+        (azure.ServiceRequestError, azure.ServiceResponseError),
+        frozenset({"ServerBusy", "InternalError", "OperationTimedOut"}),
+        "Azure cannot be reached, or does not answer as it should; try again",
+    ),
+)

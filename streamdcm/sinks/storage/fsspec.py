@@ -1,0 +1,175 @@
+"""Everything that fsspec reaches, written in order: URLs of any scheme, and universal_pathlib's UPath."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from streamdcm.errors import (
+    AccessDeniedError,
+    ConnectionLostError,
+    MissingExtraError,
+    NoBucketError,
+    ObjectExistsError,
+    StorageError,
+    TargetTypeError,
+)
+from streamdcm.instructions import Chunk
+from streamdcm.sinks.handles import discard_handle
+from streamdcm.sinks.storage.in_order import InOrderOutput
+from streamdcm.sinks.storage.options import Storage
+
+try:
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.memory import MemoryFile
+    from fsspec.spec import AbstractBufferedFile
+except ImportError as error:
+    raise MissingExtraError("this URL needs the library fsspec: pip install 'streamdcm[fsspec]'") from error
+
+
+def output_for(url: str, storage: Storage, *, overwrite: bool) -> "FsspecOutput":
+    """Return the output for a URL; the storage options are those of the file system.
+
+    Raises
+    ------
+    TargetTypeError
+        If fsspec does not know the scheme.
+    MissingExtraError
+        If the file system needs a library that is not installed.
+    """
+    storage.refuse("client", "metadata", "resume")
+    try:
+        system, path = url_to_fs(url, **storage.options)
+    except ValueError as error:
+        raise TargetTypeError("fsspec knows no file system for the scheme of this URL") from error
+    except ImportError as error:
+        raise MissingExtraError(f"fsspec needs another library for this URL: {error}") from error
+    return FsspecOutput(system, path, system.unstrip_protocol(path), storage, overwrite=overwrite)
+
+
+class FsspecOutput(InOrderOutput):
+    """A file in a file system of fsspec, which appears when it is complete.
+
+    Where the file system can, the file is committed or discarded; elsewhere it is written under another name and
+    then moved.
+
+    Parameters
+    ----------
+    system : fsspec.AbstractFileSystem
+        The file system.
+    path : str
+        The path in it.
+    location : str
+        The URL, for people.
+    storage : Storage
+        How to upload.
+    overwrite : bool
+        Whether a file with this name may be replaced; looked up before and after, but another writer may be faster.
+    """
+
+    def __init__(self, system: Any, path: str, location: str, storage: Storage, *, overwrite: bool) -> None:
+        self.location: str | None = location
+        self._system = system
+        self._path = path
+        self._storage = storage
+        self._overwrite = overwrite
+        self._file: Any = None
+        self._temporary: str | None = None
+
+    def open(self) -> None:
+        """Open the file, or one beside it.
+
+        Raises
+        ------
+        ObjectExistsError
+            If the file exists and must not be overwritten.
+        """
+        self._refuse_existing()
+        beside = f"{self._path}.{os.urandom(6).hex()}.partial"
+        with self._errors():
+            self._file = self._open(beside)
+            if _commits(self._file):
+                _discard(self._file)
+                self._file = self._open(self._path)
+            else:
+                self._temporary = beside
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        with self._errors():
+            for buffer in buffers:
+                self._file.write(bytes(buffer))
+
+    def commit(self) -> None:
+        """Make the file appear.
+
+        Raises
+        ------
+        StorageError
+            If the file system refuses it.
+        """
+        if self._file is None:
+            return
+        self._refuse_existing()
+        with self._errors():
+            self._file.close()
+            if self._temporary is None:
+                self._file.commit()
+            else:
+                self._system.mv(self._temporary, self._path)
+        self._file = self._temporary = None
+
+    def abort(self) -> None:
+        """Discard what was written."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            with self._errors():
+                _discard(file)
+                if self._temporary is not None and self._system.exists(self._temporary):
+                    self._system.rm(self._temporary)
+
+    def _open(self, path: str) -> Any:
+        return self._system.open(path, "wb", block_size=self._storage.part_size, autocommit=False)
+
+    def _refuse_existing(self) -> None:
+        with self._errors():
+            if not self._overwrite and self._system.exists(self._path):
+                raise ObjectExistsError(f"{self.location}: the file exists, and overwrite is off")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
+            raise
+        except Exception as error:
+            kind, problem = next(
+                ((ours, text) for theirs, ours, text in _PROBLEMS if isinstance(error, theirs)),
+                (StorageError, "the file system does not take the file"),
+            )
+            raise kind(f"{self.location}: {problem} ({type(error).__name__})") from error
+
+
+def _discard(file: Any) -> None:
+    """Throw away what was written to a file, so that closing it publishes nothing."""
+    if isinstance(file, AbstractBufferedFile):
+        discard_handle(file)
+    else:
+        file.close()
+        if hasattr(file, "discard"):
+            file.discard()
+
+
+def _commits(file: Any) -> bool:
+    """Tell whether a file that was opened with ``autocommit=False`` waits for its commit."""
+    kind = type(file)
+    discards = getattr(kind, "discard", AbstractBufferedFile.discard)
+    return not isinstance(file, MemoryFile) and discards is not AbstractBufferedFile.discard
+
+
+_PROBLEMS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[StorageError], str], ...] = (
+    (FileNotFoundError, NoBucketError, "there is no such bucket or directory"),
+    (FileExistsError, ObjectExistsError, "the file exists, and overwrite is off"),
+    (PermissionError, AccessDeniedError, "the credentials do not allow this"),
+    ((ConnectionError, TimeoutError), ConnectionLostError, "the connection failed; try again"),
+)

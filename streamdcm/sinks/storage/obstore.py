@@ -1,0 +1,151 @@
+"""Objects in Google Cloud Storage, written in order through obstore."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from streamdcm.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    MissingExtraError,
+    NoBucketError,
+    ObjectExistsError,
+    StorageError,
+    TargetTypeError,
+)
+from streamdcm.instructions import Chunk
+from streamdcm.sinks.storage.in_order import InOrderOutput
+from streamdcm.sinks.storage.options import Storage
+
+try:
+    import obstore
+    from obstore import exceptions
+    from obstore.store import LocalStore, from_url
+except ImportError as error:
+    raise MissingExtraError("gs:// needs the library obstore: pip install 'streamdcm[obstore]'") from error
+
+_URL = re.compile(r"(?P<root>[^:]+://[^/]+)/(?P<key>.*[^/])", re.DOTALL)
+
+
+def output_for(url: str, storage: Storage, *, overwrite: bool) -> "ObstoreOutput":
+    """Return the output for ``gs://BUCKET/KEY``."""
+    storage.refuse("resume")
+    found = _URL.fullmatch(url)
+    if not found:
+        raise TargetTypeError("an object is named SCHEME://BUCKET/KEY, and its key does not end with a slash")
+    return ObstoreOutput(found["root"], found["key"], storage, overwrite=overwrite)
+
+
+class ObstoreOutput(InOrderOutput):
+    """An object that obstore uploads in order, and that appears when it is complete.
+
+    Parameters
+    ----------
+    root : str
+        The URL of the bucket.
+    key : str
+        The name of the object in it.
+    storage : Storage
+        Its options are those of `obstore.store.from_url`; its client is an obstore store of the bucket.
+    overwrite : bool
+        Whether an object with this key may be replaced; looked up before and after, but another writer may be faster.
+    """
+
+    def __init__(self, root: str, key: str, storage: Storage, *, overwrite: bool) -> None:
+        self.location: str | None = f"{root}/{key}"
+        self._root = root
+        self._key = key
+        self._storage = storage
+        self._overwrite = overwrite
+        self._store: Any = None
+        self._writer: Any = None
+
+    def open(self) -> None:
+        """Make the store and the writer; nothing is sent before there is enough for a part.
+
+        Raises
+        ------
+        ObjectExistsError
+            If the object exists and must not be overwritten.
+        """
+        storage = self._storage
+        with self._errors():
+            self._store = storage.client or from_url(self._root, **storage.options)
+            self._refuse_existing()
+            about = {"Content-Type": storage.content_type, **storage.metadata}
+            self._writer = obstore.open_writer(
+                self._store,
+                self._key,
+                attributes=None if isinstance(self._store, LocalStore) else about,  # which keeps none
+                buffer_size=storage.part_size,
+                max_concurrency=storage.workers,
+            )
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order."""
+        with self._errors():
+            for buffer in buffers:
+                self._writer.write(buffer)
+
+    def commit(self) -> None:
+        """Make the object appear.
+
+        Raises
+        ------
+        StorageError
+            If the service refuses it.
+        """
+        if self._writer is None:
+            return
+        self._refuse_existing()
+        with self._errors():
+            self._writer.close()
+        self._writer = None
+
+    def abort(self) -> None:
+        """Have the upload aborted: only leaving a ``with`` block by an exception does that."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.__exit__(StorageError, StorageError("aborted"), None)
+
+    def _refuse_existing(self) -> None:
+        if self._overwrite:
+            return
+        try:
+            with self._errors():
+                obstore.head(self._store, self._key)
+        except NoBucketError:
+            return
+        raise ObjectExistsError(f"{self.location}: the object exists, and overwrite is off")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (exceptions.BaseError, OSError) as error:
+            kind, problem = next(
+                ((ours, text) for theirs, ours, text in _PROBLEMS if isinstance(error, theirs)),
+                (StorageError, "the storage does not take the object"),
+            )
+            raise kind(f"{self.location}: {problem} ({type(error).__name__})") from error
+
+
+_PROBLEMS: tuple[tuple[Any, type[StorageError], str], ...] = (
+    (
+        exceptions.UnauthenticatedError,
+        CredentialsError,
+        "there are no valid credentials; give them in storage_options or in the environment",
+    ),
+    (
+        (exceptions.PermissionDeniedError, PermissionError),
+        AccessDeniedError,
+        "the credentials do not allow this",
+    ),
+    ((exceptions.NotFoundError, FileNotFoundError), NoBucketError, "there is no such bucket"),
+    (
+        (exceptions.AlreadyExistsError, exceptions.PreconditionError, FileExistsError),
+        ObjectExistsError,
+        "the object exists, and overwrite is off",
+    ),
+)

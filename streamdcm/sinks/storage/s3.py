@@ -1,0 +1,340 @@
+"""Objects in S3 and in services that speak its protocol, through boto3: parts in any order, or a single PUT."""
+
+import base64
+import hashlib
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock
+from typing import Any, Literal, TypeAlias
+
+from streamdcm.engine.parts import PartSizes
+from streamdcm.errors import (
+    AccessDeniedError,
+    ConnectionLostError,
+    CredentialsError,
+    MissingExtraError,
+    NoBucketError,
+    ObjectExistsError,
+    StorageError,
+    TargetTypeError,
+    WrongRegionError,
+)
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload, tell_of
+
+try:
+    import boto3
+    from botocore import exceptions as boto
+except ImportError as error:
+    raise MissingExtraError("s3:// needs the library boto3: pip install 'streamdcm[s3]'") from error
+
+Sent: TypeAlias = dict[str, str]
+"""What S3 says of a part: its ETag, and the checksum that it has found."""
+
+_URL = re.compile(r"[sS]3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_PREFIX = re.compile(r"[sS]3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
+_CHECKSUMS = tuple(f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
+_MAKING_CLIENT = Lock()  # boto3's default session is not for several threads at a time
+_ABORT_DELAYS = (0.0, 0.5, 2.0)  # each attempt has boto3's own retries in it
+
+
+def output_for(url: str, storage: Storage, *, overwrite: bool) -> "S3Output":
+    """Return the output for ``s3://BUCKET/KEY``."""
+    bucket, key = bucket_and_key(url)
+    return S3Output(bucket, key, storage, overwrite=overwrite)
+
+
+def bucket_and_key(url: str) -> tuple[str, str]:
+    """Take ``s3://BUCKET/KEY`` apart."""
+    found = _URL.fullmatch(url)
+    if not found or found["key"].endswith("/"):
+        raise TargetTypeError("an object in S3 is named s3://BUCKET/KEY, and its key does not end with a slash")
+    return found["bucket"], found["key"]
+
+
+def make_client(storage: Storage) -> Any:
+    """Return the caller's client, or make one from the storage options."""
+    if storage.client is not None:
+        return storage.client
+    with _MAKING_CLIENT:
+        return boto3.client("s3", **storage.options)
+
+
+class S3Output(PartsUpload[Sent]):
+    """An object in S3.
+
+    Parameters
+    ----------
+    bucket, key : str
+        Where the object goes.
+    storage : Storage
+        How to upload.
+    overwrite : bool
+        Whether an object with this key may be replaced.
+    """
+
+    def __init__(self, bucket: str, key: str, storage: Storage, *, overwrite: bool) -> None:
+        super().__init__(f"s3://{bucket}/{key}", PartSizes(storage.part_size), storage)
+        self._object = {"Bucket": bucket, "Key": key}
+        self._condition = {} if overwrite else {"IfNoneMatch": "*"}
+        self._algorithm = {"ChecksumAlgorithm": storage.checksum.upper()} if storage.checksum else {}
+        self._client: Any = None
+        self._upload_id: str | None = None
+        self._there: dict[int, dict[str, Any]] = {}
+
+    def open(self) -> None:
+        """Connect; look for an object that must not be replaced, and for an upload to go on with.
+
+        Raises
+        ------
+        ObjectExistsError
+            If the object exists and must not be overwritten.
+        StorageError
+            If there is no upload with the id that was given.
+        """
+        with self._errors():
+            self._client = make_client(self._storage)
+            if self._condition:
+                self._refuse_existing()
+            if self._storage.resume:
+                self._find_upload(self._storage.resume)
+
+    def begin(self) -> None:
+        """Begin an upload, or go on with one that was found."""
+        if self._upload_id is None:
+            with self._errors():
+                begun = self._client.create_multipart_upload(**self._object, **self._about())
+            self._upload_id = begun["UploadId"]
+
+    def send(self, number: int, data: bytearray) -> Sent:
+        """Send a part, if S3 does not have the same bytes under its number already."""
+        there = self._there.get(number)
+        if there is not None and is_same(there, data):
+            return _said(there)
+        part = {"UploadId": self._upload_id, "PartNumber": number, "Body": data}
+        with self._errors():
+            return _said(self._client.upload_part(**self._object, **self._algorithm, **part))
+
+    def send_whole(self, data: bytearray) -> None:
+        """Send all that there is in one request."""
+        with self._errors():
+            self._client.put_object(**self._object, **self._about(), **self._condition, Body=data)
+        self._abort_upload()  # one to go on with turned out to be of no use
+
+    def complete(self, sent: Mapping[int, Sent]) -> None:
+        """Put the parts together."""
+        parts = {"Parts": [{"PartNumber": number, **said} for number, said in sent.items()]}
+        with self._errors():
+            self._client.complete_multipart_upload(
+                **self._object, **self._condition, UploadId=self._upload_id, MultipartUpload=parts
+            )
+        self._upload_id = None
+
+    def discard(self) -> None:
+        """Remove the parts; where `resume` was asked for, keep them."""
+        if self._upload_id is not None and self._storage.resume:
+            tell_of(f"the upload {self._upload_id} of {self.location} was kept, to be resumed")
+            self._upload_id = None
+        self._abort_upload()
+
+    def close(self) -> None:
+        """Close the client if it is not the caller's."""
+        if self._client is not None and self._storage.client is None:
+            self._client.close()
+
+    def _refuse_existing(self) -> None:
+        try:
+            self._client.head_object(**self._object)
+        except boto.ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+                raise
+        else:
+            raise ObjectExistsError(f"{self.location}: the object exists, and overwrite is off")
+
+    def _find_upload(self, wanted: str | Literal[True]) -> None:
+        found = [
+            upload["UploadId"]
+            for upload in _list_uploads(self._client, self._object["Bucket"], self._object["Key"])
+            if upload["Key"] == self._object["Key"] and wanted in (True, upload["UploadId"])
+        ]
+        if found:
+            self._upload_id = found[-1]
+            pages = self._client.get_paginator("list_parts").paginate(**self._object, UploadId=self._upload_id)
+            self._there = {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
+        elif wanted is not True:
+            raise StorageError(f"{self.location}: there is no pending upload with the id that resume names")
+
+    def _about(self) -> dict[str, Any]:
+        about = {"ContentType": self._storage.content_type, "Metadata": dict(self._storage.metadata)}
+        return about | self._algorithm
+
+    def _abort_upload(self) -> None:
+        if self._upload_id is None:
+            return
+        upload_id, self._upload_id, problem = self._upload_id, None, ""
+        try:
+            _abort_persistently(self._client, self._object["Bucket"], self._object["Key"], upload_id)
+        except (boto.ClientError, boto.BotoCoreError) as error:
+            problem = _code(error)
+        if problem:  # told here, where the error on its way to the caller is the current one again
+            tell_of(
+                f"the upload {upload_id} of {self.location} could not be aborted ({problem}); "
+                f"remove it with: streamdcm uploads --abort {self.location}"
+            )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with storage_errors(self.location):
+            yield
+
+
+@contextmanager
+def pending_uploads(url: str, storage: Storage) -> Iterator[list[PendingUpload]]:
+    """Give the uploads below ``s3://BUCKET/PREFIX`` that were never completed, the oldest first."""
+    found = _PREFIX.fullmatch(url)
+    if not found:
+        raise TargetTypeError("uploads are looked for below s3://BUCKET or s3://BUCKET/PREFIX")
+    bucket, prefix = found["bucket"], found["prefix"] or ""
+    with storage_errors(url):
+        client = make_client(storage)
+
+    def pending(key: str, upload_id: str, begun: datetime) -> PendingUpload:
+        location = f"s3://{bucket}/{key}"
+
+        def abort() -> None:
+            with storage_errors(location):
+                _abort_persistently(client, bucket, key, upload_id)
+
+        return PendingUpload(location, upload_id, begun, abort)
+
+    try:
+        with storage_errors(url):
+            uploads = _list_uploads(client, bucket, prefix)
+        yield [pending(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in uploads]
+    finally:
+        if storage.client is None:
+            client.close()
+
+
+def _list_uploads(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+    found = [upload for page in pages for upload in page.get("Uploads", ())]
+    return sorted(found, key=lambda upload: upload["Initiated"])
+
+
+def _abort_persistently(client: Any, bucket: str, key: str, upload_id: str) -> None:
+    *first, last = _ABORT_DELAYS
+    for delay in first:
+        time.sleep(delay)
+        try:
+            return _abort_once(client, bucket, key, upload_id)
+        except (boto.ClientError, boto.BotoCoreError):
+            continue
+    time.sleep(last)
+    return _abort_once(client, bucket, key, upload_id)
+
+
+def _abort_once(client: Any, bucket: str, key: str, upload_id: str) -> None:
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except client.exceptions.NoSuchUpload:
+        return  # somebody else, or an attempt whose answer was lost, has done it
+
+
+def is_same(there: dict[str, Any], data: bytearray) -> bool:
+    """Tell by size and checksum whether a part that S3 has consists of these bytes."""
+    if there["Size"] != len(data):
+        return False
+    for name, digest in _DIGESTS.items():
+        if name in there:
+            return bool(there[name] == base64.b64encode(digest(data)).decode("ascii"))
+    return bool(there["ETag"].strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+_DIGESTS: dict[str, Callable[[bytearray], bytes]] = {
+    "ChecksumSHA256": lambda data: hashlib.sha256(data).digest(),
+    "ChecksumSHA1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
+    "ChecksumCRC32": lambda data: zlib.crc32(data).to_bytes(4),
+}
+
+
+def _said(answer: dict[str, Any]) -> Sent:
+    """Return what has to be said again to complete the upload."""
+    return {name: answer[name] for name in ("ETag", *_CHECKSUMS) if name in answer}
+
+
+@contextmanager
+def storage_errors(location: str | None) -> Iterator[None]:
+    """Translate the exceptions of boto3, the one place where that is done."""
+    try:
+        yield
+    except (boto.ClientError, boto.BotoCoreError) as error:
+        raise _translated(error, location) from error
+
+
+def _translated(error: Exception, location: str | None) -> StorageError:
+    code = _code(error)
+    for kind, codes, problem in _TRANSLATIONS:
+        if code in codes:
+            return kind(f"{location}: {problem} ({code})")
+    return StorageError(f"{location}: S3 does not take the object ({code})")
+
+
+def _code(error: Exception) -> str:
+    """Return what S3 or botocore calls an error, which says nothing about what was sent."""
+    if not isinstance(error, boto.ClientError):
+        return type(error).__name__
+    return str(error.response.get("Error", {}).get("Code", "") or "no code")
+
+
+_TRANSLATIONS: tuple[tuple[type[StorageError], frozenset[str], str], ...] = (
+    (
+        CredentialsError,
+        frozenset(
+            {
+                *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"),
+                *("ProfileNotFound", "TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError"),
+                *(
+                    "InvalidAccessKeyId",
+                    "SignatureDoesNotMatch",
+                    "ExpiredToken",
+                    "InvalidToken",
+                    "TokenRefreshRequired",
+                ),
+            }
+        ),
+        "there are no valid credentials; give them in storage_options, in the environment or in ~/.aws",
+    ),
+    (AccessDeniedError, frozenset({"AccessDenied", "403", "AllAccessDisabled"}), "the credentials do not allow this"),
+    (NoBucketError, frozenset({"NoSuchBucket"}), "there is no such bucket"),
+    (
+        WrongRegionError,
+        frozenset(
+            {
+                *("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+                *("InvalidRegionError", "NoRegionError", "TemporaryRedirect"),
+            }
+        ),
+        "the bucket is in another region; give region_name in storage_options",
+    ),
+    (
+        ObjectExistsError,
+        frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"}),
+        "the object exists, or is just being written, and overwrite is off",
+    ),
+    (
+        ConnectionLostError,
+        frozenset(
+            {
+                *("EndpointConnectionError", "ConnectionClosedError", "ConnectionError", "HTTPClientError", "SSLError"),
+                *("ConnectTimeoutError", "ReadTimeoutError", "ProxyConnectionError", "ResponseStreamingError"),
+                *("InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "500", "503"),
+            }
+        ),
+        "S3 cannot be reached, or does not answer as it should; try again",
+    ),
+)

@@ -1,0 +1,83 @@
+"""URLs as targets: the scheme says which module writes there, and only that one is imported."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from streamdcm.errors import MissingExtraError, TargetTypeError
+from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.parts_upload import PendingUpload
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_MODULES = {
+    "s3": ("s3",),
+    "az": ("azure",),
+    "gs": ("obstore", "fsspec"),
+    "http": ("http",),
+    "https": ("http",),
+}
+_ELSE = ("fsspec",)
+_DEFAULT_STORAGE = Storage()
+
+
+def scheme_of(target: Any) -> str | None:
+    """Return the scheme of a URL in lower case, or `None` if `target` is none."""
+    found = _URL.match(target) if isinstance(target, str) else None
+    return found[1].lower() if found else None
+
+
+def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> Output | PartsOutput:
+    """Find out how to write to a URL: the first library that is installed for its scheme does it.
+
+    Raises
+    ------
+    TargetTypeError
+        If the URL does not name an object, or its scheme is not known.
+    MissingExtraError
+        If no library for this scheme is installed.
+    """
+    first, *others = _MODULES.get(scheme, _ELSE)
+    try:
+        module = import_module(f"streamdcm.sinks.storage.{first}")
+    except MissingExtraError:
+        if not others:
+            raise
+        module = import_module(f"streamdcm.sinks.storage.{others[0]}")
+    output: Output | PartsOutput = module.output_for(url, storage, overwrite=overwrite)
+    return output
+
+
+@contextmanager
+def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[list[PendingUpload]]:
+    """Give the uploads of objects whose URL begins with `url` that were never completed, the oldest first.
+
+    They can be aborted within the block.
+
+    Raises
+    ------
+    TargetTypeError
+        If it is not a URL of S3.
+    StorageError
+        If the service does not list them.
+    """
+    if scheme_of(url) != "s3":
+        raise TargetTypeError("uploads can be listed and aborted where they have ids: give s3://BUCKET/PREFIX")
+    with import_module("streamdcm.sinks.storage.s3").pending_uploads(url, storage) as uploads:
+        yield uploads
+
+
+def is_remote_path(target: Any) -> bool:
+    """Tell whether `target` is a `UPath` of universal_pathlib whose file is not one of this machine."""
+    return all(hasattr(target, name) for name in ("fs", "path", "protocol", "storage_options", "parts"))
+
+
+def remote_path_output(target: Any, storage: Storage, *, overwrite: bool) -> Output:
+    """Return the output for such a path, in its own file system."""
+    storage.refuse("options", "client", "metadata", "resume")
+    output: Output = import_module("streamdcm.sinks.storage.fsspec").FsspecOutput(
+        target.fs, target.path, str(target), storage, overwrite=overwrite
+    )
+    return output

@@ -1,0 +1,301 @@
+"""Frames on their way into the instances of a concatenation, and only as many of them as there have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from streamdcm.encode._pydicom import elements_of
+from streamdcm.engine.progress import Progress, ProgressShare
+from streamdcm.engine.result import WriteResult
+from streamdcm.errors import EncodeError, InvalidValueError, PlanError, ValueTypeError, element_name, silenced
+from streamdcm.options import FramesEach, Options, Split
+from streamdcm.pixels.frame_format import flat_view
+from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
+from streamdcm.pixels.video_plan import is_video
+from streamdcm.plan.concatenation import (
+    PER_FRAME_GROUPS,
+    Division,
+    Part,
+    Sizes,
+    divide_by_frames,
+    frame_too_large,
+    group_lengths,
+    instance_dataset,
+    source_of_concatenation,
+)
+from streamdcm.plan.plan import Plan, check_dataset, encode_file, plan_file
+from streamdcm.sinks import Output, PartsOutput
+from streamdcm.sources import PushedSource
+from streamdcm.write.driver import measure
+from streamdcm.write.instance import Instance
+from streamdcm.write.targets import Targets, refuse_own_source, resolve_target, target_of_each, target_of_one
+
+_LONGEST_HEADER = 12
+_SEQUENCE_HEADER_AND_END = 12 + 8
+
+
+def open_instances(target: Targets, dataset: Dataset, options: Options, progress: Progress) -> Instance | Concatenation:
+    """Return what takes frames: an instance, or, where ``split=`` wants it, a concatenation.
+
+    If it is known ahead that all frames fit into one instance, that is an ordinary one.
+    """
+    split = options.split
+    if split is None:
+        return Instance(resolve_target(target, options), dataset, options, progress)
+    check_dataset(dataset)
+    if is_video(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID", "")):
+        raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
+    targets = target_of_each(target)
+    late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
+    options = replace(options, late=late)
+    source = source_of_concatenation(dataset, late)
+    division = _division(source, options, split)
+    if division.counts is not None and len(division.counts) == 1:
+        options = replace(options, split=None)
+        return OnlyInstance(resolve_target(target_of_one(target), options), dataset, options, progress)
+    return Concatenation(targets, source, options, split, division, progress)
+
+
+class Concatenation:
+    """Takes frames one by one and begins a new instance for the frame that no longer fits the last one.
+
+    No instance gets its name before all are complete.
+
+    Parameters
+    ----------
+    targets : callable
+        Gives the target of each instance by its number.
+    source : Dataset
+        What `source_of_concatenation` returned.
+    options : Options
+        Those of the write.
+    split : FramesEach or BytesEach
+        How the caller wants it divided.
+    division : Division
+        What was made of that.
+    progress : Progress
+        Counts the bytes of all instances.
+    """
+
+    takes_frames = True
+
+    def __init__(
+        self,
+        targets: Callable[[int], Any],
+        source: Dataset,
+        options: Options,
+        split: Split,
+        division: Division,
+        progress: Progress,
+    ) -> None:
+        self._targets = targets
+        self._source = source
+        self._options = options
+        self._split = split
+        self._division = division
+        self._progress = progress
+        self._late: dict[str | int, Any] = {}
+        self._frames = 0
+        self._bytes = 0
+        self._part = division.part(1, 0)
+        self._last = self._instance(self._part)
+        self._open = [self._last]
+        self._complete: list[tuple[Output | PartsOutput, WriteResult]] = []
+
+    @property
+    def _pixels(self) -> PixelPlan:
+        assert isinstance(self._last.pixels, PixelPlan)
+        return self._last.pixels
+
+    def open(self) -> None:
+        """Write what comes before the first frame of the first instance."""
+        self._last.open()
+
+    def write(self, frame: Any) -> None:
+        """Write the next frame, into a new instance if it does not fit the last one."""
+        pixels = self._pixels
+        bound = self._division.bound
+        if bound is not None and self._frames == bound:
+            raise InvalidValueError(
+                f"is one too many; {bound:,} were announced", f"{pixels.label}, frame {self._frames + 1:,}"
+            )
+        size = 0 if self._division.room is None else _encoded_length(frame, pixels)
+        if not self._fits(size) and self._frames > self._part.offset:
+            self._begin_next()
+        if not self._fits(size):
+            raise frame_too_large(pixels.label, self._frames + 1)
+        try:
+            self._last.write(frame)
+        except Exception as error:
+            _note_instance(error, self._part.number)
+            raise
+        self._frames += 1
+        self._bytes += size
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of a late element, which is the same in all instances."""
+        for instance in self._open:
+            instance.set(name, value)
+        self._late[name] = value
+
+    def finish(self) -> WriteResult:
+        """Write what comes after the last frame; only `commit` is left to do."""
+        expected = self._division.frames
+        if expected is not None and self._frames < expected:
+            raise EncodeError(
+                f"the frames ended after {self._frames:,}; there must be {expected:,}", self._pixels.label
+            )
+        while self._open:
+            self._complete_first()
+        results = tuple(result for _, result in self._complete)
+        return WriteResult(
+            bytes_written=sum(result.bytes_written for result in results),
+            patches=sum(result.patches for result in results),
+            location=None,
+            instances=results,
+        )
+
+    def commit(self) -> None:
+        """Give all instances their names."""
+        for done, (output, _) in enumerate(self._complete):
+            try:
+                output.commit()
+            except BaseException as error:
+                error.add_note(f"{done:,} of {len(self._complete):,} instances have their names already")
+                raise
+
+    def abort(self) -> None:
+        """Leave what was there before."""
+        with ExitStack() as stack:
+            for output, _ in self._complete:
+                stack.callback(output.abort)
+            for instance in self._open:
+                stack.callback(instance.abort)
+
+    def _fits(self, size: int) -> bool:
+        most, room = self._part.most, self._division.room
+        if most is not None and self._frames - self._part.offset == most:
+            return False
+        return room is None or self._bytes + size <= room
+
+    def _begin_next(self) -> None:
+        """Begin an instance; with late values the last one waits for them, else it is complete."""
+        if not self._options.late:
+            self._complete_first()
+        self._part = self._division.part(self._part.number + 1, self._frames)
+        self._bytes = 0
+        try:
+            self._last = self._instance(self._part)
+            self._open.append(self._last)
+            for name, value in self._late.items():
+                self._last.set(name, value)
+            self._last.open()
+        except Exception as error:
+            _note_instance(error, self._part.number)
+            raise
+
+    def _complete_first(self) -> None:
+        instance = self._open[0]
+        try:
+            result = instance.finish()
+        except Exception as error:
+            _note_instance(error, len(self._complete) + 1)
+            raise
+        self._complete.append((instance.output, result))
+        del self._open[0]
+
+    def _instance(self, part: Part) -> Instance:
+        options = replace(
+            self._options,
+            split=None,
+            frames=self._frames_of(part),
+            number_of_frames=part.count,
+            max_frames=part.most if part.count is None else None,
+        )
+        target = self._targets(part.number)
+        dataset = instance_dataset(self._source, part, self._split)
+        if not options.atomic:
+            refuse_own_source(target, self._source)
+        return Instance(
+            resolve_target(target, options), dataset, options, ProgressShare(self._progress), first=part.offset
+        )
+
+    def _frames_of(self, part: Part) -> Iterable[Any] | PushedSource:
+        """Return what is known of the frames of an instance ahead, which is all if they are in a list."""
+        frames = self._options.frames
+        if part.count is None or not isinstance(frames, (list, tuple)):
+            return PushedSource()
+        return frames[part.offset : part.offset + part.count]
+
+
+class OnlyInstance(Instance):
+    """The instance of all frames, where it is known ahead that they need no other."""
+
+    def finish(self) -> WriteResult:
+        """Write what comes after the last frame; only `commit` is left to do."""
+        result = super().finish()
+        return replace(result, instances=(result,))
+
+
+def _note_instance(error: Exception, number: int) -> None:
+    error.add_note(f"in instance {number:,} of the concatenation")
+
+
+def _division(source: Dataset, options: Options, split: Split) -> Division:
+    """Decide where instances end, as far as that can be known before the first frame."""
+    frames = known_count(options.frames, source, options.number_of_frames)
+    bound = options.max_frames if frames is None else frames
+    if isinstance(split, FramesEach):
+        return divide_by_frames(split.count, frames, bound)
+    plan = _plan_without_frames(source, options, split)
+    assert isinstance(plan.pixels, PixelPlan)
+    items = group_lengths(source, plan.layout)
+    sizes = Sizes(split.size, _header(plan, options), plan.pixels, options.offset_table)
+    if plan.pixels.format is not None:
+        return sizes.by_format(frames, bound, items)
+    lengths = known_lengths(options.frames, frames, None)
+    if lengths is not None:
+        return sizes.by_length(lengths, items)
+    if items:
+        raise PlanError(
+            f"{element_name(PER_FRAME_GROUPS)} stands before the frames and is divided with them, so the lengths of "
+            "the frames have to be known ahead: give frames as a list, or split= a number of frames"
+        )
+    return sizes.by_need(frames, bound)
+
+
+def _plan_without_frames(source: Dataset, options: Options, split: Split) -> Plan:
+    """Plan an instance as if it had neither frames nor functional groups of frames."""
+    dataset = instance_dataset(source, Part(1, 1, 0, None, None), split)
+    elements_of(dataset).pop(PER_FRAME_GROUPS, None)
+    unknown = replace(
+        options, split=None, frames=PushedSource(), number_of_frames=None, max_frames=None, offset_table="auto"
+    )
+    plan = plan_file(dataset, unknown, patchable=True)
+    if plan.deflated:
+        raise PlanError(
+            "how many bytes a deflated dataset takes is known only when it is compressed; split= a number of frames"
+        )
+    return plan
+
+
+def _header(plan: Plan, options: Options) -> int:
+    """Return the most bytes that an instance takes without pixel data and the items of functional groups."""
+    with silenced():
+        size = measure(encode_file(replace(plan, pixels=None, late=()), options, patchable=True), options)
+    if size is None:
+        raise PlanError("the size of a ByteStream without a length is not known; give it one, or split= by frames")
+    return size + sum(_LONGEST_HEADER + element.size for element in plan.late) + _SEQUENCE_HEADER_AND_END
+
+
+def _encoded_length(frame: Any, pixels: PixelPlan) -> int:
+    """Return what a frame takes; one that is none takes nothing, and its instance will say what is wrong."""
+    try:
+        return pixels.fragments.encoded_length(len(flat_view(frame)))
+    except ValueTypeError:
+        return 0

@@ -1,0 +1,215 @@
+"""The synchronous driver, and the public functions on it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterable, Iterator
+from typing import Any, Unpack
+
+from pydicom.dataset import Dataset
+
+from streamdcm.encode._pydicom import uses_future_pydicom
+from streamdcm.engine.result import WriteResult
+from streamdcm.errors import PlanError, silenced
+from streamdcm.instructions import Encoder
+from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
+from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.plan.plan import Plan, encode_file, plan_file
+from streamdcm.write.driver import aborted_on_error, chunks, close_frames, measure, write
+from streamdcm.write.instance import with_table
+from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
+from streamdcm.write.writer import write_split
+
+
+def dcmwrite(
+    filename: Targets,
+    dataset: Dataset,
+    /,
+    __write_like_original: bool | None = None,
+    **kwargs: Unpack[TargetOptions],
+) -> WriteResult:
+    """Write a dataset to a path, a file-like or any object with a ``write()`` method.
+
+    Takes what `pydicom.dcmwrite` takes and writes the same bytes. A path appears under its name only
+    when it is complete. An object stays open; where it can seek, lengths that are not known ahead are
+    filled in afterwards.
+
+    Parameters
+    ----------
+    filename : str, bytes, PathLike, file-like, socket or writeable buffer
+        Where to write. The position of an object at entry is where the file starts. With ``split=`` a
+        path gets the number of each instance in front of its suffix; or a function that takes that
+        number, from 1, and returns a target.
+    dataset : Dataset
+        The dataset, which is only read.
+    **kwargs
+        See `TargetOptions`.
+
+    Returns
+    -------
+    WriteResult
+        What was written where.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
+    EncodeError
+        If an element cannot be encoded; a path is as it was before.
+    TargetTypeError
+        If `filename` is nothing that can be written to.
+    FileExistsError
+        If the path exists and `overwrite` is false.
+    OSError
+        If writing fails; a path is as it was before.
+    """
+    options = _drop_in_options(__write_like_original, dict(kwargs))
+    try:
+        refuse_async_frames(options)
+        if options.split is not None:
+            return write_split(filename, dataset, options)
+        output = resolve_target(filename, options)
+        with aborted_on_error(output):
+            encoder, total = encoder_for(filename, dataset, options, patchable=output.can_patch)
+            result, table = write(encoder, output, options, total)
+    finally:
+        close_frames(options.frames)
+    return with_table(result, table)
+
+
+def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[TargetOptions]) -> WriteResult:
+    """Run an encoder, such as a stage of `streamdcm.stages` or one of your own, into a target.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A generator of instructions.
+    target : str, bytes, PathLike, file-like, socket or writeable buffer
+        Where to write.
+    **kwargs
+        See `TargetOptions`; those about the encoding of datasets have no effect.
+
+    Returns
+    -------
+    WriteResult
+        What was written where.
+    """
+    options = check_options(dict(kwargs), "write_encoder")
+    result, _ = write(encoder, resolve_target(target, options), options, None)
+    return result
+
+
+def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
+    """Encode a dataset as chunks of bytes, in order, for HTTP bodies and the like.
+
+    Arguments and dataset are checked at once, the bytes are made as they are asked for.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    **kwargs
+        See `WriteOptions`.
+
+    Returns
+    -------
+    iterator of bytes
+        Chunks of at most `chunk_size` bytes.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree.
+    """
+    options = check_options(dict(kwargs), "iter_chunks")
+    try:
+        refuse_async_frames(options)
+        encoder, total = encoder_for(None, dataset, options, patchable=False)
+    except BaseException:
+        close_frames(options.frames)
+        raise
+    return chunks(encoder, options, total)
+
+
+def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
+    """Run an encoder, such as a stage of `streamdcm.stages`, and give what it encodes as chunks of bytes.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A generator of instructions.
+    **kwargs
+        See `WriteOptions`; those about the encoding of datasets have no effect.
+
+    Returns
+    -------
+    iterator of bytes
+        Chunks of at most `chunk_size` bytes.
+    """
+    return chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
+
+
+def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
+    """Return the exact number of bytes that the dataset takes when it is written.
+
+    Large values are not read, except for deflated transfer syntaxes, where only compressing tells.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    **kwargs
+        See `WriteOptions`.
+
+    Returns
+    -------
+    int
+        The number of bytes, for example for a Content-Length.
+    """
+    options = check_options(dict(kwargs), "encoded_size")
+    if options.frames is not None:
+        raise PlanError("the size of frames is not known before they are encoded; leave frames out")
+    size = measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
+    if size is None:
+        raise PlanError("the size is not known before a ByteStream was read to its end; give the ByteStream its length")
+    return size
+
+
+def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
+    """Check the options of `dcmwrite`, the deprecated one of pydicom included."""
+    keyword = given.pop("write_like_original", None)
+    if keyword is not None and write_like_original is not None:
+        raise TypeError("'write_like_original' was given twice, by position and by keyword")
+    like_original = write_like_original if keyword is None else keyword
+    if like_original is not None:
+        if uses_future_pydicom():
+            raise TypeError("'write_like_original' is no longer accepted; use 'enforce_file_format'")
+        warnings.warn(
+            "'write_like_original' is deprecated; use 'enforce_file_format'", DeprecationWarning, stacklevel=3
+        )
+        given["enforce_file_format"] = not like_original
+    return check_options(given, "dcmwrite")
+
+
+def encoder_for(
+    target: Any, dataset: Dataset, options: Options, *, patchable: bool
+) -> tuple[Encoder[TableChoice | None], int | None]:
+    """Plan how a dataset is written to a target, and return its encoder and, for progress, its size if it is known."""
+    plan = plan_file(dataset, options, patchable=patchable)
+    if not options.atomic:
+        refuse_own_source(target, dataset)
+    return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+
+
+def refuse_async_frames(options: Options) -> None:
+    """Refuse what only an event loop can answer, before anything is written."""
+    if isinstance(options.frames, AsyncIterable):
+        raise PlanError("frames is an asynchronous iterable; use the function of the same name that ends in _async")
+
+
+def expected_size(plan: Plan, options: Options) -> int | None:
+    """Return the size of a file for progress events, where finding it out does not cost a compression."""
+    if options.progress is None or plan.deflated or plan.pixels is not None:
+        return None
+    with silenced():
+        return measure(encode_file(plan, options, patchable=True), options)

@@ -1,0 +1,97 @@
+"""One instance on its way into its output, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.result import WriteResult
+from streamdcm.instructions import END
+from streamdcm.options import Options
+from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.video_plan import VideoPlan
+from streamdcm.plan.plan import encode_file, late_values, plan_file
+from streamdcm.sinks import Output, PartsOutput
+from streamdcm.write.driver import Writing, aborted_on_error
+
+
+class Instance:
+    """An instance that is given its frames one by one; all of it is planned when it is made.
+
+    Parameters
+    ----------
+    output : Output or PartsOutput
+        Where to write.
+    dataset : Dataset
+        All but the pixel data; only read.
+    options : Options
+        `frames` stands for the frames that will be given: what is known of them ahead counts.
+    progress : Progress
+        Counts the bytes of this instance.
+    first : int
+        The number of frames in earlier instances of a concatenation.
+    """
+
+    def __init__(
+        self,
+        output: Output | PartsOutput,
+        dataset: Dataset,
+        options: Options,
+        progress: Progress,
+        *,
+        first: int = 0,
+    ) -> None:
+        self.output = output
+        with aborted_on_error(output):
+            plan = plan_file(dataset, options, patchable=output.can_patch)
+        assert plan.pixels is not None
+        self.pixels: PixelPlan | VideoPlan = plan.pixels
+        if isinstance(self.pixels, PixelPlan):
+            self.pixels = replace(self.pixels, first=first)
+        plan = replace(plan, pixels=self.pixels)
+        self._late = late_values(plan)
+        encoder = encode_file(plan, options, patchable=output.can_patch, late=self._late)
+        self._writing = Writing(encoder, output, options, progress, self._is_given)
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is given frames, and not pieces of the bit stream of a video."""
+        return isinstance(self.pixels, PixelPlan)
+
+    def open(self) -> None:
+        """Write what comes before the first frame."""
+        self._writing.begin()
+
+    def write(self, frame: Any) -> None:
+        """Write the next frame."""
+        self._writing.advance(frame)
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of a late element."""
+        self._late.set(name, value)
+
+    def finish(self) -> WriteResult:
+        """Write what comes after the last frame; only `commit` is left to do."""
+        self._writing.advance(END)
+        self.output.prepare()
+        return with_table(self._writing.result(), self._writing.returned)
+
+    def commit(self) -> None:
+        """Give the instance its name."""
+        self.output.commit()
+
+    def abort(self) -> None:
+        """Leave what was there before."""
+        self._writing.abandon()
+
+    def _is_given(self, source: object) -> bool:
+        return source is self.pixels.source
+
+
+def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:
+    """Add to a result which offset table was chosen, and why."""
+    return result if table is None else replace(result, offset_table=table.kind, reason=table.reason)

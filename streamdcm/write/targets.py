@@ -1,0 +1,109 @@
+"""What a caller may give as a target: of one instance, or of several."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeAlias
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomIO, WriteableBuffer
+
+from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
+from streamdcm.errors import PlanError, TargetError, TargetTypeError
+from streamdcm.options import Options
+from streamdcm.sinks import Output, PartsOutput, Sink, Storage, resolve
+
+Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
+Targets: TypeAlias = Target | Callable[[int], Target]
+"""A target, or a function that gives the target of each instance by its number, from 1."""
+
+
+def resolve_target(target: Any, options: Options) -> Output | PartsOutput:
+    """Find out how to write to a target, as the options say."""
+    return resolve(
+        target,
+        overwrite=options.overwrite,
+        atomic=options.atomic,
+        durable=options.durable,
+        seekable=options.seekable,
+        storage=Storage(
+            options=options.storage_options,
+            client=options.client,
+            part_size=options.part_size,
+            workers=options.workers,
+            metadata=options.metadata,
+            content_type=options.content_type,
+            checksum=options.checksum,
+            resume=options.resume,
+        ),
+    )
+
+
+def is_path(target: Any) -> bool:
+    """Whether a target is the path of a file."""
+    return isinstance(target, (str, bytes, os.PathLike))
+
+
+def refuse_own_source(target: Any, dataset: Dataset) -> None:
+    """Refuse to truncate the file that values of the dataset are still to be read from."""
+    if not is_path(target) or not os.path.exists(target):
+        return
+    elements = elements_of(dataset).values()
+    values = (stored_value(element) for element in elements if isinstance(element, DataElement))
+    buffered = (getattr(value, "name", None) for value in values if isinstance(value, io.BufferedReader))
+    for source in (deferred_file(dataset), *buffered):
+        if isinstance(source, (str, bytes)) and os.path.exists(source) and os.path.samefile(source, target):
+            raise PlanError(
+                "values of the dataset are still to be read from the very file that atomic=False would overwrite; "
+                "leave atomic=False out, or write to another file"
+            )
+
+
+def target_of_each(target: Any) -> Callable[[int], Any]:
+    """Return what gives the target of each instance by its number, from 1.
+
+    A path gets the number in front of its suffix.
+
+    Raises
+    ------
+    TargetTypeError
+        If the target is a single object.
+    """
+    if is_path(target):
+        stem, suffix = os.path.splitext(os.fsdecode(target))
+        return lambda number: f"{stem}-{number:04}{suffix}"
+    if _is_function(target):
+        return _Distinct(target)
+    raise TargetTypeError(
+        f"split= writes several instances, and an object of type {type(target).__name__} takes one; give a path, or "
+        "a function that takes the number of an instance, from 1, and returns its target"
+    )
+
+
+def target_of_one(target: Any) -> Any:
+    """Return the target of an instance that turned out to be the only one."""
+    return target(1) if _is_function(target) else target
+
+
+def _is_function(target: Any) -> bool:
+    return callable(target) and not callable(getattr(target, "write", None))
+
+
+class _Distinct:
+    """Asks a caller's function for targets, and refuses a path that was given before."""
+
+    def __init__(self, function: Callable[[int], Any]) -> None:
+        self._function = function
+        self._paths: set[str] = set()
+
+    def __call__(self, number: int) -> Any:
+        target = self._function(number)
+        if is_path(target):
+            path = os.path.abspath(os.fsdecode(target))
+            if path in self._paths:
+                raise TargetError(f"instance {number} has the path of an earlier one; give each number its own")
+            self._paths.add(path)
+        return target

@@ -1,0 +1,240 @@
+"""Frames that are pushed: a write that waits for its caller between one frame and the next."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from types import TracebackType
+from typing import Any, Protocol, Self, Unpack
+
+from pydicom.dataset import Dataset
+
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.result import WriteResult
+from streamdcm.errors import PlanError
+from streamdcm.instructions import END, Chunk
+from streamdcm.options import Options, TargetOptions, check_options
+from streamdcm.pixels.frame_format import flat_view
+from streamdcm.pixels.frame_plan import check_frames
+from streamdcm.sources import PushedSource
+from streamdcm.write.concatenation import open_instances
+from streamdcm.write.driver import close_frames
+from streamdcm.write.targets import Targets
+
+
+class TakesFrames(Protocol):
+    """What frames, and values that come late, are given to."""
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is given frames, and not pieces of the bit stream of a video."""
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of a late element."""
+
+
+class PushedWrite:
+    """What a caller may do between one frame and the next, whether or not it waits for them."""
+
+    _taker: TakesFrames
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self.result: WriteResult | None = None
+        """What was written, when all was."""
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of an element that room was made for with ``late=``.
+
+        Parameters
+        ----------
+        name : str or int
+            The keyword or tag of the element.
+        value : object
+            What pydicom takes as its value; a later one takes the place of an earlier one.
+
+        Raises
+        ------
+        PlanError
+            If no room was made for the element.
+        EncodeError
+            If the value does not fit it.
+        """
+        self._require_open()
+        self._taker.set(name, value)
+
+    def _require_frames(self) -> None:
+        self._require_open()
+        if not self._taker.takes_frames:
+            raise PlanError("a video transfer syntax holds one bit stream, not frames; give its pieces to write()")
+
+    def _require_video(self) -> None:
+        self._require_open()
+        if self._taker.takes_frames:
+            raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
+
+
+class FrameWriter(PushedWrite):
+    """Writes frames as they are given; made by `open_writer`, for use in a ``with`` block.
+
+    Leaving the block completes the file. Leaving it by an exception, or an error while writing, leaves
+    what was there before.
+    """
+
+    def __init__(self, target: Targets, dataset: Dataset, options: Options) -> None:
+        super().__init__()
+        self._progress = Progress(options.progress)
+        self._taker = self._instances = open_instances(target, dataset, options, self._progress)
+
+    def __enter__(self) -> Self:
+        self._is_open = True
+        try:
+            self._instances.open()
+        except BaseException:
+            self.abort()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def __del__(self) -> None:
+        if self.__dict__.get("_is_open"):
+            warnings.warn("a FrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
+            self.abort()
+
+    def write_frame(self, frame: Any) -> None:
+        """Write the next frame; its memory may be used again when this returns.
+
+        Parameters
+        ----------
+        frame : array or bytes-like
+            Native pixels as the dataset describes them, or a compressed frame.
+
+        Raises
+        ------
+        EncodeError
+            If the frame is not what the dataset says, or one too many.
+        ValueError
+            If the writer is not open.
+        """
+        self._require_frames()
+        self._progress.count_frames()
+        self._push(frame)
+
+    def write(self, data: Chunk) -> None:
+        """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
+
+        Parameters
+        ----------
+        data : bytes-like
+            Any number of bytes.
+
+        Raises
+        ------
+        EncodeError
+            If the stream becomes longer than its fragment holds.
+        ValueError
+            If the writer is not open, or the transfer syntax is not one of a video.
+        """
+        self._require_video()
+        self._push(flat_view(data))
+
+    def close(self) -> WriteResult:
+        """Complete the file; closing it again does nothing."""
+        if self.result is not None:
+            return self.result
+        self._require_open()
+        try:
+            result = self._instances.finish()
+            self._progress.tell()
+            self._instances.commit()
+        except BaseException:
+            self.abort()
+            raise
+        self._is_open = False
+        self.result = result
+        return result
+
+    def abort(self) -> None:
+        """Give up: leave what was there before. Does nothing after `close`."""
+        if self._is_open:
+            self._is_open = False
+            self._instances.abort()
+
+    def _push(self, piece: Any) -> None:
+        try:
+            self._instances.write(piece)
+        except BaseException:
+            self.abort()
+            raise
+
+
+def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> FrameWriter:
+    """Open a writer that frames are given to one by one.
+
+    Parameters
+    ----------
+    target : str, bytes, PathLike, file-like, socket or writeable buffer
+        Where to write. With ``split=`` a path gets the number of each instance in front of its suffix;
+        or a function that takes that number, from 1, and returns a target.
+    dataset : Dataset
+        All but the pixel data; only read.
+    **kwargs
+        See `TargetOptions`.
+
+    Returns
+    -------
+    FrameWriter
+        For use in a ``with`` block.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
+    """
+    return FrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer"))
+
+
+def pushed_options(given: dict[str, Any], function: str) -> Options:
+    """Check the options of a function whose frames are pushed."""
+    options = check_options(given, function)
+    if options.frames is not None:
+        raise PlanError(f"{function}() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
+    return replace(options, frames=PushedSource(is_live=options.split is None))
+
+
+def write_split(target: Targets, dataset: Dataset, options: Options) -> WriteResult:
+    """Push the frames of the options into the instances that ``split=`` makes of them."""
+    if options.frames is None:
+        raise PlanError(
+            "split= divides the frames that frames= gives; give it those of the dataset, for example "
+            "pydicom.pixels.iter_pixels(dataset, raw=True)"
+        )
+    check_frames(options.frames)
+    frames: Iterator[Any] = iter(options.frames)  # type: ignore[arg-type]
+    try:
+        with FrameWriter(target, dataset, options) as writer:
+            for number in count(1):
+                try:
+                    frame = next(frames, END)
+                except Exception as error:
+                    error.add_note(f"when frame {number:,} was asked for")
+                    raise
+                if frame is END:
+                    break
+                writer.write_frame(frame)
+        return writer.close()
+    finally:
+        close_frames(frames)
