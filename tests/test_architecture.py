@@ -12,114 +12,85 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.valuerep import DSfloat, PersonName
 
-PACKAGE = Path(__file__).parents[1] / "streamdcm"
+from tests.support import ROOT
 
-# A room is a module or a package of streamdcm. It may import itself and the rooms named behind it.
-VALUES = "errors instructions context"
-DATASETS = f"{VALUES} sources _pydicom charset ambiguous scope"
-ELEMENTS = f"{DATASETS} vr header pieces element"
-MAY_IMPORT = {
-    # values
-    "errors": "",
-    "instructions": "",
-    "context": "errors instructions",
-    "progress": "",
-    "result": "",
-    "options": "errors context progress sources",
-    # pure: what is asked of sources, and what becomes of instructions
-    "sources": "errors instructions",
-    "release": "errors instructions",
-    "parts": "errors instructions release",
-    # pure: what is known of a dataset
-    "_pydicom": "errors instructions sources",
-    "charset": "errors context _pydicom",
-    "ambiguous": "errors context _pydicom",
-    "scope": f"{VALUES} sources _pydicom charset ambiguous",
-    "frames": "errors instructions",
-    "tables": "errors",
-    "pixels": f"{VALUES} sources frames tables",
-    "video": f"{VALUES} sources pixels",
-    # pure: from elements to bytes
-    "vr": f"{VALUES} _pydicom",
-    "header": f"{DATASETS} vr",
-    "pieces": VALUES,
-    "late": f"{VALUES} vr header",
-    "bulk": f"{VALUES} sources",
-    "element": f"{DATASETS} vr header pieces bulk",
-    "stages": f"{ELEMENTS} release frames tables pixels video late",
-    "syntax": "errors context _pydicom options",
-    "meta": "errors _pydicom",
-    "plan": f"{ELEMENTS} bulk release stages options frames tables pixels video late meta syntax",
-    "concatenation": f"{ELEMENTS} stages options frames tables pixels video meta",
-    "steps": "instructions release",
-    # input and output
-    "sinks": "errors instructions release parts result",
-    "readers": "errors instructions sources",
-    "driver": "errors instructions sources release parts options progress result stages steps sinks readers",
-    "targets": "errors _pydicom options sinks",
-    "instance": "instructions options tables pixels video progress result plan sinks driver",
-    "split": "errors _pydicom sources options frames pixels video stages progress result plan concatenation "
-    "sinks driver targets instance",
-    "writer": "errors instructions sources options frames pixels progress result driver instance split targets",
-    "sync": "errors instructions _pydicom options result plan tables driver targets instance writer",
-    "inflate": "errors instructions sources readers",
-    "deferred": "instructions _pydicom readers",
-    "source_file": f"{DATASETS} pixels syntax readers inflate deferred",
-    "edits": "errors ambiguous",
-    "remote": "errors sinks",
-    "rewrite": "errors _pydicom options result syntax meta plan driver targets sync deferred source_file edits remote",
-    "aio": f"{VALUES} _pydicom options progress result sources frames release syntax tables pixels plan steps "
-    "readers sinks driver targets instance sync writer edits source_file remote rewrite",
-    "testing": "errors instructions release sinks",
-    "cli": "errors sinks options progress result sync writer rewrite edits",
-    # public names
-    "__init__": "aio errors instructions options progress result rewrite sinks sources stages sync writer",
+PACKAGE = ROOT / "streamdcm"
+
+# A package or module of the top level imports what stands before it.
+CHAIN = "errors instructions sources engine options encode pixels plan sinks write files aio cli stages testing __init__"
+PLACES = CHAIN.split()
+
+# Of what stands before them, these leave out:
+NEVER = {
+    "sinks": {"options", "encode", "pixels", "plan"},
+    "testing": {"options", "encode", "pixels", "plan", "write", "files", "aio", "cli", "stages"},
+    "stages": {"pixels", "plan", "sinks", "write", "files", "aio", "cli"},
 }
 
-# What only these rooms may import from elsewhere.
+# What only these may import from elsewhere.
 ONLY_IN = {
     "anyio": "aio",
+    "argparse": "cli",
     "asyncio": "",
+    "azure": "sinks",
     "boto3": "sinks",
     "botocore": "sinks",
     "concurrent": "sinks",
-    "azure": "sinks",
-    "fsspec": "sinks remote",
+    "fcntl": "sinks write",
+    "fsspec": "sinks files",
     "http": "sinks",
-    "obstore": "sinks",
-    "fcntl": "sinks readers sync",
-    "mmap": "readers",
+    "mmap": "write",
     "multiprocessing": "",
-    "pydicom.filebase": "sinks targets",
-    "pydicom.filereader": "_pydicom source_file",
+    "obstore": "sinks",
+    "pydicom.filebase": "sinks write",
+    "pydicom.filereader": "encode files",
     "pydicom.filewriter": "",
-    "selectors": "sinks",
-    "shutil": "sinks cli",
-    "socket": "sinks readers sync",
-    "subprocess": "",
-    "tempfile": "sinks cli",
-    "argparse": "cli",
     "resource": "cli",
     "rich": "cli",
+    "selectors": "sinks",
+    "shutil": "sinks cli",
+    "socket": "sinks write",
+    "subprocess": "",
+    "tempfile": "sinks cli",
+}
+
+WITHOUT_IO = PLACES[: PLACES.index("sinks")] + ["stages"]
+
+# Calls that reach for a file, as they are written, and where the pure part may make them all the same.
+OPENS = re.compile(
+    r"(io\.)?(open|FileIO|open_code)|os\.(open|read|pread|preadv|write|pwrite|writev|fstat|stat|sendfile|"
+    r"copy_file_range|unlink|remove|rename|replace|link)|pathlib\..*|Path|socket\..*|tempfile\..*|print|input|"
+    r".*\.(read_bytes|read_text|write_bytes|write_text|recv|sendall|sendmsg)|dcmread|read_deferred_data_element"
+)
+ASKS_A_SOURCE = {
+    # What a lazy value is has to be known before the first byte: is its file the one that was read, how long is it,
+    # what are its first bytes.
+    ("streamdcm/sources.py", "FileSource.open"): {"FileIO"},
+    ("streamdcm/sources.py", "FileSource.check"): {"os.fstat", "os.pread"},
+    ("streamdcm/sources.py", "describe_file"): {"os.fstat"},
+    ("streamdcm/sources.py", "_length_of_items"): {"os.pread"},
+    ("streamdcm/sources.py", "first_bytes"): {"os.pread"},
+    # pydicom reads an element whose value it left in the file, where the value has to be parsed.
+    ("streamdcm/encode/_pydicom.py", "_read_deferred"): {"read_deferred_data_element"},
 }
 
 
 class Module(NamedTuple):
-    """A file of the package."""
+    """A file of the package, and the entry of the top level that it belongs to."""
 
     path: Path
-    room: str
+    place: str
     tree: ast.Module
 
     @property
     def name(self) -> str:
-        return str(self.path.relative_to(PACKAGE.parent))
+        return str(self.path.relative_to(ROOT))
 
 
 def modules() -> Iterator[Module]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        yield Module(path, room, ast.parse(path.read_bytes(), str(path)))
+        place = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        yield Module(path, place, ast.parse(path.read_bytes(), str(path)))
 
 
 MODULES = list(modules())
@@ -127,56 +98,73 @@ each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: modu
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the full names of what is imported, and the lines."""
+    """Yield the full names of what is imported, in functions and under TYPE_CHECKING too, and the lines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: imports are absolute"
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            named = ast.unparse(node.args[0])
+            yield re.sub(r"^f?['\"]|['\"]$|\.?\{.*", "", named), node.lineno
 
 
 @each_module
-def test_imports_run_one_way(module: Module) -> None:
-    assert module.room in MAY_IMPORT, f"give {module.room} a row in MAY_IMPORT"
-    allowed = {module.room, *MAY_IMPORT[module.room].split()}
+def test_imports_run_along_the_chain(module: Module) -> None:
+    assert module.place in PLACES, f"give {module.place} its place in CHAIN"
+    before = set(PLACES[: PLACES.index(module.place) + 1]) - NEVER.get(module.place, set())
     for name, line in imports(module.tree):
         package, _, rest = name.partition(".")
         if package == "streamdcm":
-            room = rest.partition(".")[0]
-            assert room in allowed, f"{module.name}:{line}: {module.room} may not import {room}"
+            place = rest.partition(".")[0]
+            assert place in before, f"{module.name}:{line}: {module.place} may not import {place}"
 
 
-def test_the_table_has_no_circle() -> None:
-    done: set[str] = set()
-    rooms = {room: set(allowed.split()) for room, allowed in MAY_IMPORT.items()}
-    while rooms:
-        free = {room for room, allowed in rooms.items() if allowed <= done}
-        assert free, f"a circle, or a name without a row, in {sorted(rooms)}"
-        done |= free
-        rooms = {room: allowed for room, allowed in rooms.items() if room not in free}
+def test_the_chain_names_what_is_there() -> None:
+    assert set(PLACES) == {module.place for module in MODULES}
 
 
 @each_module
 def test_what_is_outside_comes_in_by_one_door(module: Module) -> None:
     for name, line in imports(module.tree):
-        for outside, rooms in ONLY_IN.items():
+        for outside, places in ONLY_IN.items():
             if f"{name}.".startswith(f"{outside}."):
-                assert module.room in rooms.split(), f"{module.name}:{line}: {module.room} imports {outside}"
+                assert module.place in places.split(), f"{module.name}:{line}: {module.place} imports {outside}"
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield for each call the class and function it stands in, and what is called."""
+
+    def within(node: ast.AST, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Call):
+                yield ".".join(names), ast.unparse(child.func)
+            is_scope = isinstance(child, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))
+            yield from within(child, (*names, child.name) if is_scope else names)
+
+    return within(tree, ())
 
 
 @each_module
-def test_no_file_is_opened_below_drivers_and_sinks(module: Module) -> None:
-    if module.room in {"sinks", "readers", "sync", "cli", "testing"}:
+def test_no_file_is_touched_below_sinks_and_write(module: Module) -> None:
+    if module.place not in WITHOUT_IO:
         return
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in {"open", "print", "input"}, f"{module.name}:{node.lineno}"
+    for where, called in calls(module.tree):
+        if OPENS.fullmatch(called):
+            allowed = ASKS_A_SOURCE.get((module.name, where), set())
+            assert called in allowed, f"{module.name}: {where} calls {called}"
+
+
+def test_the_exceptions_are_in_use() -> None:
+    for (name, where), allowed in ASKS_A_SOURCE.items():
+        tree = next(module.tree for module in MODULES if module.name == name)
+        assert allowed == {called for place, called in calls(tree) if place == where and OPENS.fullmatch(called)}
 
 
 @each_module
 def test_pydicoms_underscore_names_stay_in_one_module(module: Module) -> None:
-    if module.room == "_pydicom":
+    if module.path.stem == "_pydicom":
         return
     private = _underscore_names()
     for node in ast.walk(module.tree):

@@ -16,9 +16,10 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from .memory import MIB, ROOT, anonymous
-from .space import directory_for, needs_proc
-from .tools import need
+from tests.support import ROOT
+from tests.support.memory import MIB, anonymous
+from tests.support.space import directory_for, needs_proc
+from tests.support.tools import need
 
 GIB = 1 << 30
 FLAT = 32 * MIB
@@ -52,7 +53,7 @@ def instance() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def server(instance: Path) -> Iterator[tuple[int, str]]:
     """The process id of the server, and its URL."""
-    command = [sys.executable, "-m", "tests.web_child", str(instance)]
+    command = [sys.executable, "-m", "tests.support.children.web", str(instance)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())

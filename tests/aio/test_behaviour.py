@@ -23,20 +23,10 @@ from pydicom.uid import MPEG4HP41, DeflatedExplicitVRLittleEndian
 
 import streamdcm
 from streamdcm.errors import PlanError, SourceError, TargetTypeError
-from tests.aio.targets import KINDS, Awaited, connected, native
 from tests.aio.test_same import bad_number
-from tests.aio.test_write import (
-    DATASETS,
-    as_async,
-    ct,
-    in_order,
-    large,
-    multi_frame,
-    reused,
-    what,
-    with_syntax,
-    written,
-)
+from tests.aio.test_write import DATASETS, as_async, ct, large, multi_frame, reused, what, with_syntax
+from tests.support.async_targets import KINDS, Awaited, connected, native
+from tests.support.writing import in_order, written
 
 
 class TestThreads:

@@ -17,8 +17,9 @@ import pytest
 from sniffio import current_async_library
 
 import streamdcm
-from tests.aio.targets import KINDS, Awaited
-from tests.aio.test_write import multi_frame, written
+from tests.aio.test_write import multi_frame
+from tests.support.async_targets import KINDS, Awaited
+from tests.support.writing import written
 
 POINTS = 40
 COUNT = 12

@@ -12,8 +12,8 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 import streamdcm
-from tests.aio.targets import KINDS
 from tests.aio.test_write import what
+from tests.support.async_targets import KINDS
 
 SOURCES = [get_testdata_file(name) for name in ("MR_small.dcm", "SC_rgb_rle_2frame.dcm", "image_dfl.dcm")]
 

@@ -11,7 +11,6 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
-from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -20,19 +19,11 @@ from pydicom.uid import (
 )
 
 import streamdcm
-from tests.aio.targets import KINDS
+from tests.support.async_targets import KINDS
+from tests.support.images import template
+from tests.support.writing import in_order, written
 
 CT = get_testdata_file("CT_small.dcm")
-
-
-def written(dataset, **options):
-    buffer = io.BytesIO()
-    streamdcm.dcmwrite(buffer, dataset, **options)
-    return buffer.getvalue()
-
-
-def in_order(dataset, **options):
-    return b"".join(streamdcm.iter_chunks(dataset, **options))
 
 
 def ct(**changes) -> Dataset:
@@ -65,16 +56,7 @@ def with_stream() -> Dataset:
 
 
 def multi_frame(syntax=ExplicitVRLittleEndian) -> Dataset:
-    dataset = Dataset()
-    dataset.preamble = bytes(128)
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7.3"
-    dataset.SOPInstanceUID = "1.2.3"
-    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 256, 256, 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
-    return dataset
+    return template(syntax, rows=256, columns=256)
 
 
 def reused(count: int) -> Iterator[np.ndarray]:

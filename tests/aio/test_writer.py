@@ -10,8 +10,9 @@ from pydicom.uid import MPEG4HP41
 
 import streamdcm
 from streamdcm.errors import EncodeError, PlanError, ReentryError
-from tests.aio.targets import KINDS, Awaited
-from tests.aio.test_write import as_async, ct, in_order, multi_frame, reused, what, written
+from tests.aio.test_write import as_async, ct, multi_frame, reused, what
+from tests.support.async_targets import KINDS, Awaited
+from tests.support.writing import in_order, written
 
 PATCHABLE = {"path", "memory", "anyio_file", "native_file"}
 

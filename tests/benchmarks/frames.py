@@ -17,7 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, VLWholeSl
 import streamdcm
 from tests.benchmarks.datasets import MIB, instance
 from tests.benchmarks.timing import Contender, Timings, by_turns
-from tests.memory import measure
+from tests.support.memory import measure
 
 try:
     from upath import UPath
@@ -144,7 +144,7 @@ def memory(path: Path) -> Iterator[str]:
     for case in ("encapsulated", "native"):
         peaks = []
         for count in (64, 512):
-            _, added = measure("tests.frames_child", case, str(count), path)
+            _, added = measure("tests.support.children.frames", case, str(count), path)
             peaks.append(f"{count * 2:,} MiB: {added / MIB:.1f} MiB")
             path.unlink()
         yield f"memory added by frames of 2 MiB, {case}: {', '.join(peaks)}"

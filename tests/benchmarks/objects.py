@@ -20,8 +20,8 @@ from pydicom.data import get_testdata_file
 
 import streamdcm
 from tests.benchmarks.timing import Contender, by_turns
-from tests.memory import MIB, measure
-from tests.objects.services import BUCKET, ENVIRONMENT, seaweedfs, seaweedfs_program
+from tests.support.memory import MIB, measure
+from tests.support.services import BUCKET, ENVIRONMENT, seaweedfs, seaweedfs_program
 
 ROW = "{:<47} {:>10} {:>14} {:>12} {:>12}  {}"
 CHILD = "tests.benchmarks.objects_child"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.benchmarks.objects import JOBS
-from tests.memory import run_case
+from tests.support.memory import run_case
 
 
 def written_to_disk() -> int:

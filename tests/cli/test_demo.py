@@ -18,7 +18,7 @@ from streamdcm.cli.app import main
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter, anonymous_memory
 from streamdcm.write.functions import dcmwrite
-from tests import tools
+from tests.support import tools
 
 LOOP = get_testdata_file("examples_ybr_color.dcm")
 ALL_COMPARED = "400 KB"

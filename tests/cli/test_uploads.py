@@ -1,4 +1,4 @@
-"""``streamdcm uploads`` and its arguments; what it does is tested in ``tests/objects/test_s3.py``."""
+"""``streamdcm uploads`` and its arguments; what it does is tested in ``tests/sinks/storage/test_s3.py``."""
 
 import pytest
 

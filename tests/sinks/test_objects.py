@@ -9,16 +9,15 @@ import sys
 import tempfile
 import textwrap
 import zipfile
-from pathlib import Path
 
 import pytest
 from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 
 from streamdcm.errors import SinkContractError, WouldBlockError
 from streamdcm.sinks import resolve
+from tests.support import ROOT
 
 LARGE = bytes(range(256)) * 1024
-ROOT = Path(__file__).parents[2]
 
 
 def opened(target, **options):

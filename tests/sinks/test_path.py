@@ -18,8 +18,8 @@ import pytest
 from streamdcm.errors import AtomicReplaceError, StreamdcmError, TargetTypeError
 from streamdcm.sinks import path as path_module
 from streamdcm.sinks import resolve
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 NEW = b"head" + bytes(range(256)) * 1000 + b"end"
 either_way = pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "in place"])
 

@@ -7,6 +7,7 @@ import pytest
 
 import streamdcm
 from streamdcm import Fill, Reserve
+from tests.support.targets import WriteOnly
 
 
 def late_length():
@@ -14,14 +15,6 @@ def late_length():
     yield reserve
     yield bytes(100_000)
     yield Fill(reserve, b"size")
-
-
-class WriteOnly:
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
 
 
 def test_too_much_to_hold_back_is_an_error_that_names_the_way_out():
@@ -33,7 +26,7 @@ def test_a_spooled_target_takes_what_would_have_to_be_held_back():
     target = WriteOnly()
     with streamdcm.spooled(target) as spool:
         result = streamdcm.write_encoder(late_length(), spool, hold_limit=1000)
-    assert target.written == b"size" + bytes(100_000)
+    assert bytes(target.data) == b"size" + bytes(100_000)
     assert result.patches == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import streamdcm
 from streamdcm.sinks import descriptor
-from tests.test_byte_stream import dataset_with
+from tests.encode.test_byte_stream import dataset_with
 
 DATA = os.urandom(3 << 20)
 
