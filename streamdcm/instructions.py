@@ -20,14 +20,14 @@ its owner once the next `Need` has been answered."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reserve:
-    """Room of `size` bytes for a value that is not known yet.
+    """A field of `size` bytes for a value that is not known yet.
 
     Parameters
     ----------
     size : int
         The number of bytes.
     default : bytes, optional
-        What is written if the room is filled without a value.
+        What is written if the field is filled without a value.
     """
 
     size: int
@@ -97,7 +97,7 @@ def through(
         The encoder to wrap.
     on_chunk : callable
         Called with each chunk of `inner`; returns (or generates) the chunks that take its place.
-        Where `inner` reserves room or copies ranges, and the transformation must see those bytes
+        Where `inner` reserves fields or copies ranges, and the transformation must see those bytes
         too, wrap ``streamdcm.stages.settle(inner)`` instead.
     finish : callable, optional
         Called when `inner` is exhausted; returns the chunks that come last.

@@ -64,7 +64,7 @@ class EncodingOptions(TypedDict, total=False):
     number_of_frames : int, optional
         How many frames there are, where they have no ``len()``.
     max_frames : int, optional
-        How many there may be at most, where their number is not known; makes room for an offset table.
+        How many there may be at most, where their number is not known; reserves an offset table.
     offset_table : {"auto", "basic", "extended", "empty"}
         The offset table of encapsulated frames (PS3.5 §A.4).
     fragments_per_frame : int
@@ -73,7 +73,7 @@ class EncodingOptions(TypedDict, total=False):
         The most bytes in a fragment.
     late : mapping or iterable, optional
         Keywords or tags of elements whose values are set while writing (see `open_writer`); a mapping
-        gives the number of bytes to make room for.
+        gives the number of bytes to reserve.
     progress : callable, optional
         Called with a `ProgressEvent`, at most some ten times a second and once before the commit.
         Raising in it cancels the write.

@@ -100,8 +100,8 @@ class SinkContract:
         """What was written before stays, and late values land relative to where the write began."""
         sink = self.make_sink()
         _send(sink, [b"before"])
-        room = Reserve(4)
-        _send(sink, [b"head", room, _LARGE, Fill(room, b"late")])
+        field = Reserve(4)
+        _send(sink, [b"head", field, _LARGE, Fill(field, b"late")])
         self._compare(sink, b"beforeheadlate" + _LARGE)
 
     def test_late_values_land_and_the_end_is_kept(self) -> None:
@@ -127,12 +127,12 @@ class SinkContract:
         self._compare(sink, b"1111a" + _LARGE + b"22222222b" + _LARGE + b"cdafter")
 
     def test_late_values_come_in_any_order(self) -> None:
-        """Rooms can be filled in another order than they were reserved in."""
-        rooms = [Reserve(2) for _ in range(5)]
+        """Fields can be filled in another order than they were reserved in."""
+        fields = [Reserve(2) for _ in range(5)]
         instructions: list[Instruction] = []
-        for room in rooms:
-            instructions += [room, _LARGE]
-        instructions += [Fill(rooms[index], b"%02d" % index) for index in (3, 0, 4, 2, 1)]
+        for field in fields:
+            instructions += [field, _LARGE]
+        instructions += [Fill(fields[index], b"%02d" % index) for index in (3, 0, 4, 2, 1)]
         self._check(instructions, b"".join(b"%02d" % index + _LARGE for index in range(5)))
 
     def test_the_sink_stays_open(self) -> None:
@@ -181,8 +181,8 @@ class TransactionContract:
     def test_commit_makes_the_bytes_visible(self) -> None:
         """All bytes, late values included, are there after `commit`."""
         target = self.make_target()
-        room = Reserve(4)
-        _send(target, [b"head", room, _LARGE, Fill(room, b"late")])
+        field = Reserve(4)
+        _send(target, [b"head", field, _LARGE, Fill(field, b"late")])
         self._check(target, b"headlate" + _LARGE)
 
     def test_nothing_is_visible_before_commit(self) -> None:

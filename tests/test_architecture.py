@@ -17,8 +17,8 @@ from tests.support import ROOT
 PACKAGE = ROOT / "streamdcm"
 
 # A package or module of the top level imports what stands before it.
-CHAIN = "errors instructions sources engine options encode pixels plan sinks write files aio cli stages testing __init__"
-PLACES = CHAIN.split()
+CHAIN = "errors instructions sources engine options encode pixels plan sinks write files aio cli stages testing"
+PLACES = [*CHAIN.split(), "__init__"]
 
 # Of what stands before them, these leave out:
 NEVER = {
@@ -54,7 +54,7 @@ ONLY_IN = {
     "tempfile": "sinks cli",
 }
 
-WITHOUT_IO = PLACES[: PLACES.index("sinks")] + ["stages"]
+WITHOUT_IO = [*PLACES[: PLACES.index("sinks")], "stages"]
 
 # Calls that reach for a file, as they are written, and where the pure part may make them all the same.
 OPENS = re.compile(

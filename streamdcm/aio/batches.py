@@ -113,9 +113,9 @@ class Batches(Generic[T]):
     def _go_on(self, step: Callable[[Any], Write | Patch | Need], argument: Any) -> Batch:
         operations: list[Write | Patch] = []
         buffers = self._take_ready(self._chunk_size)
-        room = self._chunk_size - sum(map(len, buffers))
+        left = self._chunk_size - sum(map(len, buffers))
         then: Need | Done | BaseException | None = None
-        while room > 0 and not self._ready and then is None:
+        while left > 0 and not self._ready and then is None:
             try:
                 operation = step(argument)
             except StopIteration as stop:
@@ -132,24 +132,24 @@ class Batches(Generic[T]):
                     buffers = []
                 else:
                     self._ready.extend(operation.buffers)
-                    taken = self._take_ready(room)
-                    room -= sum(map(len, taken))
+                    taken = self._take_ready(left)
+                    left -= sum(map(len, taken))
                     buffers += taken
         return self._batch([*operations, *_written(buffers)], then)
 
-    def _take_ready(self, room: int) -> list[Chunk]:
-        """Take what was released and not taken, up to `room` bytes, or more of what need not be copied.
+    def _take_ready(self, left: int) -> list[Chunk]:
+        """Take what was released and not taken, up to `left` bytes, or more of what need not be copied.
 
         The encoder waits until all is taken, so that this is no more than one of its values.
         """
         taken: list[Chunk] = []
         while self._ready:
             buffer = self._ready[0]
-            if not self._lasts(buffer) and room < min(len(buffer), self._chunk_size):
+            if not self._lasts(buffer) and left < min(len(buffer), self._chunk_size):
                 break
             self._ready.popleft()
             taken.append(buffer if self._lasts(buffer) else bytes(buffer))
-            room -= len(buffer)
+            left -= len(buffer)
         return taken
 
     def _lasts(self, buffer: Chunk) -> bool:

@@ -1,4 +1,4 @@
-"""Values that are known only when all else is written: room is made for them, and filled at the end."""
+"""Values that are known only when all else is written: a field is reserved for each, and filled at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PADDED: Final = frozenset({"IS", "DS", "LO", "SH", "CS", "ST", "LT", "UT", "UC"
 
 
 class LateElement(NamedTuple):
-    """Room for the value of an element.
+    """The field reserved for the value of an element.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class LateElement(NamedTuple):
     vr : str
         Its VR.
     size : int
-        The number of bytes of the room.
+        The number of bytes of the field.
     default : bytes or None
         What is written if no value is set; nothing makes that an error.
     """
@@ -58,7 +58,7 @@ class LateValues:
     Parameters
     ----------
     elements : iterable of LateElement
-        The elements that room is made for.
+        The elements that fields are reserved for.
     context : Context
         Byte order and character sets.
     """
@@ -74,7 +74,7 @@ class LateValues:
 
     @property
     def tags(self) -> list[int]:
-        """The tags of the elements that room is made for."""
+        """The tags of the elements that fields are reserved for."""
         return list(self._elements)
 
     def set(self, name: str | int, value: Any) -> None:
@@ -90,23 +90,23 @@ class LateValues:
         Raises
         ------
         PlanError
-            If no room was made for the element.
+            If no field was reserved for the element.
         EncodeError
-            If the value does not fit the room.
+            If the value does not fit the field.
         """
         tag = int(Tag(name))
         element = self._elements.get(tag)
         if element is None:
-            raise PlanError(f"no room was made for {element_name(tag)}; name it in late= when the write begins")
+            raise PlanError(f"no field was reserved for {element_name(tag)}; name it in late= when the write begins")
         self._values[tag] = fitted(element, value, self._context)
 
     def set_if_nothing_else_is(self, tag: int, value: Any) -> None:
-        """Set the value of an element that room was made for, unless it has been set or has a default."""
+        """Set the value of an element that a field was reserved for, unless it has been set or has a default."""
         if tag in self._elements and tag not in self._values and self._elements[tag].default is None:
             self.set(tag, value)
 
-    def room(self, tag: int, encoding: Encoding) -> Encoder[int]:
-        """Encode the header of an element and reserve the room for its value."""
+    def reserve(self, tag: int, encoding: Encoding) -> Encoder[int]:
+        """Encode the header of an element and reserve the field for its value."""
         element = self._elements[tag]
         if encoding.implicit_vr:
             header = encoding.pack_implicit(tag >> 16, tag & 0xFFFF, element.size)
@@ -138,7 +138,7 @@ class LateValues:
 
 
 def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset, context: Context) -> list[LateElement]:
-    """Decide which room late elements get.
+    """Decide which fields late elements get.
 
     Parameters
     ----------
@@ -152,14 +152,14 @@ def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset,
     Raises
     ------
     PlanError
-        If room for an element cannot be made.
+        If no field can be reserved for an element.
     """
     sizes = names if isinstance(names, Mapping) else dict.fromkeys(names)
     return [_late_element(name, size, dataset, context) for name, size in sizes.items()]
 
 
 def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement | None:
-    """Make room for Lossy Image Compression Ratio where live frames may be lossy (PS3.3 §C.7.6.1.1.5).
+    """Reserve a field for Lossy Image Compression Ratio where live frames may be lossy (PS3.3 §C.7.6.1.1.5).
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement 
 
 
 def fitted(element: LateElement, value: Any, context: Context) -> bytes:
-    """Return a value that fills its room exactly, with trailing spaces where the VR allows them.
+    """Return a value that fills its field exactly, with trailing spaces where the VR allows them.
 
     Raises
     ------
@@ -204,12 +204,12 @@ def fitted(element: LateElement, value: Any, context: Context) -> bytes:
         encoded += b"\0"
     if len(encoded) > element.size:
         raise LengthOverflowError(
-            f"{len(encoded)} bytes do not fit the room of {element.size} that was made; give late= a larger one",
+            f"{len(encoded)} bytes do not fit the {element.size} that were reserved; give late= a larger one",
             element_name(element.tag),
         )
     if len(encoded) < element.size:
         raise InvalidValueError(
-            f"{len(encoded)} bytes do not fill the room of {element.size}, and VR {element.vr} allows no padding",
+            f"{len(encoded)} bytes do not fill the {element.size} reserved, and VR {element.vr} allows no padding",
             element_name(element.tag),
         )
     return encoded

@@ -51,15 +51,15 @@ class PartSizes:
 
 
 class _Filling:
-    """A part that is not released: how far it is filled, and how many rooms in it are open."""
+    """A part that is not released: how far it is filled, and how many reserved fields in it are open."""
 
-    __slots__ = ("bytes", "filled", "number", "open_rooms", "size")
+    __slots__ = ("bytes", "filled", "number", "open_fields", "size")
 
     def __init__(self, number: int, size: int) -> None:
         self.number = number
         self.size = size
         self.filled = 0
-        self.open_rooms = 0
+        self.open_fields = 0
         self.bytes = memoryview(bytearray(size))
 
     def append(self, view: memoryview) -> int:
@@ -79,7 +79,7 @@ class _Filling:
 
 
 class _Span(NamedTuple):
-    """The piece of a room that lies in one part."""
+    """The piece of a reserved field that lies in one part."""
 
     part: _Filling
     start: int
@@ -98,7 +98,7 @@ class PartsPolicy:
     def __init__(self, sizes: PartSizes) -> None:
         self._sizes = sizes
         self._last = _Filling(1, sizes.size(1))
-        self._rooms: dict[Reserve, list[_Span]] = {}
+        self._fields: dict[Reserve, list[_Span]] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Part | Whole]:
         """Take an instruction; return the parts that are complete.
@@ -115,8 +115,8 @@ class PartsPolicy:
 
     def finish(self) -> Iterable[Part | Whole]:
         """Return the last part, or the whole where it is the first part as well."""
-        if self._rooms:
-            raise still_open(len(self._rooms))
+        if self._fields:
+            raise still_open(len(self._fields))
         data = self._last.handed_over()
         return (Whole(data) if self._last.number == 1 else Part(self._last.number, data),)
 
@@ -131,29 +131,29 @@ class PartsPolicy:
         if full.filled == full.size:
             number = full.number + 1
             self._last = _Filling(number, self._sizes.size(number))
-            if not full.open_rooms:
+            if not full.open_fields:
                 yield Part(full.number, full.handed_over())
 
     def _reserve(self, reserve: Reserve) -> Iterator[Part]:
-        if reserve in self._rooms:
+        if reserve in self._fields:
             raise open_already()
         default = bytes(reserve.size) if reserve.default is None else filling(Fill(reserve))
-        spans = self._rooms[reserve] = []
+        spans = self._fields[reserve] = []
         view = memoryview(default)
         while len(view):
             yield from self._make_space()
             part, start = self._last, self._last.filled
             view = view[part.append(view) :]
-            part.open_rooms += 1
+            part.open_fields += 1
             spans.append(_Span(part, start, part.filled))
 
     def _fill(self, fill: Fill) -> Iterator[Part]:
-        if fill.reserve not in self._rooms:
+        if fill.reserve not in self._fields:
             raise not_open()
         value = memoryview(filling(fill))
-        for part, start, stop in self._rooms.pop(fill.reserve):
+        for part, start, stop in self._fields.pop(fill.reserve):
             part.bytes[start:stop] = value[: stop - start]
             value = value[stop - start :]
-            part.open_rooms -= 1
-            if not part.open_rooms and part is not self._last:
+            part.open_fields -= 1
+            if not part.open_fields and part is not self._last:
                 yield Part(part.number, part.handed_over())

@@ -94,12 +94,12 @@ class _Coalescer:
         self.position = position
         return ()
 
-    def add_room(self, size: int) -> tuple[Iterable[Write], bytearray]:
-        """Take room of `size` bytes; its bytes can be set while it lies behind `released`."""
-        room = bytearray(size)
+    def add_field(self, size: int) -> tuple[Iterable[Write], bytearray]:
+        """Take a field of `size` bytes; its bytes can be set while it lies behind `released`."""
+        field = bytearray(size)
         if size < self._limit:
-            return self._keep(room, size), room
-        return self.add(room), room
+            return self._keep(field, size), field
+        return self.add(field), field
 
     def flush(self) -> Iterable[Write]:
         """Return what has been joined so far, as a new object that is never touched again."""
@@ -127,12 +127,12 @@ class _Coalescer:
 
 
 def filling(fill: Fill) -> bytes:
-    """Return the bytes of a `Fill`, checked against its room."""
+    """Return the bytes of a `Fill`, checked against what was reserved."""
     value = fill.reserve.default if fill.value is None else fill.value
     if value is None:
         raise InstructionError("a Reserve without a default was filled without a value")
     if len(value) != fill.reserve.size:
-        raise InstructionError(f"{len(value)} bytes do not fill a room of {fill.reserve.size} bytes exactly")
+        raise InstructionError(f"{len(value)} bytes do not fill a Reserve of {fill.reserve.size} bytes exactly")
     return bytes(value)
 
 
@@ -144,22 +144,22 @@ def no_instruction(thing: object) -> InstructionError:
 
 
 def not_open() -> InstructionError:
-    """Make the error for a `Fill` that has no room."""
+    """Make the error for a `Fill` that has no Reserve."""
     return InstructionError("a Fill came for a Reserve that is not open: not yielded before, or filled twice")
 
 
 def open_already() -> InstructionError:
     """Make the error for a `Reserve` that came twice."""
-    return InstructionError("a Reserve was yielded again while it was open; yield a new one for each room")
+    return InstructionError("a Reserve was yielded again while it was open; yield a new one for each field")
 
 
 def still_open(count: int) -> InstructionError:
-    """Make the error for rooms that are left open at the end."""
+    """Make the error for fields that are left open at the end."""
     return InstructionError(f"the encoder ended with {count} Reserve(s) that were never filled")
 
 
 class PatchPolicy:
-    """Release at once; a late `Fill` becomes a `Patch`, and none while its room is still coalescing.
+    """Release at once; a late `Fill` becomes a `Patch`, and none while its field is still coalescing.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class PatchPolicy:
 
     def __init__(self, chunk_size: int) -> None:
         self._buffer = _Coalescer(chunk_size)
-        self._rooms: dict[Reserve, tuple[int, bytearray]] = {}
+        self._fields: dict[Reserve, tuple[int, bytearray]] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Operation]:
         """Take an instruction; return the operations to be performed now, in order."""
@@ -190,33 +190,33 @@ class PatchPolicy:
 
     def finish(self) -> Iterable[Operation]:
         """Return the operations that are left when the encoder is exhausted."""
-        if self._rooms:
-            raise still_open(len(self._rooms))
+        if self._fields:
+            raise still_open(len(self._fields))
         return self._buffer.flush()
 
     def _reserve(self, reserve: Reserve) -> Iterable[Operation]:
-        if reserve in self._rooms:
+        if reserve in self._fields:
             raise open_already()
         offset = self._buffer.position
-        writes, room = self._buffer.add_room(reserve.size)
+        writes, field = self._buffer.add_field(reserve.size)
         if reserve.default is not None:
-            room[:] = filling(Fill(reserve))
-        self._rooms[reserve] = offset, room
+            field[:] = filling(Fill(reserve))
+        self._fields[reserve] = offset, field
         return writes
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:
-        if fill.reserve not in self._rooms:
+        if fill.reserve not in self._fields:
             raise not_open()
         value = filling(fill)
-        offset, room = self._rooms.pop(fill.reserve)
+        offset, field = self._fields.pop(fill.reserve)
         if offset >= self._buffer.released:
-            room[:] = value
+            field[:] = value
             return ()
-        return (Patch(offset, value),) if value != room else ()
+        return (Patch(offset, value),) if value != field else ()
 
 
-class _Room:
-    """Held back: room whose value is not known yet."""
+class _Field:
+    """Held back: a field whose value is not known yet."""
 
     __slots__ = ("value",)
 
@@ -238,9 +238,9 @@ class InOrderPolicy:
     def __init__(self, chunk_size: int, hold_limit: int) -> None:
         self._buffer = _Coalescer(chunk_size)
         self._hold_limit = hold_limit
-        self._held: deque[_Room | bytes | Copy] = deque()
+        self._held: deque[_Field | bytes | Copy] = deque()
         self._held_size = 0
-        self._rooms: dict[Reserve, _Room] = {}
+        self._fields: dict[Reserve, _Field] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Operation]:
         """Take an instruction; return the operations to be performed now, in order.
@@ -255,10 +255,10 @@ class InOrderPolicy:
                 return self._buffer.add(instruction)
             return self._hold(instruction, memoryview(instruction).nbytes)
         if isinstance(instruction, Reserve):
-            if instruction in self._rooms:
+            if instruction in self._fields:
                 raise open_already()
-            room = self._rooms[instruction] = _Room()
-            return self._hold(room, instruction.size)
+            field = self._fields[instruction] = _Field()
+            return self._hold(field, instruction.size)
         if isinstance(instruction, Fill):
             return self._fill(instruction)
         if isinstance(instruction, Copy):
@@ -267,11 +267,11 @@ class InOrderPolicy:
 
     def finish(self) -> Iterable[Operation]:
         """Return the operations that are left when the encoder is exhausted."""
-        if self._rooms:
-            raise still_open(len(self._rooms))
+        if self._fields:
+            raise still_open(len(self._fields))
         return self._buffer.flush()
 
-    def _hold(self, thing: _Room | Chunk | Copy, size: int) -> Iterable[Operation]:
+    def _hold(self, thing: _Field | Chunk | Copy, size: int) -> Iterable[Operation]:
         self._held_size += size
         if self._held_size > self._hold_limit:
             raise HoldLimitError(
@@ -283,16 +283,16 @@ class InOrderPolicy:
         return ()
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:
-        if fill.reserve not in self._rooms:
+        if fill.reserve not in self._fields:
             raise not_open()
-        self._rooms[fill.reserve].value = filling(fill)
-        del self._rooms[fill.reserve]
+        self._fields[fill.reserve].value = filling(fill)
+        del self._fields[fill.reserve]
         return self._release()
 
     def _release(self) -> Iterator[Operation]:
         while self._held:
             thing = self._held[0]
-            if isinstance(thing, _Room):
+            if isinstance(thing, _Field):
                 if thing.value is None:
                     return
                 thing = thing.value

@@ -17,10 +17,10 @@ from streamdcm.pixels.offset_table import (
     OffsetTable,
     Opening,
     basic_opening,
+    either_opening,
     empty_opening,
     extended_opening,
     known_opening,
-    roomy_opening,
 )
 from streamdcm.pixels.table_plan import TableChoice
 
@@ -63,9 +63,9 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
     frames.check_count()
     yield SEQUENCE_END
     kind, values = opening.fillings(table)
-    rooms = [part for part in opening.parts if isinstance(part, Reserve)]
-    for room, value in zip(rooms, values, strict=True):
-        yield Fill(room, value)
+    fields = [part for part in opening.parts if isinstance(part, Reserve)]
+    for field, value in zip(fields, values, strict=True):
+        yield Fill(field, value)
     choice = TableChoice(kind, _reason(plan, kind))
     return total + table.position + len(SEQUENCE_END), choice, table.bit_stream_length
 
@@ -100,7 +100,7 @@ def _opening(plan: PixelPlan) -> Opening:
     assert table is not None
     if table.alternative is not None:
         assert plan.most is not None
-        return roomy_opening(plan.most, table.block, table.kind, table.alternative, plan.has_total)
+        return either_opening(plan.most, table.block, table.kind, table.alternative, plan.has_total)
     if plan.lengths is not None:
         known = OffsetTable()
         for length in plan.lengths:

@@ -93,9 +93,9 @@ class Opening(NamedTuple):
     Parameters
     ----------
     parts : list of bytes or Reserve
-        What comes next: bytes that are known, and rooms for those that are not.
+        What comes next: bytes that are known, and a `Reserve` for those that are not.
     fillings : callable
-        From the complete table to its kind, and the values of the rooms in their order.
+        From the complete table to its kind, and the values of what was reserved, in its order.
     """
 
     parts: list[bytes | Reserve]
@@ -124,27 +124,27 @@ def known_opening(kind: TableKind, table: OffsetTable, has_total: bool) -> Openi
 
 def empty_opening(has_total: bool) -> Opening:
     """Return what stands before frames without a table."""
-    parts, values = _total_room(has_total)
+    parts, values = _total_field(has_total)
     return Opening([*parts, basic_start()], lambda table: ("empty", values(table)))
 
 
 def basic_opening(count: int, has_total: bool) -> Opening:
-    """Return room for the basic offset table of a known number of frames."""
-    parts, values = _total_room(has_total)
-    room = Reserve(4 * count)
-    start = _PIXEL_DATA + ITEM + room.size.to_bytes(4, "little")
-    return Opening([*parts, start, room], lambda table: ("basic", [*values(table), table.basic()]))
+    """Reserve the basic offset table of a known number of frames."""
+    parts, values = _total_field(has_total)
+    field = Reserve(4 * count)
+    start = _PIXEL_DATA + ITEM + field.size.to_bytes(4, "little")
+    return Opening([*parts, start, field], lambda table: ("basic", [*values(table), table.basic()]))
 
 
 def extended_opening(count: int, has_total: bool) -> Opening:
-    """Return room for the extended offset table of a known number of frames."""
-    parts, values = _total_room(has_total)
-    room = Reserve(2 * (12 + 8 * count))
-    return Opening([room, *parts, basic_start()], lambda table: ("extended", [table.extended(), *values(table)]))
+    """Reserve the extended offset table of a known number of frames."""
+    parts, values = _total_field(has_total)
+    field = Reserve(2 * (12 + 8 * count))
+    return Opening([field, *parts, basic_start()], lambda table: ("extended", [table.extended(), *values(table)]))
 
 
-def roomy_opening(most: int, block: int, preferred: TableKind, alternative: TableKind, has_total: bool) -> Opening:
-    """Return one room for whichever table turns out right; what is left over is a private padding element.
+def either_opening(most: int, block: int, preferred: TableKind, alternative: TableKind, has_total: bool) -> Opening:
+    """Reserve one field for whichever table turns out right; what is left over is a private padding element.
 
     Parameters
     ----------
@@ -160,19 +160,19 @@ def roomy_opening(most: int, block: int, preferred: TableKind, alternative: Tabl
         Whether Encapsulated Pixel Data Value Total Length is written.
     """
     padding = b"\xdf\x7f\x00" + bytes([block]) + b"OB\0\0"
-    room = Reserve(12 + 2 * (12 + 8 * most) + has_total * _TOTAL_SIZE + len(basic_start()))
+    field = Reserve(12 + 2 * (12 + 8 * most) + has_total * _TOTAL_SIZE + len(basic_start()))
 
     def fillings(table: OffsetTable) -> Filling:
         kind = alternative if preferred == "basic" and not table.fits_basic else preferred
         content = b"".join(known_opening(kind, table, has_total).parts)  # type: ignore[arg-type]
-        unused = room.size - 12 - len(content)
+        unused = field.size - 12 - len(content)
         return kind, [b"".join((padding, unused.to_bytes(4, "little"), bytes(unused), content))]
 
-    return Opening([room], fillings)
+    return Opening([field], fillings)
 
 
-def _total_room(has_total: bool) -> tuple[list[bytes | Reserve], Callable[[OffsetTable], list[bytes]]]:
-    """Return room for Encapsulated Pixel Data Value Total Length, if it is to be written, and what fills it."""
+def _total_field(has_total: bool) -> tuple[list[bytes | Reserve], Callable[[OffsetTable], list[bytes]]]:
+    """Reserve a field for Encapsulated Pixel Data Value Total Length, if it is to be written, and what fills it."""
     if not has_total:
         return [], lambda _: []
     return [Reserve(_TOTAL_SIZE)], lambda table: [table.total_length()]

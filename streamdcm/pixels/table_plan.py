@@ -23,9 +23,9 @@ class TablePlan(NamedTuple):
     reason : str
         Why that one.
     alternative : {"extended", "empty"} or None
-        The table to write where a basic one turns out not to fit: room is made for either.
+        The table to write where a basic one turns out not to fit: a field is reserved for either.
     block : int
-        The private block of group 7FDF for what is left of that room (PS3.5 §7.8.1); 0 if no room is made.
+        The private block of group 7FDF for what is left of that field (PS3.5 §7.8.1); 0 if none is reserved.
     """
 
     kind: TableKind
@@ -95,7 +95,7 @@ def plan_table(
         return TablePlan("basic", f"{count:,} frames whose offsets fit 32 bits")
     if asked == "auto" and one_fragment:
         return TablePlan("extended", f"{count:,} frames whose offsets may not fit 32 bits")
-    reason = f"room was made for {count:,} frames whose offsets may not fit 32 bits"
+    reason = f"a table was reserved for {count:,} frames whose offsets may not fit 32 bits"
     return TablePlan("basic", reason, "extended" if one_fragment else "empty", _free_block(dataset))
 
 
@@ -103,7 +103,7 @@ def _for_unknown_count(
     asked: str, dataset: Dataset, max_frames: int | None, one_fragment: bool, patchable: bool
 ) -> TablePlan:
     if max_frames is not None and patchable:
-        reason = f"room was made for {max_frames:,} frames"
+        reason = f"a table was reserved for {max_frames:,} frames"
         preferred: TableKind = "extended" if asked == "extended" else "basic"
         return TablePlan(preferred, reason, "extended" if one_fragment else "empty", _free_block(dataset))
     if asked != "auto":

@@ -73,32 +73,32 @@ def _pieces(plan: VideoPlan) -> Encoder[tuple[int, int]]:
     need = Need(CopySource(plan.source) if isinstance(plan.source, Copy) else plan.source)
     most = plan.fragment_size or MAX_LENGTH
     total = encoded = length = 0
-    room = None
+    length_field = None
     while (piece := (yield need)) is not END and piece is not None:
         view = memoryview(piece)
         while len(view):
-            if room is not None and length == most:
-                yield Fill(room, length.to_bytes(4, "little"))
+            if length_field is not None and length == most:
+                yield Fill(length_field, length.to_bytes(4, "little"))
                 encoded += 8 + length
-                room = None
-            if room is None:
+                length_field = None
+            if length_field is None:
                 if total and plan.fragment_size is None:
                     raise LengthOverflowError(
                         f"the bit stream has more than the {MAX_LENGTH:,} bytes of one fragment; use a fragmentable "
                         "transfer syntax",
                         _LABEL,
                     )
-                room, length = Reserve(4), 0
+                length_field, length = Reserve(4), 0
                 yield ITEM
-                yield room
+                yield length_field
             part = view[: most - length]
             view = view[len(part) :]
             length += len(part)
             total += len(part)
             yield part
-    if room is not None:
+    if length_field is not None:
         if length % 2:
             yield b"\0"
-        yield Fill(room, (length + length % 2).to_bytes(4, "little"))
+        yield Fill(length_field, (length + length % 2).to_bytes(4, "little"))
         encoded += 8 + length + length % 2
     return total, encoded

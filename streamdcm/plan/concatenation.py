@@ -43,7 +43,7 @@ _ENCAPSULATED_HEADERS: Final = 12 + 8 + 8
 # Bytes of an offset table by itself and for each frame
 _TABLES: Final = {"empty": (0, 0), "basic": (0, 4), "extended": (24, 16)}
 # An extended table, the header of a padding element, and its private creator
-_TABLE_ROOM: Final = (24 + 12 + 26, 16)
+_TABLE_SIZE: Final = (24 + 12 + 26, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Division:
         How many frames each instance has, if that is known ahead.
     most : int, optional
         How many frames an instance may have, if their number is not known.
-    room : int, optional
+    space : int, optional
         How many bytes the frames of an instance may take, if their lengths are not known.
     """
 
@@ -93,7 +93,7 @@ class Division:
     bound: int | None
     counts: tuple[int, ...] | None = None
     most: int | None = None
-    room: int | None = None
+    space: int | None = None
 
     def part(self, number: int, offset: int) -> Part:
         """Return what is known of an instance before its first frame.
@@ -223,21 +223,21 @@ class Sizes:
 
     def by_format(self, frames: int | None, bound: int | None, items: Sequence[int]) -> Division:
         """Divide native frames, which all take the same, with functional groups of known lengths."""
-        bits, room = self._native()
+        bits, space = self._native()
         if frames is not None:
-            return self._filled(room, repeat(bits, frames), items)
-        most = 16 * (room // 2) // bits
+            return self._filled(space, repeat(bits, frames), items)
+        most = 16 * (space // 2) // bits
         if most < 1:
             raise self._too_large(1)
         return Division(None, bound, most=most)
 
     def by_need(self, frames: int | None, bound: int | None) -> Division:
         """Divide encapsulated frames whose lengths are known when they come."""
-        room = self.limit - self.header - _ENCAPSULATED_HEADERS
+        space = self.limit - self.header - _ENCAPSULATED_HEADERS
         if bound is not None and self.offset_table != "empty":
-            start, entry = _TABLE_ROOM
-            room -= start + entry * bound
-        return Division(frames, bound, room=room)
+            start, entry = _TABLE_SIZE
+            space -= start + entry * bound
+        return Division(frames, bound, space=space)
 
     def _native(self) -> tuple[int, int]:
         """Return the bits of a frame and the bytes that there are for frames."""
@@ -245,19 +245,19 @@ class Sizes:
         assert form is not None
         if not self.pixels.encapsulated:
             return form.length_in_bits, min(self.limit, MAX_LENGTH) - self.header - _NATIVE_HEADER
-        start, entry = _TABLE_ROOM
+        start, entry = _TABLE_SIZE
         bits = 8 * (self.pixels.fragments.encoded_length(form.length) + entry)
         return bits, self.limit - self.header - _ENCAPSULATED_HEADERS - start
 
-    def _filled(self, room: int, frames: Iterable[int], items: Sequence[int]) -> Division:
-        """Put as many frames into each instance as there is room for; `frames` are numbers of bits."""
-        room = 16 * (room // 2)  # PS3.5 §8.1.1: the total is padded to whole words
+    def _filled(self, space: int, frames: Iterable[int], items: Sequence[int]) -> Division:
+        """Put as many frames into each instance as there is space for; `frames` are numbers of bits."""
+        space = 16 * (space // 2)  # PS3.5 §8.1.1: the total is padded to whole words
         counts, count, used = array("L"), 0, 0
         for number, (frame, item) in enumerate(zip(frames, items or repeat(0), strict=False), start=1):
             bits = frame + 8 * item
-            if bits > room:
+            if bits > space:
                 raise self._too_large(number)
-            if used + bits > room:
+            if used + bits > space:
                 counts.append(count)
                 count = used = 0
             count += 1
@@ -276,7 +276,7 @@ class Sizes:
 
 
 def frame_too_large(label: str, number: int) -> LengthOverflowError:
-    """Return the error for a frame that no instance has room for."""
+    """Return the error for a frame that no instance has space for."""
     return LengthOverflowError(
         "a file with this frame alone would have more bytes than split= allows; give a larger split",
         f"{label}, frame {number:,}",
@@ -308,7 +308,7 @@ class _Window:
 
 
 def _known_names(late: Mapping[Any, Any] | Iterable[Any]) -> Iterator[Any]:
-    """Give the names that stand for an element; the others are refused where room is made for them."""
+    """Give the names that stand for an element; the others are refused where fields are reserved for them."""
     for name in late:
         try:
             Tag(name)

@@ -181,7 +181,7 @@ def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[
         length, choice = yield from pixel_data(pixels, encoding, late)
         return length
 
-    inserted = {tag: late.room(tag, encoding) for tag in late.tags}
+    inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
     if isinstance(plan.pixels, PixelPlan):
         inserted[plan.pixels.tag] = frames(plan.pixels)
     elif plan.pixels is not None:
@@ -193,7 +193,7 @@ def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[
 
 
 def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> Plan:
-    """Make room for frames and late values among the elements."""
+    """Reserve places for frames and late values among the elements."""
     if plan.layout.group_lengths == "write":
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
     view = view_of(plan.dataset)

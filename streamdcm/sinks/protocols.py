@@ -93,7 +93,7 @@ class PartsOutput(Transactional, Protocol):
     """Where the bytes go, for people: a URL without secrets."""
 
     can_patch: bool
-    """True: a value that comes late finds its place, because the part with room for it goes last."""
+    """True: a value that comes late finds its place, because the part with the field for it goes last."""
 
     part_sizes: PartSizes
     """How large the parts are to be."""

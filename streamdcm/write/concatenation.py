@@ -124,7 +124,7 @@ class Concatenation:
             raise InvalidValueError(
                 f"is one too many; {bound:,} were announced", f"{pixels.label}, frame {self._frames + 1:,}"
             )
-        size = 0 if self._division.room is None else _encoded_length(frame, pixels)
+        size = 0 if self._division.space is None else _encoded_length(frame, pixels)
         if not self._fits(size) and self._frames > self._part.offset:
             self._begin_next()
         if not self._fits(size):
@@ -178,10 +178,10 @@ class Concatenation:
                 stack.callback(instance.abort)
 
     def _fits(self, size: int) -> bool:
-        most, room = self._part.most, self._division.room
+        most, space = self._part.most, self._division.space
         if most is not None and self._frames - self._part.offset == most:
             return False
-        return room is None or self._bytes + size <= room
+        return space is None or self._bytes + size <= space
 
     def _begin_next(self) -> None:
         """Begin an instance; with late values the last one waits for them, else it is complete."""

@@ -46,7 +46,7 @@ class PushedWrite:
         """What was written, when all was."""
 
     def set(self, name: str | int, value: Any) -> None:
-        """Set the value of an element that room was made for with ``late=``.
+        """Set the value of an element that a field was reserved for with ``late=``.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class PushedWrite:
         Raises
         ------
         PlanError
-            If no room was made for the element.
+            If no field was reserved for the element.
         EncodeError
             If the value does not fit it.
         """

@@ -88,7 +88,7 @@ def small(count: int) -> Iterator[FrameCase]:
     yield FrameCase(f"{name}, encapsulated, no table", frames, contenders, at_least=least)
     for label, options in (
         ("table of known size", {"number_of_frames": count, "offset_table": "extended"}),
-        ("room for a table", {"max_frames": count}),
+        ("a reserved table", {"max_frames": count}),
     ):
         ours = {"streamdcm": partial(pull, JPEGBaseline8Bit, frames, options)}
         yield FrameCase(f"{name}, {label}", frames, ours, at_least=least)

@@ -51,7 +51,7 @@ def test_the_table_says_what_is_in_the_file(tmp_path, capsys):
     assert said["bytes"].startswith(f"{path.stat().st_size:,} (")
     assert said["frames"].startswith(f"{dataset.NumberOfFrames:,},")
     assert said["patches"] == "2"
-    assert said["offset table"].startswith("basic; room was made for ")
+    assert said["offset table"].startswith("basic; a table was reserved for ")
     assert said["read back"].startswith("100 of 100 frames")
     assert "MiB/s" in said["throughput"]
     assert "above the start" in said["peak memory"]

@@ -74,22 +74,22 @@ def test_all_parts_but_the_last_are_full(stream, sizes):
 
 
 @given(streams(), part_sizes)
-def test_nothing_is_held_but_parts_with_open_rooms_and_the_last(stream, sizes):
+def test_nothing_is_held_but_parts_with_open_fields_and_the_last(stream, sizes):
     parts, policy = Parts(), PartsPolicy(sizes)
     position = 0
-    rooms: dict[Reserve, tuple[int, int]] = {}
+    fields: dict[Reserve, tuple[int, int]] = {}
     for instruction in without_copies(stream):
         parts(policy.feed(instruction))
         if isinstance(instruction, Fill):
-            del rooms[instruction.reserve]
+            del fields[instruction.reserve]
         elif isinstance(instruction, Reserve):
-            rooms[instruction] = (position, position + instruction.size)
+            fields[instruction] = (position, position + instruction.size)
             position += instruction.size
         else:
             position += len(instruction)
         begun = list(parts_up_to(sizes, position))
         held = {
-            number for number, start, end in begun if any(a < b and a < end and b > start for a, b in rooms.values())
+            number for number, start, end in begun if any(a < b and a < end and b > start for a, b in fields.values())
         }
         released = {number for number, _, _ in begun[:-1]} - held
         assert set(parts.parts) == released
@@ -105,19 +105,19 @@ def parts_up_to(sizes: PartSizes, position: int) -> Iterable[tuple[int, int, int
 
 
 @given(st.permutations(range(5)), st.integers(1, 40))
-def test_rooms_are_filled_in_any_order_across_the_borders_of_parts(order, size):
-    rooms = [Reserve(size) for _ in order]
-    stream: list[Instruction] = [thing for room in rooms for thing in (room, b"." * 7)]
-    stream += [Fill(rooms[index], bytes([index]) * size) for index in order]
+def test_fields_are_filled_in_any_order_across_the_borders_of_parts(order, size):
+    fields = [Reserve(size) for _ in order]
+    stream: list[Instruction] = [thing for field in fields for thing in (field, b"." * 7)]
+    stream += [Fill(fields[index], bytes([index]) * size) for index in order]
     assert run(PartSizes(16), stream).content == b"".join(bytes([index]) * size + b"." * 7 for index in range(5))
 
 
-def test_a_part_with_an_open_room_goes_last_and_the_others_at_once():
-    parts, policy, room = Parts(), PartsPolicy(PartSizes(10)), Reserve(4)
-    for instruction in (b"head", room, b"." * 40):
+def test_a_part_with_an_open_field_goes_last_and_the_others_at_once():
+    parts, policy, field = Parts(), PartsPolicy(PartSizes(10)), Reserve(4)
+    for instruction in (b"head", field, b"." * 40):
         parts(policy.feed(instruction))
     assert parts.order == [2, 3, 4]
-    parts(policy.feed(Fill(room, b"late")))
+    parts(policy.feed(Fill(field, b"late")))
     assert parts.order == [2, 3, 4, 1]
     parts(policy.finish())
     assert parts.content == b"headlate" + b"." * 40
@@ -143,21 +143,21 @@ def test_borrowed_memory_may_be_used_again_after_each_instruction():
     assert parts.content == b"".join(bytes([number]) * 7 for number in range(9))
 
 
-def test_a_room_that_is_never_filled_is_an_error():
+def test_a_field_that_is_never_filled_is_an_error():
     with pytest.raises(InstructionError, match="never filled"):
         run(PartSizes(10), [Reserve(4)])
 
 
-def test_a_room_that_is_filled_twice_is_an_error():
-    room = Reserve(1)
+def test_a_field_that_is_filled_twice_is_an_error():
+    field = Reserve(1)
     with pytest.raises(InstructionError, match="not open"):
-        run(PartSizes(10), [room, Fill(room, b"1"), Fill(room, b"1")])
+        run(PartSizes(10), [field, Fill(field, b"1"), Fill(field, b"1")])
 
 
-def test_a_room_that_is_yielded_again_is_an_error():
-    room = Reserve(1)
+def test_a_field_that_is_yielded_again_is_an_error():
+    field = Reserve(1)
     with pytest.raises(InstructionError, match="yielded again"):
-        run(PartSizes(10), [room, room])
+        run(PartSizes(10), [field, field])
 
 
 @pytest.mark.parametrize("thing", [Need(None), Copy(b"", 0, 0), None])

@@ -75,15 +75,15 @@ sizes = st.one_of(st.integers(0, 20), st.sampled_from([COALESCE - 1, COALESCE, C
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[Instruction]:
-    """Pieces, copies and rooms; each room is filled at some point after it."""
+    """Pieces, copies and fields; each field is filled at some point after it."""
     stream: list[Instruction] = []
     unfilled: list[Reserve] = []
-    for step in draw(st.lists(st.sampled_from(["bytes", "bytearray", "view", "copy", "room", "fill"]), max_size=25)):
+    for step in draw(st.lists(st.sampled_from(["bytes", "bytearray", "view", "copy", "field", "fill"]), max_size=25)):
         size = draw(sizes)
         content = SOURCE[:size] if size > 20 else draw(st.binary(min_size=size, max_size=size))
         if step == "copy":
             stream.append(Copy(SOURCE, draw(st.integers(0, 100)), size))
-        elif step == "room":
+        elif step == "field":
             default = draw(st.sampled_from([None, b"\xff" * size]))
             unfilled.append(Reserve(size, default))
             stream.append(unfilled[-1])
@@ -92,14 +92,14 @@ def streams(draw: st.DrawFn) -> list[Instruction]:
                 stream.append(filled(draw, unfilled.pop(draw(st.integers(0, len(unfilled) - 1)))))
         else:
             stream.append({"bytes": bytes, "bytearray": bytearray, "view": memoryview}[step](content))
-    for room in draw(st.permutations(unfilled)):
-        stream.append(filled(draw, room))
+    for field in draw(st.permutations(unfilled)):
+        stream.append(filled(draw, field))
     return stream
 
 
-def filled(draw: st.DrawFn, room: Reserve) -> Fill:
-    without_value = room.default is not None and draw(st.booleans())
-    return Fill(room, None if without_value else bytes(draw(st.sampled_from([b"\x00", b"\xab"]))) * room.size)
+def filled(draw: st.DrawFn, field: Reserve) -> Fill:
+    without_value = field.default is not None and draw(st.booleans())
+    return Fill(field, None if without_value else bytes(draw(st.sampled_from([b"\x00", b"\xab"]))) * field.size)
 
 
 @given(streams(), st.sampled_from([1, 7, 1000, COALESCE, 100_000, MIB]))
@@ -107,7 +107,7 @@ def test_both_policies_give_the_same_bytes_for_every_chunk_size(stream, chunk_si
     stream = [Fill(i.reserve, i.value) if isinstance(i, Fill) else i for i in stream]
     if chunk_size < 1000:  # slices of a byte take their time
         stream = [bytes(i)[:500] if isinstance(i, (bytes, bytearray, memoryview)) else i for i in stream]
-        stream = shrunk_rooms(stream)
+        stream = shrunk_fields(stream)
     wanted = expected(stream)
     assert run(PatchPolicy(chunk_size), stream).file.getvalue() == wanted
     in_order = run(InOrderPolicy(chunk_size, 1024 * MIB), stream)
@@ -115,16 +115,16 @@ def test_both_policies_give_the_same_bytes_for_every_chunk_size(stream, chunk_si
     assert not in_order.count(Patch)
 
 
-def shrunk_rooms(stream):
-    rooms = {
+def shrunk_fields(stream):
+    fields = {
         i: Reserve(min(i.size, 500), None if i.default is None else i.default[:500])
         for i in stream
         if isinstance(i, Reserve)
     }
     return [
-        rooms[i]
+        fields[i]
         if isinstance(i, Reserve)
-        else Fill(rooms[i.reserve], None if i.value is None else i.value[:500])
+        else Fill(fields[i.reserve], None if i.value is None else i.value[:500])
         if isinstance(i, Fill)
         else i
         for i in stream
@@ -133,9 +133,9 @@ def shrunk_rooms(stream):
 
 @given(st.permutations(range(6)), st.sampled_from([3, 100, COALESCE]))
 def test_fills_come_in_any_order(order, gap):
-    rooms = [Reserve(2) for _ in order]
-    stream: list[Instruction] = [thing for room in rooms for thing in (room, b"." * gap)]
-    stream += [Fill(rooms[index], b"%02d" % index) for index in order]
+    fields = [Reserve(2) for _ in order]
+    stream: list[Instruction] = [thing for field in fields for thing in (field, b"." * gap)]
+    stream += [Fill(fields[index], b"%02d" % index) for index in order]
     wanted = b"".join(b"%02d" % index + b"." * gap for index in range(6))
     for make_policy in (lambda: PatchPolicy(MIB), lambda: InOrderPolicy(MIB, MIB)):
         assert run(make_policy(), stream).file.getvalue() == wanted
@@ -145,19 +145,19 @@ def test_fills_come_in_any_order(order, gap):
 @given(st.lists(sizes, max_size=12), st.sampled_from([COALESCE, 100_000]))
 def test_borrowed_memory_may_be_used_again_after_each_instruction(make_policy, lengths, gap):
     borrowed = bytearray(4 * COALESCE)
-    room = Reserve(2)
+    field = Reserve(2)
 
     def stream():
         yield b"head"
         for index, length in enumerate(lengths):
             if index == len(lengths) // 2:
-                yield room
+                yield field
             borrowed[:length] = bytes([index]) * length
             yield memoryview(borrowed)[:length]
         if not lengths:
-            yield room
+            yield field
         yield b"." * gap
-        yield Fill(room, b"!!")
+        yield Fill(field, b"!!")
 
     def reuse():
         borrowed[:] = b"\xee" * len(borrowed)
@@ -180,35 +180,35 @@ def test_small_pieces_are_joined_and_large_values_are_not_copied(make_policy):
 
 
 def test_nothing_is_held_back_on_a_sink_that_can_patch():
-    perform, policy, room = Perform(), PatchPolicy(MIB), Reserve(4)
-    for instruction in [room, bytes(MIB), bytes(MIB)]:
+    perform, policy, field = Perform(), PatchPolicy(MIB), Reserve(4)
+    for instruction in [field, bytes(MIB), bytes(MIB)]:
         perform(policy.feed(instruction))
     assert perform.file.tell() == 2 * MIB + 4
-    perform(policy.feed(Fill(room, b"late")))
+    perform(policy.feed(Fill(field, b"late")))
     assert perform.operations[-1] == Patch(0, b"late")
 
 
-def test_a_value_that_is_known_while_its_room_is_still_coalescing_costs_no_patch():
-    room = Reserve(4)
-    performed = run(PatchPolicy(MIB), [b"head", room, b"." * 1000, Fill(room, b"soon"), bytes(MIB)])
+def test_a_value_that_is_known_while_its_field_is_still_coalescing_costs_no_patch():
+    field = Reserve(4)
+    performed = run(PatchPolicy(MIB), [b"head", field, b"." * 1000, Fill(field, b"soon"), bytes(MIB)])
     assert performed.count(Patch) == 0
     assert performed.file.getvalue().startswith(b"headsoon.")
 
 
 def test_a_late_value_that_is_the_default_costs_no_patch():
-    room = Reserve(4, b"\xff" * 4)
-    performed = run(PatchPolicy(MIB), [room, bytes(MIB), Fill(room)])
+    field = Reserve(4, b"\xff" * 4)
+    performed = run(PatchPolicy(MIB), [field, bytes(MIB), Fill(field)])
     assert performed.count(Patch) == 0
     assert performed.file.getvalue() == b"\xff" * 4 + bytes(MIB)
 
 
 def test_patches_behind_copies_land():
-    room = Reserve(4)
-    performed = run(PatchPolicy(MIB), [b"x", Copy(SOURCE, 5, 1000), room, bytes(MIB), Fill(room, b"late")])
+    field = Reserve(4)
+    performed = run(PatchPolicy(MIB), [b"x", Copy(SOURCE, 5, 1000), field, bytes(MIB), Fill(field, b"late")])
     assert performed.operations[-1] == Patch(1001, b"late")
 
 
-def test_in_order_releases_everything_before_the_first_open_room():
+def test_in_order_releases_everything_before_the_first_open_field():
     perform, policy, first, second = Perform(), InOrderPolicy(MIB, 64 * MIB), Reserve(1), Reserve(1)
     for instruction in [bytes(MIB), first, bytes(MIB), second, bytes(MIB)]:
         perform(policy.feed(instruction))
@@ -242,8 +242,8 @@ def test_what_exceeds_the_limit_is_not_copied_first():
 def test_what_was_released_does_not_count_towards_the_limit():
     policy, perform = InOrderPolicy(MIB, 1000), Perform()
     for _ in range(5):
-        room = Reserve(4)
-        for instruction in [room, bytes(900), Fill(room, b"done")]:
+        field = Reserve(4)
+        for instruction in [field, bytes(900), Fill(field, b"done")]:
             perform(policy.feed(instruction))
     perform(policy.finish())
     assert perform.file.tell() == 5 * 904
@@ -256,51 +256,51 @@ def test_copies_that_are_held_back_cost_nothing():
 
 
 @both_policies
-def test_a_room_that_was_never_filled_is_an_error(make_policy):
+def test_a_field_that_was_never_filled_is_an_error(make_policy):
     with pytest.raises(InstructionError, match="never filled"):
         run(make_policy(), [Reserve(4), b"x"])
 
 
 @both_policies
-def test_a_fill_without_its_room_is_an_error(make_policy):
+def test_a_fill_without_its_field_is_an_error(make_policy):
     with pytest.raises(InstructionError, match="not open"):
         run(make_policy(), [Fill(Reserve(4), b"four")])
 
 
 @both_policies
-def test_a_room_that_is_filled_twice_is_an_error(make_policy):
-    room = Reserve(4)
+def test_a_field_that_is_filled_twice_is_an_error(make_policy):
+    field = Reserve(4)
     with pytest.raises(InstructionError, match="filled twice"):
-        run(make_policy(), [room, Fill(room, b"four"), Fill(room, b"four")])
+        run(make_policy(), [field, Fill(field, b"four"), Fill(field, b"four")])
 
 
 @both_policies
-def test_a_room_that_is_yielded_twice_is_an_error(make_policy):
-    room = Reserve(4)
+def test_a_field_that_is_yielded_twice_is_an_error(make_policy):
+    field = Reserve(4)
     with pytest.raises(InstructionError, match="yielded again"):
-        run(make_policy(), [room, room, Fill(room, b"four")])
+        run(make_policy(), [field, field, Fill(field, b"four")])
 
 
 @both_policies
 @pytest.mark.parametrize("value", [b"", b"abc", b"abcde"])
 def test_a_value_of_another_size_is_an_error(make_policy, value):
-    room = Reserve(4)
-    with pytest.raises(InstructionError, match="room of 4 bytes exactly"):
-        run(make_policy(), [room, Fill(room, value)])
+    field = Reserve(4)
+    with pytest.raises(InstructionError, match="Reserve of 4 bytes exactly"):
+        run(make_policy(), [field, Fill(field, value)])
 
 
 @both_policies
 def test_a_fill_without_a_value_needs_a_default(make_policy):
-    room = Reserve(4)
+    field = Reserve(4)
     with pytest.raises(InstructionError, match="without a default"):
-        run(make_policy(), [room, Fill(room)])
+        run(make_policy(), [field, Fill(field)])
 
 
 @both_policies
 def test_a_default_of_another_size_is_an_error(make_policy):
-    room = Reserve(4, b"abc")
-    with pytest.raises(InstructionError, match="room of 4 bytes exactly"):
-        run(make_policy(), [room, Fill(room)])
+    field = Reserve(4, b"abc")
+    with pytest.raises(InstructionError, match="Reserve of 4 bytes exactly"):
+        run(make_policy(), [field, Fill(field)])
 
 
 @both_policies

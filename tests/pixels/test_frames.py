@@ -209,14 +209,14 @@ class TestEncapsulated:
         for frame, original in zip(frames_of(again), frames, strict=True):
             assert frame.rstrip(b"\0") == original.rstrip(b"\0")
 
-    def test_room_for_a_table_leaves_a_private_padding_element_that_pydicom_reads_over(self):
+    def test_a_reserved_table_leaves_a_private_padding_element_that_pydicom_reads_over(self):
         frames = compressed([10, 11, 12])
         dataset = template(JPEGBaseline8Bit, bits=8)
         dataset.add_new(0x7FDF0010, "LO", "SOMEBODY")
         dataset.add_new(0x7FDF1001, "UT", "else")
         data, result = write(dataset, frames=iter(frames), max_frames=100)
         again = read(data)
-        assert (result.offset_table, result.reason) == ("basic", "room was made for 100 frames; it was enough")
+        assert (result.offset_table, result.reason) == ("basic", "a table was reserved for 100 frames; it was enough")
         assert again[0x7FDF0011].value == "STREAMDCM PADDING"
         assert set(again[0x7FDF1100].value) == {0}
         assert again[0x7FDF1001].value == "else"
@@ -436,7 +436,7 @@ class TestWriter:
             (["PatientName"], "cannot come late"),
         ],
     )
-    def test_room_that_cannot_be_made_is_refused(self, late, message):
+    def test_a_field_that_cannot_be_reserved_is_refused(self, late, message):
         with pytest.raises(ValueError, match=message):
             streamdcm.open_writer(io.BytesIO(), template(ExplicitVRLittleEndian), late=late)
 
@@ -444,9 +444,9 @@ class TestWriter:
         buffer = io.BytesIO()
         with streamdcm.open_writer(buffer, template(ExplicitVRLittleEndian), late={"ImageComments": 10}) as writer:
             writer.write_frame(bytes(70))
-            with pytest.raises(OverflowError, match="ImageComments: 11 bytes do not fit the room of 10"):
+            with pytest.raises(OverflowError, match="ImageComments: 11 bytes do not fit the 10 that were reserved"):
                 writer.set("ImageComments", "x" * 11)
-            with pytest.raises(ValueError, match="no room was made"):
+            with pytest.raises(ValueError, match="no field was reserved"):
                 writer.set("PatientID", "1")
             writer.set("ImageComments", "short")
         assert read(buffer.getvalue()).ImageComments == "short"

@@ -16,10 +16,10 @@ MIB = 1024 * 1024
 
 def late():
     """An encoder whose first bytes are known last."""
-    room = Reserve(4)
-    yield room
+    field = Reserve(4)
+    yield field
     yield bytes(3 * MIB)
-    yield Fill(room, b"late")
+    yield Fill(field, b"late")
 
 
 def early():

@@ -81,13 +81,13 @@ def test_a_large_blob_is_put_in_blocks(container: Container):
 @pytest.mark.parametrize("late", [True, False])
 def test_the_digest(container: Container, late):
     def encoder():
-        room = Reserve(4)
-        yield room
+        field = Reserve(4)
+        yield field
         if not late:
-            yield Fill(room, b"here")
+            yield Fill(field, b"here")
         yield bytes(11 * MIB)
         if late:
-            yield Fill(room, b"late")
+            yield Fill(field, b"late")
 
     result = streamdcm.write_encoder(
         encoder(), container.url(), client=container.service, part_size="5 MiB", checksum="sha256"

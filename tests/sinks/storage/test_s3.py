@@ -37,11 +37,11 @@ def upload(bucket: Bucket, dataset, **options):
 
 def late_value(pieces: int):
     """An encoder of `pieces` MiB whose first bytes are known last."""
-    room = Reserve(4)
-    yield room
+    field = Reserve(4)
+    yield field
     for number in range(pieces):
         yield bytes([number]) * MIB
-    yield Fill(room, b"late")
+    yield Fill(field, b"late")
 
 
 def test_a_small_object_is_put_at_once(bucket: Bucket):
