@@ -1,8 +1,12 @@
 """Settings that all tests share."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.tools import skip_without
 
 _COMMON = {
     "deadline": None,
@@ -10,5 +14,36 @@ _COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
 settings.register_profile("default", max_examples=150, derandomize=True, **_COMMON)
+settings.register_profile("quick", max_examples=20, derandomize=True, **_COMMON)
 settings.register_profile("explore", max_examples=3000, **_COMMON)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try few examples of each property where only the quick tests are run."""
+    is_quick = config.option.markexpr == "quick"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick" if is_quick else "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as quick whatever is not marked as slow."""
+    for item in items:
+        if not item.get_closest_marker("slow") and not item.get_closest_marker("memory"):
+            item.add_marker("quick")
+
+
+class _Module(pytest.Module):
+    """A module that is skipped where a library is missing that the small extra ``test`` does not bring."""
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        try:
+            return list(super().collect())
+        except self.CollectError as error:
+            if not isinstance(error.__cause__, ModuleNotFoundError):
+                raise
+            skip_without(error.__cause__)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Collect every module of tests as one that may lack a library."""
+    module: pytest.Module = _Module.from_parent(parent, path=module_path)
+    return module

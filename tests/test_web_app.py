@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from tests.support import ROOT
+from tests.support import python_module
 from tests.support.memory import MIB, anonymous
 from tests.support.space import directory_for, needs_proc
 from tests.support.tools import need
@@ -53,8 +52,8 @@ def instance() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def server(instance: Path) -> Iterator[tuple[int, str]]:
     """The process id of the server, and its URL."""
-    command = [sys.executable, "-m", "tests.support.children.web", str(instance)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    command = python_module("tests.support.children.web", instance)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         yield process.pid, f"http://127.0.0.1:{port}/instance"

@@ -15,10 +15,8 @@ import numpy as np
 import pydicom
 import pytest
 import trio
-import trustme
 from anyio.abc import SocketStream
 from anyio.streams.tls import TLSStream
-from blockbuster import blockbuster_ctx
 from pydicom.uid import MPEG4HP41, DeflatedExplicitVRLittleEndian
 
 import streamdcm
@@ -26,6 +24,7 @@ from streamdcm.errors import PlanError, SourceError, TargetTypeError
 from tests.aio.test_same import bad_number
 from tests.aio.test_write import DATASETS, as_async, ct, large, multi_frame, reused, what, with_syntax
 from tests.support.async_targets import KINDS, Awaited, connected, native
+from tests.support.tools import package
 from tests.support.writing import in_order, written
 
 
@@ -128,14 +127,14 @@ class TestBlocking:
     async def test_by_no_write(self, kind, name):
         dataset = DATASETS[name]()
         async with KINDS[kind]() as (target, _):
-            with blockbuster_ctx():
+            with package("blockbuster").blockbuster_ctx():
                 await streamdcm.dcmwrite_async(target, dataset)
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("name", DATASETS)
     async def test_by_no_chunks(self, name):
         dataset = DATASETS[name]()
-        with blockbuster_ctx():
+        with package("blockbuster").blockbuster_ctx():
             size = None if name == "stream" else await streamdcm.encoded_size_async(dataset)
             chunks = [chunk async for chunk in streamdcm.iter_chunks_async(dataset)]
         assert size in (None, sum(map(len, chunks)))
@@ -253,7 +252,7 @@ class TestStreams:
     """Particular streams."""
 
     async def test_tls(self):
-        authority = trustme.CA()
+        authority = package("trustme").CA()
         certificate = authority.issue_cert("localhost")
         server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
         certificate.configure_cert(server)

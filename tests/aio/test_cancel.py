@@ -93,6 +93,7 @@ ON_TARGETS = [(write, kind) for write in (pull_sync, pull_async, push) for kind 
 
 
 @pytest.mark.parametrize(("write", "kind"), [*ON_TARGETS, (iterate, "memory"), (iterate_ahead, "memory")])
+@pytest.mark.slow
 async def test_cancelled_at_random_points_it_leaves_nothing(write, kind):
     chance = random.Random(f"{write} {kind}")
     expected = written(multi_frame(), frames=Frames().sync())

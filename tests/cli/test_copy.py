@@ -1,9 +1,9 @@
 """``streamdcm copy``, run as a user runs it."""
 
 import os
+import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pydicom
@@ -11,12 +11,16 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from streamdcm.cli.app import main
+from tests.support import python
 
+pytestmark = pytest.mark.slow
+
+MAIN = "import sys; from streamdcm.cli.app import main; sys.exit(main())"
 CT = get_testdata_file("CT_small.dcm")
 
 
 def run(*arguments, **options):
-    command = [sys.executable, "-c", "import sys; from streamdcm.cli.app import main; sys.exit(main())", *arguments]
+    command = python(MAIN, *arguments)
     return subprocess.run(command, capture_output=True, check=False, **options)
 
 
@@ -134,7 +138,7 @@ def test_wrong_arguments_are_exit_status_2():
 
 def test_a_reader_that_goes_away_is_no_traceback():
     done = subprocess.run(
-        f"{sys.executable} -c 'import sys; from streamdcm.cli.app import main; sys.exit(main())' copy {CT} - | true",
+        f"{shlex.join(python(MAIN, 'copy', CT, '-'))} | true",
         shell=True,
         capture_output=True,
         check=False,

@@ -4,7 +4,6 @@ import mmap
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections import namedtuple
 
@@ -18,7 +17,7 @@ from streamdcm.cli.app import main
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter, anonymous_memory
 from streamdcm.write.functions import dcmwrite
-from tests.support import tools
+from tests.support import python, tools
 
 LOOP = get_testdata_file("examples_ybr_color.dcm")
 ALL_COMPARED = "400 KB"
@@ -101,7 +100,7 @@ def test_quiet_says_nothing(capsys):
 
 def test_numpy_is_not_needed():
     program = "import sys; sys.modules['numpy'] = None; from streamdcm.cli.app import main; sys.exit(main())"
-    subprocess.run([sys.executable, "-c", program, "demo", "--size", ALL_COMPARED, "--quiet"], check=True)
+    subprocess.run(python(program, "demo", "--size", ALL_COMPARED, "--quiet"), check=True)
 
 
 def change_last_frame(data):

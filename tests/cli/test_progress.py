@@ -5,7 +5,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from streamdcm.cli import progress
 from streamdcm.cli.progress import binary_size, shown
 from streamdcm.engine.progress import ProgressEvent
+from tests.support import python
 
 SHOW = """
 import time
@@ -24,6 +24,8 @@ with progress.shown(quiet=False, label="copying", total=1000) as show:
     time.sleep(progress._PATIENCE)
     show(ProgressEvent(500, frame=7))
 """
+pytestmark = pytest.mark.slow
+
 HIDE_CURSOR, SHOW_CURSOR, ERASE_LINE = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
 
 
@@ -40,7 +42,7 @@ class Terminal:
     def __init__(self, program, *arguments, **environment):
         self._master, terminal = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments],
+            python(program, *arguments),
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,

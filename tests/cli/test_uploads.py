@@ -3,10 +3,12 @@
 import pytest
 
 from streamdcm.cli.app import main
+from tests.support.tools import package
 
 
 @pytest.mark.parametrize("url", ["az://container/", "folder", "s3://", "s3:///key"])
 def test_what_has_no_uploads_is_refused_with_what_to_give(url, capsys):
+    package("boto3")
     assert main(["uploads", "--list", url]) == 1
     assert "s3://BUCKET" in capsys.readouterr().err
 

@@ -34,6 +34,8 @@ from tests.support.frames import COUNTED, EXPECTED, SINKS, TABLES, frames_in, pa
 from tests.support.targets import WriteOnly
 from tests.support.tools import run
 
+pytestmark = pytest.mark.slow
+
 
 class Material(NamedTuple):
     """Frames and the dataset that they belong to."""

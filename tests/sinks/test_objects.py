@@ -5,7 +5,6 @@ import lzma
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import textwrap
 import zipfile
@@ -15,7 +14,7 @@ from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 
 from streamdcm.errors import SinkContractError, WouldBlockError
 from streamdcm.sinks import resolve
-from tests.support import ROOT
+from tests.support import python
 
 LARGE = bytes(range(256)) * 1024
 
@@ -318,6 +317,7 @@ def test_a_rw_pair_is_written_in_order():
 
 @pytest.mark.parametrize("target", ["sys.stdout.buffer", "'/dev/stdout'", "sys.stdout.buffer.raw"])
 @pytest.mark.parametrize("redirection", ["pipe", "file", "append"])
+@pytest.mark.slow
 def test_standard_output_wherever_it_goes(tmp_path, target, redirection):
     script = textwrap.dedent(
         f"""
@@ -338,6 +338,6 @@ def test_standard_output_wherever_it_goes(tmp_path, target, redirection):
         out.seek(0, os.SEEK_END)
         stdout = subprocess.PIPE if redirection == "pipe" else out
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, stdout=stdout, check=True)
+        done = subprocess.run(python(script), env=environment, stdout=stdout, check=True)
     received = done.stdout if redirection == "pipe" else (tmp_path / "out").read_bytes().removeprefix(b"before")
     assert received == b"laterestend"

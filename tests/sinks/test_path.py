@@ -18,7 +18,7 @@ import pytest
 from streamdcm.errors import AtomicReplaceError, StreamdcmError, TargetTypeError
 from streamdcm.sinks import path as path_module
 from streamdcm.sinks import resolve
-from tests.support import ROOT
+from tests.support import python
 
 NEW = b"head" + bytes(range(256)) * 1000 + b"end"
 either_way = pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "in place"])
@@ -83,8 +83,7 @@ def drop_privileges():
         os.setgroups([]), os.setgid(65534), os.setuid(65534)
 """
     done = subprocess.run(
-        [sys.executable, "-c", prelude + textwrap.dedent(script), *map(str, arguments)],
-        cwd=ROOT,
+        python(prelude + textwrap.dedent(script), *arguments),
         capture_output=True,
         text=True,
         timeout=60,
@@ -453,6 +452,7 @@ def test_of_two_writers_the_first_to_commit_wins(target):
 
 
 @either_way
+@pytest.mark.slow
 def test_of_two_processes_exactly_one_wins(tmp_path, atomic):
     script = f"""
 import sys
@@ -472,8 +472,7 @@ for index in range(100):
 """
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", script, name],
-            cwd=ROOT,
+            python(script, name),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -560,6 +559,7 @@ def test_a_directory_that_appears_meanwhile_is_not_replaced(target):
     assert os.listdir(target.parent) == ["target.dcm"]
 
 
+@pytest.mark.slow
 def test_a_writable_file_in_a_read_only_directory_needs_atomic_false(public_directory):
     target = public_directory / "target.dcm"
     target.write_bytes(b"old")
@@ -581,6 +581,7 @@ def test_a_writable_file_in_a_read_only_directory_needs_atomic_false(public_dire
     assert content(public_directory) == {"target.dcm": bytes(1000)}
 
 
+@pytest.mark.slow
 def test_a_write_protected_file_is_not_replaced(public_directory):
     target = public_directory / "target.dcm"
     target.write_bytes(b"old")
@@ -590,6 +591,7 @@ def test_a_write_protected_file_is_not_replaced(public_directory):
     assert content(public_directory) == {"target.dcm": b"old"}
 
 
+@pytest.mark.slow
 def test_a_file_of_someone_else_in_a_sticky_directory_needs_atomic_false(public_directory):
     if os.geteuid() != 0:
         pytest.skip("needs two users")
@@ -643,6 +645,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
 
 
 @either_way
+@pytest.mark.slow
 def test_a_limit_of_the_file_size_leaves_no_part(tmp_path, atomic):
     script = f"print(attempt(sys.argv[1], size=100_000, atomic={atomic}))"
     limited = run_child(

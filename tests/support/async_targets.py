@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import aiofiles
 import anyio
 import trio
 from anyio.abc import SocketStream
 from sniffio import current_async_library
 
 from tests.support.targets import WriteOnly
+from tests.support.tools import package
 
 Arrived = Callable[[], Any]
 Target = tuple[Any, Arrived]
@@ -89,7 +89,7 @@ async def anyio_file() -> AsyncIterator[Target]:
 async def native_file() -> AsyncIterator[Target]:
     """aiofiles' on asyncio, trio's on trio."""
     with tempfile.TemporaryDirectory() as folder:
-        opening = aiofiles.open if current_async_library() == "asyncio" else trio.open_file
+        opening = package("aiofiles").open if current_async_library() == "asyncio" else trio.open_file
         file = await opening(str(Path(folder, "out.dcm")), "wb")
         try:
             await file.write(b"before")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import ROOT
+from tests.support import python_module
 
 MIB = 1 << 20
 
@@ -20,8 +20,8 @@ def measure(child: str, *arguments: str | Path) -> tuple[int, int]:
     The child is a module that calls `run_case`. Sampled every millisecond from out here: no lock of the
     interpreter is between us and its peak.
     """
-    command = [sys.executable, "-m", child, *map(str, arguments)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = python_module(child, *arguments)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", "the child failed; its error is above"

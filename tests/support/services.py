@@ -14,11 +14,6 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
-from azure.storage.blob import BlobServiceClient
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 BUCKET = "bucket"
 ENVIRONMENT = {
     "endpoint_url": "AWS_ENDPOINT_URL",
@@ -42,6 +37,7 @@ def s3_options(port: int) -> dict[str, str]:
 @contextmanager
 def moto() -> Iterator[dict[str, str]]:
     """Run an S3 that is quick to start; it checks neither secrets nor policies."""
+    import boto3
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -88,6 +84,8 @@ def seaweedfs(program: str, directory: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def azurite(program: str, directory: Path) -> Iterator[dict[str, Any]]:
     """Run Microsoft's emulator of Azure (npm install azurite@3.37.0); gives what `BlobServiceClient` takes."""
+    from azure.storage.blob import BlobServiceClient
+
     [port] = free_ports(1)
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "-l", str(directory), "--silent"]
     command += ["--skipApiVersionCheck", "--disableTelemetry"]
@@ -125,6 +123,10 @@ def free_ports(count: int) -> list[int]:
 
 def _wait_until_it_stores(options: dict[str, str]) -> None:
     """Return when the server takes an object; it answers long before it can store one."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
     with closing(boto3.client("s3", config=Config(retries={"total_max_attempts": 1}), **options)) as client:
         for _ in range(120):
             time.sleep(0.5)

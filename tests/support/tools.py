@@ -1,12 +1,32 @@
-"""The programs that judge what we wrote: DCMTK, GDCM."""
+"""The programs that judge what we wrote, such as those of DCMTK and GDCM, and libraries that not every test needs."""
 
+import importlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
+HEAVY = frozenset(
+    {"aioboto3", "aiobotocore", "aiofiles", "azure", "blockbuster", "boto3", "botocore", "flask", "fsspec", "highdicom"}
+    | {
+        "httpx",
+        "httpx2",
+        "moto",
+        "obstore",
+        "rich",
+        "smart_open",
+        "starlette",
+        "trustme",
+        "upath",
+        "uvicorn",
+        "wsidicom",
+    }
+)
+"""What the extra ``test-all`` brings and ``test`` does not."""
 REQUIRED = os.environ.get("STREAMDCM_REQUIRE_TOOLS") == "1"
 
 
@@ -18,6 +38,22 @@ def need(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed (Debian packages dcmtk, libgdcm-tools)")
     return path
+
+
+def package(name: str) -> ModuleType:
+    """A library that not every test needs; see `skip_without`."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        skip_without(error)
+
+
+def skip_without(missing: ModuleNotFoundError) -> NoReturn:
+    """Skip a test or module for a library that the extra ``test`` does not bring; fail where all are required."""
+    name = (missing.name or "").partition(".")[0]
+    if REQUIRED or name not in HEAVY:
+        raise missing
+    pytest.skip(f"{name} is not installed: pip install '.[test-all]'", allow_module_level=True)
 
 
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

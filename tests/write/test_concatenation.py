@@ -30,7 +30,7 @@ import streamdcm
 from streamdcm.errors import EncodeError, LengthOverflowError, PlanError, TargetTypeError
 from streamdcm.plan.concatenation import Division
 from tests.support.images import CT_IMAGE, compressed, pixels, template
-from tests.support.tools import run
+from tests.support.tools import package, run
 
 SEGMENTATION = get_testdata_file("liver_1frame.dcm")
 ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
@@ -729,7 +729,7 @@ def slide():
 
 
 def test_wsidicom_reads_the_tiles_of_a_slide_out_of_its_instances(tmp_path):
-    wsidicom = pytest.importorskip("wsidicom")
+    wsidicom = package("wsidicom")
     tiles = compressed([2 * number for number in range(12)])
     result = streamdcm.dcmwrite(tmp_path / "slide.dcm", slide(), frames=tiles, split=5)
     assert len(result.instances) == 3

@@ -17,6 +17,8 @@ from tests.support.corpus import (
 )
 from tests.support.oracle import assert_drop_in
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("state", PLAIN_STATES)
 @pytest.mark.parametrize("path", CORPUS, ids=name)

@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -26,6 +25,7 @@ from streamdcm.errors import silenced
 from streamdcm.options import Options
 from streamdcm.sinks import resolve
 from streamdcm.write.driver import Writing
+from tests.support import python
 from tests.support.writing import written
 
 CT = get_testdata_file("CT_small.dcm")
@@ -46,6 +46,7 @@ class FullAfter:
         return len(part)
 
 
+@pytest.mark.slow
 def test_a_sink_that_fails_at_any_byte_gets_what_came_before_and_its_own_error_comes_out():
     dataset = pydicom.dcmread(CT)
     del dataset.PixelData
@@ -58,6 +59,7 @@ def test_a_sink_that_fails_at_any_byte_gets_what_came_before_and_its_own_error_c
         assert sink.taken == expected[:room]
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "old.dcm"
     target.write_bytes(b"old")
@@ -71,9 +73,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
         "try:\n    streamdcm.dcmwrite(sys.argv[1], pydicom.dcmread(sys.argv[2]))\n"
         "except OSError as error:\n    print('errno', error.errno)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(target), CT], preexec_fn=limit, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(python(script, target, CT), preexec_fn=limit, capture_output=True, text=True, check=False)
     assert done.stdout == f"errno {errno.EFBIG}\n", done.stderr
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["old.dcm"]

@@ -30,6 +30,8 @@ from tests.support.oracle import dataset_offset, inflated, outcome
 from tests.support.tools import need, run
 from tests.support.wire import UNDEFINED, Element, levels, parse, sequences
 
+pytestmark = pytest.mark.slow
+
 SYNTAXES: tuple[UID | None, ...] = (None, *FOUR_SYNTAXES)
 LAYOUTS = (
     {},

@@ -183,6 +183,7 @@ def can_be_set(element: Element) -> bool:
 
 @pytest.mark.parametrize("nested", [False, True], ids=["", "nested"])
 @pytest.mark.parametrize("vr", [*VRS, "SQ", "ZZ"])
+@pytest.mark.slow
 def test_a_bad_value_is_refused_as_pydicom_refuses_it(vr: str, nested: bool) -> None:
     tag = TAGS.get(vr, [0x00291001])[0]
     differences = []
@@ -213,6 +214,7 @@ def assert_helpful(error: Exception | None, tag: int, nested: bool) -> None:
 
 @pytest.mark.parametrize("syntax", FOUR_SYNTAXES, ids=lambda uid: uid.keyword)
 @pytest.mark.parametrize("vr", ["LT", "UC", "LO", "DS", "US", "AT", "OB", "UN"])
+@pytest.mark.slow
 def test_a_value_over_64_kib_is_written_as_pydicom_writes_it(vr: str, syntax: UID) -> None:
     value: Any = "x" * 65537
     if vr in {"OB", "UN"}:

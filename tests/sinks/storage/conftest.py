@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-import boto3
 import pytest
 
 from streamdcm.cli.app import main
@@ -19,6 +18,8 @@ class Bucket:
     """A place in an S3 service that one test has for itself."""
 
     def __init__(self, options: dict[str, Any]) -> None:
+        import boto3
+
         self.options = options
         self.client = boto3.client("s3", **options)
         self.prefix = uuid.uuid4().hex

@@ -10,6 +10,8 @@ from streamdcm.errors import NoBucketError
 from tests.sinks.storage.conftest import Bucket
 from tests.support.uploads import SourceError, failing_frames, frames, in_memory, large, small
 
+pytestmark = pytest.mark.slow
+
 LOOPS = [pytest.param("asyncio", marks=pytest.mark.asyncio), pytest.param("trio", marks=pytest.mark.anyio)]
 
 

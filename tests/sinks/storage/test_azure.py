@@ -23,6 +23,8 @@ from streamdcm.errors import (
 from tests.sinks.storage.conftest import BUCKET
 from tests.support.uploads import MIB, SourceError, failing_frames, frames, in_memory, large, small
 
+pytestmark = pytest.mark.slow
+
 
 class Container:
     """A place in Azure that one test has for itself."""

@@ -30,6 +30,8 @@ from tests.sinks.storage.conftest import BUCKET, Bucket
 from tests.support.uploads import MIB, SourceError, failing_frames, frames, in_memory, large, small
 from tests.support.web import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def memory() -> Iterator[MemoryFileSystem]:

@@ -2,10 +2,8 @@
 
 import hashlib
 import io
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -27,8 +25,10 @@ from streamdcm.errors import (
     WrongRegionError,
 )
 from tests.sinks.storage.conftest import BUCKET, Bucket
-from tests.support import ROOT
+from tests.support import python
 from tests.support.uploads import MIB, SourceError, enhanced, failing_frames, frames, in_memory, large, small
+
+pytestmark = pytest.mark.slow
 
 
 def upload(bucket: Bucket, dataset, **options):
@@ -333,9 +333,8 @@ streamdcm.dcmwrite(url, large(1), frames=slow(), storage_options=options, part_s
 def test_a_process_that_is_killed_leaves_nothing_visible(seaweed: Bucket, run_cli):
     import json
 
-    command = [sys.executable, "-c", CHILD, seaweed.url(), json.dumps(seaweed.options)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
+    command = python(CHILD, seaweed.url(), json.dumps(seaweed.options))
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"begun\n"
         while not seaweed.parts():
             assert child.poll() is None

@@ -14,6 +14,8 @@ from tests.sinks.storage.conftest import Bucket
 from tests.support.faulty import Handler, Proxy, at_first, proxy_to
 from tests.support.uploads import frames, in_memory, large
 
+pytestmark = pytest.mark.slow
+
 PARTS = 3  # of 12 MiB and a header, 5 MiB each
 
 
