@@ -1,4 +1,4 @@
-"""Where everything is required, what is tested is the package as it is installed, not the folder that it was built from."""
+"""Where everything is required, the tests run against what was installed, not against the folder it was built from."""
 
 import subprocess
 
