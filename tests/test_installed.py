@@ -1,4 +1,4 @@
-"""Where everything is required, the tests run against what was installed, not against the folder it was built from."""
+"""Where everything is required, the tests run against what was installed, not against the checkout."""
 
 import subprocess
 
