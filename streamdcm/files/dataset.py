@@ -17,20 +17,18 @@ from streamdcm.encode._pydicom import Element, elements_of
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.vr import BULK_VRS
 from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name, silenced
 from streamdcm.files.deferred import DeferredElement
 from streamdcm.files.inflate import Inflated
 from streamdcm.instructions import Copy
-from streamdcm.pixels.frame_plan import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA
 from streamdcm.plan.syntaxes import DEFLATED, encoding_of
 from streamdcm.sources import BufferSource, FileSource, restored_position
 
 Source: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO
 
-PIXEL_TAGS: Final = frozenset({PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA})
-
 _DEFER_SIZE: Final = 64 * 1024
-_BULK: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW", "UN"})
 _HEADER_LENGTH: Final = 12
 """The most bytes before a value that can be its header (PS3.5 §7.1.2)."""
 
@@ -140,7 +138,7 @@ def _deferred(raw: RawDataElement, scope: Scope, file: Any, end: int, range_of: 
     if raw.value_tell + length > end:
         raise SourceError("the file ends before its value does; it is truncated", element_name(raw.tag))
     vr = scope.vr_of(raw) or "UN"
-    if vr not in _BULK:
+    if vr not in BULK_VRS:
         file.seek(raw.value_tell)
         return raw._replace(value=file.read(length))
     copy = range_of(raw.value_tell, length, element_name(raw.tag))

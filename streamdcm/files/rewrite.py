@@ -16,9 +16,10 @@ from pydicom.uid import (
 )
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
+from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import LayoutError, PlanError, element_name, warn
-from streamdcm.files.dataset import PIXEL_TAGS, Source, read_source
+from streamdcm.files.dataset import Source, read_source
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.remote import opened

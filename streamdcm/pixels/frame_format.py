@@ -8,6 +8,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import PlanError, ValueTypeError
 from streamdcm.instructions import Chunk
 
@@ -189,7 +190,7 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
         planar=numbers["SamplesPerPixel"] > 1 and dataset.get("PlanarConfiguration", 0) == 1,
         subsampled=dataset.get("PhotometricInterpretation", "") == "YBR_FULL_422",
         little_endian=little_endian,
-        word={"OB": 1, "OW": 2, "OF": 4, "OD": 8}[vr],
+        word=VRS[vr].word,
     )
 
 

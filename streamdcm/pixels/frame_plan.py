@@ -9,16 +9,21 @@ from typing import Any, Final, NamedTuple
 from pydicom.dataset import Dataset
 
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
+from streamdcm.encode.tags import (
+    DOUBLE_FLOAT_PIXEL_DATA,
+    EXTENDED_OFFSET_TABLE,
+    EXTENDED_OFFSET_TABLE_LENGTHS,
+    FLOAT_PIXEL_DATA,
+    PIXEL_DATA,
+    PIXEL_TAGS,
+    TOTAL_LENGTH,
+)
 from streamdcm.errors import LengthOverflowError, PlanError, element_name
 from streamdcm.pixels.frame_format import FrameFormat, flat_view, frame_format
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import ByteStream, FrameSource, PushedSource
 
-PIXEL_DATA: Final = 0x7FE00010
-FLOAT_PIXEL_DATA: Final = 0x7FE00008
-DOUBLE_FLOAT_PIXEL_DATA: Final = 0x7FE00009
-TOTAL_LENGTH: Final = 0x7FE00003
-STALE: Final = frozenset({0x7FE00001, 0x7FE00002, TOTAL_LENGTH, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
+STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, TOTAL_LENGTH}
 """What frames take the place of."""
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"

@@ -9,9 +9,9 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 
 from streamdcm.encode.layout import MAX_LENGTH
+from streamdcm.encode.tags import PIXEL_DATA, TOTAL_LENGTH
 from streamdcm.errors import LengthOverflowError, PlanError, SourceError, element_name
 from streamdcm.instructions import Copy
-from streamdcm.pixels.frame_plan import PIXEL_DATA, TOTAL_LENGTH
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 
 _VIDEO: Final = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?$")

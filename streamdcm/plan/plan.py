@@ -12,15 +12,15 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from streamdcm.encode._pydicom import Element, encoding_as_read, sorted_elements, view_of
-from streamdcm.encode.ambiguous import PIXEL_DATA
 from streamdcm.encode.body import sorted_body
 from streamdcm.encode.bulk import check_words
 from streamdcm.encode.deflate import deflate
 from streamdcm.encode.file_head import file_meta, preamble
-from streamdcm.encode.header import LONG_VRS
-from streamdcm.encode.late import NUMBER_OF_FRAMES, LateElement, LateValues, lossy_ratio, plan_late
+from streamdcm.encode.late import LateElement, LateValues, lossy_ratio, plan_late
 from streamdcm.encode.layout import MAX_LENGTH, Context, Layout
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import NUMBER_OF_FRAMES, PIXEL_DATA, TOTAL_LENGTH
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import (
     DatasetTypeError,
     EncapsulationError,
@@ -34,7 +34,7 @@ from streamdcm.errors import (
 )
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options
-from streamdcm.pixels.frame_plan import STALE, TOTAL_LENGTH, PixelPlan, has_number_of_frames, plan_pixels
+from streamdcm.pixels.frame_plan import STALE, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.pixels.pixel_data import pixel_data
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video import bit_stream
@@ -43,6 +43,7 @@ from streamdcm.plan.file_meta import check_file_meta, complete_file_meta, copy_o
 from streamdcm.plan.syntaxes import DEFLATED, decide_encoding, encoding_of, public_syntax
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 
+_LONG_VRS = frozenset(vr for vr, row in VRS.items() if row.long_length)
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 
@@ -299,7 +300,7 @@ def _check_directory(plan: Plan) -> None:
 
 def _check_bulk_lengths(plan: Plan) -> None:
     bulk = [
-        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in LONG_VRS
+        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in _LONG_VRS
     ]
     for element in bulk:
         _check_bulk_length(element, plan)

@@ -10,6 +10,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import EncodeError, InvalidValueError, PlanError, ValueTypeError, element_name, silenced
@@ -18,7 +19,6 @@ from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
 from streamdcm.pixels.video_plan import is_video
 from streamdcm.plan.concatenation import (
-    PER_FRAME_GROUPS,
     Division,
     Part,
     Sizes,

@@ -433,7 +433,9 @@ class TestWriter:
             (["NoSuchThing"], "no element of the dictionary"),
             (["ImageComments"], "needs an even number of bytes"),
             ({"ImageComments": 3}, "needs an even number of bytes"),
-            (["PatientName"], "cannot come late"),
+            (["PatientName"], "needs an even number of bytes"),
+            (["EncapsulatedDocument"], "cannot come late"),
+            (["ReferencedImageSequence"], "cannot come late"),
         ],
     )
     def test_a_field_that_cannot_be_reserved_is_refused(self, late, message):
