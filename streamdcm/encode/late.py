@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
@@ -11,14 +11,10 @@ from pydicom.tag import Tag
 
 from streamdcm.encode.layout import Context, Encoding
 from streamdcm.encode.tags import LOSSY_RATIO
+from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.encode.vr import VRS, VrRow
 from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, element_name, encode_error
 from streamdcm.instructions import Encoder, Fill, Reserve
-
-# PS3.5 §8.2: transfer syntaxes that always lose something (JPEG baseline and extended, JPEG-LS near-lossless), and
-# those that may (JPEG 2000, HTJ2K, JPEG XL)
-_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (50, 51, 81))
-_MAYBE_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (91, 93, 112, 203))
 
 
 class LateElement(NamedTuple):
@@ -147,15 +143,15 @@ def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset,
     return [_late_element(name, size, dataset, context) for name, size in sizes.items()]
 
 
-def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement | None:
+def lossy_ratio(dataset: Dataset, syntax: TransferSyntax, context: Context) -> LateElement | None:
     """Reserve a field for Lossy Image Compression Ratio where live frames may be lossy (PS3.3 §C.7.6.1.1.5).
 
     Parameters
     ----------
     dataset : Dataset
         A view. A ratio in it is the default; else it is that of the frames, or blank where they were lossy before.
-    syntax : str
-        The Transfer Syntax UID.
+    syntax : TransferSyntax
+        The transfer syntax.
     context : Context
         Byte order and character sets.
 
@@ -169,10 +165,9 @@ def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement 
         element = _late_element(LOSSY_RATIO, None, dataset, context)
         return element if element.default is not None else element._replace(default=blank)
     says_lossy = dataset.get("LossyImageCompression", "") == "01"
-    if not says_lossy and syntax not in _LOSSY:
+    if not says_lossy and syntax.lossy != "always":
         return None
-    is_from_frames = syntax in _LOSSY or syntax in _MAYBE_LOSSY
-    return LateElement(LOSSY_RATIO, "DS", len(blank), None if is_from_frames else blank)
+    return LateElement(LOSSY_RATIO, "DS", len(blank), blank if syntax.lossy == "no" else None)
 
 
 def fitted(element: LateElement, value: Any, context: Context) -> bytes:

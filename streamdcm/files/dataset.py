@@ -18,12 +18,13 @@ from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.encode.vr import BULK_VRS
 from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name, silenced
 from streamdcm.files.deferred import DeferredElement
 from streamdcm.files.inflate import Inflated
 from streamdcm.instructions import Copy
-from streamdcm.plan.syntaxes import DEFLATED, encoding_of
+from streamdcm.plan.syntaxes import encoding_of
 from streamdcm.sources import BufferSource, FileSource, restored_position
 
 Source: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO
@@ -97,7 +98,7 @@ def _read(file: Any, range_of: _Range, force: bool) -> SourceFile:
         raise PlanError("without the prefix DICM a file is read from its beginning; set its position to 0")
     with silenced():  # it is read again below, unless the dataset is deflated
         meta = read_dataset(file, False, True, stop_when=_is_behind_file_meta)
-    if meta.get("TransferSyntaxUID", None) in DEFLATED:
+    if transfer_syntax(meta.get("TransferSyntaxUID", None)).deflated:
         offset = file.tell()
         deflated = range_of(offset, file.seek(0, os.SEEK_END) - offset, "the dataset")
         inflated: Any = Inflated(deflated)

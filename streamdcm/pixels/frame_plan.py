@@ -18,6 +18,7 @@ from streamdcm.encode.tags import (
     PIXEL_TAGS,
     TOTAL_LENGTH,
 )
+from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, element_name
 from streamdcm.pixels.frame_format import FrameFormat, flat_view, frame_format
 from streamdcm.pixels.table_plan import TablePlan, plan_table
@@ -27,8 +28,6 @@ STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTH
 """What frames take the place of."""
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
-# PS3.5 §8.2.2, §8.2.16, §A.4.12: these have exactly one fragment for each frame
-_ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"})
 
 FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
 """Elements with a value for each frame."""
@@ -130,8 +129,7 @@ def plan_pixels(
     encoding: Encoding,
     options: Any,
     *,
-    encapsulated: bool,
-    syntax: str,
+    syntax: TransferSyntax,
     patchable: bool,
     has_total: bool = False,
 ) -> PixelPlan:
@@ -147,10 +145,8 @@ def plan_pixels(
         VR and byte order.
     options : Options
         `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`.
-    encapsulated : bool
-        Whether the transfer syntax is one of compressed frames.
-    syntax : str
-        The Transfer Syntax UID.
+    syntax : TransferSyntax
+        The transfer syntax.
     patchable : bool
         Whether the sink can fill values in later.
     has_total : bool, optional
@@ -164,13 +160,14 @@ def plan_pixels(
         If native frames would take more than a length field holds.
     """
     check_frames(frames)
+    encapsulated = syntax.encapsulated
     count = known_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
-    native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
+    native = not encapsulated or syntax.native_frames
     if not encapsulated and options.offset_table in ("basic", "extended"):
         raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
-    fragments = _fragments(options, encapsulated, syntax)
+    fragments = _fragments(options, syntax)
     lengths = known_lengths(frames, count, form) if encapsulated else None
     pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
@@ -308,14 +305,14 @@ def _pixels_length(dataset: Dataset) -> int:
     return form.rows * form.columns * form.samples * form.bits // 8
 
 
-def _fragments(options: Any, encapsulated: bool, syntax: str) -> Fragments:
+def _fragments(options: Any, syntax: TransferSyntax) -> Fragments:
     fragments = Fragments(options.fragments_per_frame, options.fragment_size)
     if fragments.is_one:
         return fragments
-    if not encapsulated:
+    if not syntax.encapsulated:
         raise PlanError("native frames have no fragments; leave fragments_per_frame and fragment_size out")
     if fragments.per_frame > 1 and fragments.most is not None:
         raise PlanError("fragments_per_frame and fragment_size exclude each other; leave one of them out")
-    if syntax in _ONE_FRAGMENT:
+    if syntax.one_fragment:
         raise PlanError("this transfer syntax has exactly one fragment a frame (PS3.5 §A.4); leave fragments out")
     return fragments

@@ -11,13 +11,13 @@ from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.tags import PER_FRAME_GROUPS
+from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import EncodeError, InvalidValueError, PlanError, ValueTypeError, element_name, silenced
 from streamdcm.options import FramesEach, Options, Split
 from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
-from streamdcm.pixels.video_plan import is_video
 from streamdcm.plan.concatenation import (
     Division,
     Part,
@@ -48,7 +48,7 @@ def open_instances(target: Targets, dataset: Dataset, options: Options, progress
     if split is None:
         return Instance(resolve_target(target, options), dataset, options, progress)
     check_dataset(dataset)
-    if is_video(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID", "")):
+    if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
     targets = target_of_each(target)
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
