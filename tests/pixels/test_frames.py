@@ -176,10 +176,10 @@ class TestEncapsulated:
             lengths,
         )
 
-    def test_extended_lengths_exclude_the_pad_byte(self):
+    def test_extended_lengths_are_those_of_the_items(self):
         frames = compressed([3, 4])
         dataset = read(write(template(JPEGBaseline8Bit, bits=8), frames=frames, offset_table="extended")[0])
-        assert struct.unpack("<2Q", dataset.ExtendedOffsetTableLengths) == (5, 6)
+        assert struct.unpack("<2Q", dataset.ExtendedOffsetTableLengths) == (6, 6)
         assert struct.unpack("<2Q", dataset.ExtendedOffsetTable) == (0, 14)
 
     @given(

@@ -23,13 +23,12 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
-    VLWholeSlideMicroscopyImageStorage,
 )
 
 import streamdcm
 from streamdcm.errors import EncodeError, LengthOverflowError, PlanError, TargetTypeError
 from streamdcm.plan.concatenation import Division
-from tests.support.images import CT_IMAGE, compressed, pixels, template
+from tests.support.images import CT_IMAGE, compressed, pixels, slide, template
 from tests.support.tools import package, run
 
 SEGMENTATION = get_testdata_file("liver_1frame.dcm")
@@ -692,40 +691,6 @@ def test_memory_is_flat(asked):
     assert len(result.instances) in (8, 9)
     assert result.bytes_written > 512 << 20
     assert peak < 4 << 20
-
-
-def slide():
-    """A slide of four times three tiles."""
-    dataset = enhanced(
-        JPEGBaseline8Bit,
-        rows=32,
-        columns=32,
-        bits=8,
-        samples=3,
-        SOPClassUID=VLWholeSlideMicroscopyImageStorage,
-        StudyInstanceUID="1.2.4",
-        SeriesInstanceUID="1.2.5",
-        FrameOfReferenceUID="1.2.6",
-        Modality="SM",
-        ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
-        TotalPixelMatrixColumns=128,
-        TotalPixelMatrixRows=96,
-        ImagedVolumeWidth=0.128,
-        ImagedVolumeHeight=0.096,
-        ImagedVolumeDepth=0.01,
-        DimensionOrganizationType="TILED_FULL",
-        TotalPixelMatrixFocalPlanes=1,
-        FocusMethod="AUTO",
-        ExtendedDepthOfField="NO",
-        ImageOrientationSlide=[0, -1, 0, -1, 0, 0],
-    )
-    measures = Dataset()
-    measures.PixelSpacing, measures.SliceThickness, measures.SpacingBetweenSlices = [0.001, 0.001], 0.01, 0.01
-    dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = Sequence([measures])
-    path = Dataset()
-    path.OpticalPathIdentifier = "0"
-    dataset.OpticalPathSequence = Sequence([path])
-    return dataset
 
 
 def test_wsidicom_reads_the_tiles_of_a_slide_out_of_its_instances(tmp_path):
