@@ -18,7 +18,7 @@ from pydicom.uid import (
 import streamdcm
 from streamdcm.errors import HoldLimitError
 from tests.support.frames import COUNTED, EXPECTED, TABLES, frames_in, padded, table_in
-from tests.support.images import template
+from tests.support.images import as_jpeg, template
 from tests.support.targets import KINDS
 from tests.support.writing import read_back
 
@@ -26,7 +26,7 @@ CHUNK_SIZES = st.sampled_from((61, 1000, 64 * 1024, 1 << 20))
 HOLD_LIMITS = st.sampled_from((0, 100, 10_000, 64 << 20))
 SEEKABLE = ("path", "memory", "memory_further_on")
 
-LENGTHS = st.one_of(st.integers(1, 300), st.integers(4090, 4100), st.integers(65_500, 65_600))
+LENGTHS = st.one_of(st.integers(5, 300), st.integers(4090, 4100), st.integers(65_500, 65_600))
 DIVIDED = st.one_of(
     st.just({}),
     st.builds(lambda count: {"fragments_per_frame": count}, st.integers(2, 9)),
@@ -38,7 +38,7 @@ DIVIDED = st.one_of(
 def compressed_frames(draw: st.DrawFn) -> list[bytes]:
     """Frames whose last byte is not taken for padding, all different."""
     lengths = draw(st.lists(LENGTHS, min_size=1, max_size=8))
-    return [bytes([number + 1]) * (length - 1) + b"\xd9" for number, length in enumerate(lengths)]
+    return [as_jpeg(bytes([number + 1]) * (length - 1) + b"\xd9") for number, length in enumerate(lengths)]
 
 
 @given(

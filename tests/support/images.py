@@ -57,9 +57,14 @@ def pixels(count: int, dtype: str = "u2", shape: tuple[int, ...] = (5, 7)) -> li
     return [generator.integers(low, high, shape, dtype, endpoint=True) for _ in range(count)]
 
 
+def as_jpeg(content: bytes) -> bytes:
+    """Bytes of which the first three are those of a JPEG, and the others as they were."""
+    return b"\xff\xd8\xff" + content[3:]
+
+
 def compressed(sizes: list[int]) -> list[bytes]:
-    """Frames that begin as a JPEG codestream does."""
-    return [bytes([0xFF, 0xD8]) + os.urandom(size) for size in sizes]
+    """Frames of two bytes more than the sizes, and at least three, that begin as a JPEG does."""
+    return [as_jpeg(os.urandom(2 + size)) for size in sizes]
 
 
 def slide() -> Dataset:
