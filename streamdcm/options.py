@@ -71,6 +71,8 @@ class EncodingOptions(TypedDict, total=False):
         The number of fragments of an encapsulated frame.
     fragment_size : int, optional
         The most bytes in a fragment.
+    check_frames : bool
+        Whether a compressed frame that does not begin as the transfer syntax has it is refused.
     late : mapping or iterable, optional
         Keywords or tags of elements whose values are set while writing (see `open_writer`); a mapping
         gives the number of bytes to reserve.
@@ -93,6 +95,7 @@ class EncodingOptions(TypedDict, total=False):
     offset_table: OffsetTableChoice
     fragments_per_frame: int
     fragment_size: int | None
+    check_frames: bool
     late: Mapping[Any, int | None] | Iterable[Any]
     progress: Callable[[ProgressEvent], object] | None
 
@@ -228,6 +231,7 @@ class Options:
     offset_table: OffsetTableChoice = "auto"
     fragments_per_frame: int = 1
     fragment_size: int | None = None
+    check_frames: bool = True
     late: Mapping[Any, int | None] | Iterable[Any] = ()
     progress: Callable[[ProgressEvent], object] | None = None
     overwrite: bool = True

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 Lossy: TypeAlias = Literal["no", "maybe", "always"]
+CodestreamName: TypeAlias = Literal["JPEG", "JPEG 2000", "JPEG XL", "RLE"]
 
 
 class TransferSyntax(NamedTuple):
@@ -30,6 +31,8 @@ class TransferSyntax(NamedTuple):
         Whether frames are native pixels all the same (PS3.5 §A.4.11).
     lossy : {"no", "maybe", "always"}
         Whether compression loses something (PS3.5 §8.2).
+    codestream : {"JPEG", "JPEG 2000", "JPEG XL", "RLE"} or None
+        What a frame is, where its first bytes tell; JPEG-LS begins as JPEG, HTJ2K as JPEG 2000 does.
     """
 
     uid: str
@@ -41,6 +44,7 @@ class TransferSyntax(NamedTuple):
     one_fragment: bool = False
     native_frames: bool = False
     lossy: Lossy = "no"
+    codestream: CodestreamName | None = None
 
 
 def _row(suffix: str, **facts: Any) -> TransferSyntax:
@@ -54,30 +58,30 @@ _ROWS: Final = (
     _row(".1.99", encapsulated=False, deflated=True),  # Deflated Explicit VR Little Endian
     _row(".2", little_endian=False, encapsulated=False),  # Explicit VR Big Endian
     # JPEG: baseline, extended, the retired processes, lossless
-    *(_row(f".4.{number}", lossy="always") for number in range(50, 57)),
-    *(_row(f".4.{number}") for number in (57, 58)),
-    *(_row(f".4.{number}", lossy="always") for number in range(59, 65)),
-    *(_row(f".4.{number}") for number in (65, 66, 70)),
-    _row(".4.80"),  # JPEG-LS Lossless
-    _row(".4.81", lossy="always"),  # JPEG-LS Near-lossless
-    _row(".4.90"),  # JPEG 2000 Lossless
-    _row(".4.91", lossy="maybe"),  # JPEG 2000
-    _row(".4.92"),  # JPEG 2000 Part 2 Multi-component Lossless
-    _row(".4.93", lossy="maybe"),  # JPEG 2000 Part 2 Multi-component
+    *(_row(f".4.{number}", lossy="always", codestream="JPEG") for number in range(50, 57)),
+    *(_row(f".4.{number}", codestream="JPEG") for number in (57, 58)),
+    *(_row(f".4.{number}", lossy="always", codestream="JPEG") for number in range(59, 65)),
+    *(_row(f".4.{number}", codestream="JPEG") for number in (65, 66, 70)),
+    _row(".4.80", codestream="JPEG"),  # JPEG-LS Lossless
+    _row(".4.81", lossy="always", codestream="JPEG"),  # JPEG-LS Near-lossless
+    _row(".4.90", codestream="JPEG 2000"),  # JPEG 2000 Lossless
+    _row(".4.91", lossy="maybe", codestream="JPEG 2000"),  # JPEG 2000
+    _row(".4.92", codestream="JPEG 2000"),  # JPEG 2000 Part 2 Multi-component Lossless
+    _row(".4.93", lossy="maybe", codestream="JPEG 2000"),  # JPEG 2000 Part 2 Multi-component
     _row(".4.94"),  # JPIP Referenced
     _row(".4.95", deflated=True),  # JPIP Referenced Deflate
     # MPEG2, MPEG-4 AVC/H.264, HEVC/H.265, and their fragmentable forms
     *(_row(f".4.{number}{form}", video=True, lossy="always") for number in range(100, 107) for form in ("", ".1")),
     *(_row(f".4.{number}", video=True, lossy="always") for number in (107, 108)),
-    _row(".4.110"),  # JPEG XL Lossless
-    _row(".4.111", lossy="maybe"),  # JPEG XL JPEG Recompression
-    _row(".4.112", lossy="maybe"),  # JPEG XL
-    _row(".4.201"),  # High-Throughput JPEG 2000 Lossless
-    _row(".4.202"),  # High-Throughput JPEG 2000 with RPCL options, Lossless
-    _row(".4.203", lossy="maybe"),  # High-Throughput JPEG 2000
+    _row(".4.110", codestream="JPEG XL"),  # JPEG XL Lossless
+    _row(".4.111", lossy="maybe", codestream="JPEG XL"),  # JPEG XL JPEG Recompression
+    _row(".4.112", lossy="maybe", codestream="JPEG XL"),  # JPEG XL
+    _row(".4.201", codestream="JPEG 2000"),  # High-Throughput JPEG 2000 Lossless
+    _row(".4.202", codestream="JPEG 2000"),  # High-Throughput JPEG 2000 with RPCL options, Lossless
+    _row(".4.203", lossy="maybe", codestream="JPEG 2000"),  # High-Throughput JPEG 2000
     _row(".4.204"),  # JPIP HTJ2K Referenced
     _row(".4.205", deflated=True),  # JPIP HTJ2K Referenced Deflate
-    _row(".5", one_fragment=True),  # RLE Lossless
+    _row(".5", one_fragment=True, codestream="RLE"),  # RLE Lossless
     _row(".8.1", one_fragment=True),  # Deflated Image Frame Compression
     # of other things than datasets; pydicom takes them for compressed, and so what it writes can be written
     *(_row(suffix) for suffix in (".6.1", ".6.2", ".7.1", ".7.2", ".7.3", "0")),

@@ -19,8 +19,9 @@ from streamdcm.encode.tags import (
     TOTAL_LENGTH,
 )
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
-from streamdcm.errors import LengthOverflowError, PlanError, element_name
-from streamdcm.pixels.frame_format import FrameFormat, flat_view, frame_format
+from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
+from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
+from streamdcm.pixels.frame_format import FrameFormat, frame_format
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import ByteStream, FrameSource, PushedSource
 
@@ -93,6 +94,8 @@ class PixelPlan:
         The most frames that there may be.
     format : FrameFormat or None
         The format of native frames; `None` for compressed ones.
+    encoder : FrameEncoder
+        What checks frames and makes bytes of them; the format, for native ones.
     table : TablePlan or None
         The offset table; `None` for native frames.
     lengths : list of int or None
@@ -115,6 +118,7 @@ class PixelPlan:
     count: int | None
     most: int | None
     format: FrameFormat | None
+    encoder: FrameEncoder
     table: TablePlan | None
     lengths: list[int] | None
     fragments: Fragments
@@ -144,7 +148,7 @@ def plan_pixels(
     encoding : Encoding
         VR and byte order.
     options : Options
-        `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`.
+        `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`, `check_frames`.
     syntax : TransferSyntax
         The transfer syntax.
     patchable : bool
@@ -158,6 +162,8 @@ def plan_pixels(
         If the frames cannot be written as asked.
     LengthOverflowError
         If native frames would take more than a length field holds.
+    EncodeError
+        If compressed frames are there already, and one of them is wrong.
     """
     check_frames(frames)
     encapsulated = syntax.encapsulated
@@ -167,8 +173,9 @@ def plan_pixels(
     if not encapsulated and options.offset_table in ("basic", "extended"):
         raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
+    encoder = form or compressed_frames(syntax, check=options.check_frames)
     fragments = _fragments(options, syntax)
-    lengths = known_lengths(frames, count, form) if encapsulated else None
+    lengths = known_lengths(frames, count, form, encoder) if encapsulated else None
     pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
     if encapsulated:
@@ -194,6 +201,7 @@ def plan_pixels(
         count=count,
         most=_most(count, dataset, options.max_frames),
         format=form,
+        encoder=encoder,
         table=table,
         lengths=lengths,
         fragments=fragments,
@@ -287,13 +295,25 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> list[int] | None:
-    """Return the lengths of encapsulated frames, if they are native or there already."""
+def known_lengths(frames: Any, count: int | None, form: FrameFormat | None, encoder: FrameEncoder) -> list[int] | None:
+    """Return the lengths of encapsulated frames, if they are native or there already.
+
+    Raises
+    ------
+    EncodeError
+        If they are there, and one of them is wrong.
+    """
     if form is not None:
         return None if count is None else [form.length] * count
     if not isinstance(frames, (list, tuple)):
         return None
-    return [len(flat_view(frame)) for frame in frames]
+    lengths: list[int] = []
+    try:
+        for frame in frames:
+            lengths.append(len(encoder.encode(frame)))
+    except Exception as error:
+        raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {len(lengths) + 1:,}") from None
+    return lengths
 
 
 def _pixels_length(dataset: Dataset) -> int:

@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 import streamdcm
 from tests.support.async_targets import KINDS
-from tests.support.images import template
+from tests.support.images import as_jpeg, template
 from tests.support.writing import in_order, written
 
 CT = get_testdata_file("CT_small.dcm")
@@ -75,7 +75,7 @@ async def as_async(frames: Iterable[Any]) -> AsyncIterator[Any]:
 
 
 def tiles(count: int) -> Iterator[bytes]:
-    return (bytes([number]) * (1000 * number + 501) for number in range(count))
+    return (as_jpeg(bytes([number]) * (1000 * number + 501)) for number in range(count))
 
 
 DATASETS = {
