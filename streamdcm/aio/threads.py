@@ -145,7 +145,7 @@ async def hired() -> AsyncIterator[Worker]:
 
 
 async def to_the_end(caller: Caller, function: Callable[[], object]) -> None:
-    """Call a function that cleans up, even if the task is cancelled, or there is no thread: then it has left nothing."""
+    """Call a function that cleans up, even if the task is cancelled; here where there is no thread to be cleaned up."""
     if not caller.runs:
         function()
         return

@@ -12,7 +12,15 @@ from pydicom.dataset import Dataset
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, InvalidValueError, PlanError, ValueTypeError, element_name, silenced
+from streamdcm.errors import (
+    EncodeError,
+    InvalidValueError,
+    NotDurableError,
+    PlanError,
+    ValueTypeError,
+    element_name,
+    silenced,
+)
 from streamdcm.options import FramesEach, Options, Split
 from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
@@ -166,7 +174,8 @@ class Concatenation:
             try:
                 output.commit()
             except BaseException as error:
-                error.add_note(f"{done:,} of {len(self._complete):,} instances have their names already")
+                named = done + isinstance(error, NotDurableError)
+                error.add_note(f"{named:,} of {len(self._complete):,} instances have their names already")
                 raise
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""Where no thread can be started, a write fails and the next one works; nothing waits for a thread that is not there."""
+"""Where no thread can be started, a write fails and the next one works; nothing waits for what is not there."""
 
 import io
 import os
