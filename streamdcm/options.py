@@ -256,9 +256,11 @@ _CHOICES = {
     "offset_table": get_args(OffsetTableChoice),
     "checksum": (None, *get_args(ChecksumAlgorithm)),
 }
+_FLAGS = ("enforce_file_format", "force_encoding", "overwrite", "atomic", "durable", "seekable")
 _SMALLEST_PART = 5 * 1024 * 1024  # S3 takes smaller ones only as the last
 _SPLITTING = frozenset({"dcmwrite", "open_writer"})
 _NAMES = frozenset(field.name for field in fields(Options))
+_DEFAULTS = Options()
 
 
 def check_options(given: dict[str, Any], function: str) -> Options:
@@ -278,6 +280,12 @@ def check_options(given: dict[str, Any], function: str) -> Options:
     for name, choices in _CHOICES.items():
         if name in given and given[name] not in choices:
             raise PlanError(f"{name} must be one of {', '.join(map(repr, choices))}, not {given[name]!r}")
+    for name in _FLAGS:
+        if name in given:
+            check_flag(name, given[name], optional=getattr(_DEFAULTS, name) is None)
+    resume = given.get("resume", False)
+    if not isinstance(resume, (bool, str)) or resume == "":
+        raise PlanError(f"resume must be True, False or the id of an upload, not {resume!r}")
     for name, least in (("chunk_size", 1), ("hold_limit", 0), ("part_size", _SMALLEST_PART)):
         if name in given:
             checked[name] = _size(name, given[name], least)
@@ -290,6 +298,19 @@ def check_options(given: dict[str, Any], function: str) -> Options:
             raise PlanError(f"split= writes several instances, and {function}() makes one; use dcmwrite()")
         checked["split"] = _split(given["split"])
     return Options(**checked)
+
+
+def check_flag(name: str, given: Any, *, optional: bool = False) -> None:
+    """Refuse what only looks like true or false: ``overwrite="no"`` would overwrite.
+
+    Raises
+    ------
+    PlanError
+        If it is neither, nor `None` where that stands for "find out".
+    """
+    if not isinstance(given, bool) and not (optional and given is None):
+        choices = "True, False or None" if optional else "True or False"
+        raise PlanError(f"{name} must be {choices}, not an object of type {type(given).__name__}")
 
 
 def _split(given: Any) -> Split:

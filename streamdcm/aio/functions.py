@@ -18,7 +18,7 @@ from streamdcm.aio.threads import hired
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
-from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, Options, WriteOptions, check_options
+from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, Options, WriteOptions, check_flag, check_options
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.write.functions import encoded_size, encoder_for
 from streamdcm.write.instance import with_table
@@ -191,6 +191,7 @@ def _prepare(
 def async_options(given: dict[str, Any], function: str) -> Options:
     """Check the options of an asynchronous function."""
     on_loop = given.pop("frames_on_loop", False)
+    check_flag("frames_on_loop", on_loop)
     options = check_options(given, function)
     frames = options.frames
     if not on_loop or not isinstance(frames, Iterable) or isinstance(frames, (list, tuple)):

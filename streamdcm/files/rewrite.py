@@ -23,7 +23,7 @@ from streamdcm.files.dataset import Source, read_source
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.remote import opened
-from streamdcm.options import Options, RewriteOptions, check_options
+from streamdcm.options import Options, RewriteOptions, check_flag, check_options
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
 from streamdcm.plan.plan import Plan, encode_file, plan_file
 from streamdcm.plan.syntaxes import is_compressed, syntax_named
@@ -132,6 +132,7 @@ def plan_rewrite(
     patchable : bool
         Whether the target can fill a length in later.
     """
+    check_flag("force", force)
     read, size = read_source(source, force=force)
     old_syntax = _syntax_of(read)
     if _is_directory(read):

@@ -679,6 +679,8 @@ def test_options_of_dcmwrite_hold() -> None:
     assert after[0x00080000].VR == "UL"
     with pytest.raises(PlanError, match="sequence_lengths must be one of"):
         rewritten(CT, sequence_lengths="short")
+    with pytest.raises(PlanError, match="force must be True or False"):
+        rewritten(CT, force="no")
 
 
 def test_progress_is_told_with_the_total() -> None:

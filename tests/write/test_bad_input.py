@@ -16,6 +16,8 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdcm
+from streamdcm.errors import PlanError
+from streamdcm.options import Options
 
 SECRET = "Z9secretZ9"
 
@@ -222,6 +224,31 @@ def test_an_element_that_a_vr_depends_on_is_named_when_it_is_missing():
 def test_an_option_that_makes_no_sense_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         streamdcm.dcmwrite(io.BytesIO(), small_dataset(), **options)
+
+
+FLAGS = ["enforce_file_format", "force_encoding", "overwrite", "atomic", "durable"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, value) for name in FLAGS for value in (None, "no", 0)],
+        *[("seekable", value) for value in ("no", 0)],
+        *[("resume", value) for value in (None, "", 1)],
+    ],
+)
+def test_a_flag_is_true_or_false(name, value, tmp_path):
+    path = tmp_path / "old.dcm"
+    path.write_bytes(b"old")
+    with pytest.raises(PlanError, match=f"{name} must be"):
+        streamdcm.dcmwrite(path, small_dataset(), **{name: value})
+    assert path.read_bytes() == b"old"
+
+
+def test_every_flag_is_checked():
+    flags = {name for name, hint in Options.__annotations__.items() if hint in (bool, bool | None)}
+    as_pydicom = {"implicit_vr", "little_endian"}  # compared with the transfer syntax, and refused in its words
+    assert flags == {*FLAGS, "seekable", *as_pydicom}
 
 
 @pytest.mark.parametrize("function", ["dcmwrite", "iter_chunks", "encoded_size"])

@@ -1,10 +1,12 @@
 """One instance divided over several by split=: a concatenation (PS3.3 §C.7.6.16.2.2.4)."""
 
 import copy
+import errno
 import io
 import itertools
 import os
 import re
+import stat
 import tracemalloc
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from pydicom.uid import (
 )
 
 import streamdcm
-from streamdcm.errors import EncodeError, LengthOverflowError, PlanError, TargetTypeError
+from streamdcm.errors import EncodeError, LengthOverflowError, NotDurableError, PlanError, TargetTypeError
 from streamdcm.plan.concatenation import Division
 from tests.support.images import CT_IMAGE, as_jpeg, compressed, pixels, slide, template
 from tests.support.tools import package, run
@@ -477,12 +479,14 @@ class TestFailures:
                 assert list(tmp_path.glob("*.dcm")) == []
         assert len(list(tmp_path.glob("*.dcm"))) == 3
 
-    def test_complete_instances_keep_no_file_open(self, tmp_path):
+    @pytest.mark.parametrize("durable", [False, True])
+    def test_complete_instances_keep_no_file_open(self, tmp_path, durable):
         def open_files():
             return len(os.listdir("/proc/self/fd"))
 
-        with streamdcm.open_writer(tmp_path / "out.dcm", enhanced(), split=1) as writer:
-            writer.write_frame(bytes(70))
+        with streamdcm.open_writer(tmp_path / "out.dcm", enhanced(), split=1, durable=durable) as writer:
+            for _ in range(2):
+                writer.write_frame(bytes(70))
             before = open_files()
             for _ in range(20):
                 writer.write_frame(bytes(70))
@@ -499,6 +503,20 @@ class TestFailures:
             streamdcm.dcmwrite(tmp_path / "out.dcm", enhanced(), frames=pixels(5), split=2, progress=cancel)
         assert events[-1].frame == 5
         assert os.listdir(tmp_path) == []
+
+    def test_what_the_disk_does_not_confirm_counts_as_done(self, tmp_path, monkeypatch):
+        real = os.fsync
+
+        def fsync(descriptor):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        with pytest.raises(NotDurableError, match="in place and complete") as caught:
+            streamdcm.dcmwrite(tmp_path / "out.dcm", enhanced(), frames=pixels(3), split=1, durable=True)
+        assert caught.value.__notes__ == ["1 of 3 instances have their names already"]
+        assert os.listdir(tmp_path) == ["out-0001.dcm"]
 
     def test_a_name_that_is_taken_at_the_end_is_told_with_what_has_been_done(self, tmp_path):
         writer = streamdcm.open_writer(tmp_path / "out.dcm", enhanced(), split=1, overwrite=False)
