@@ -17,7 +17,7 @@ from streamdcm.engine.result import Checksum, WriteResult
 from streamdcm.errors import StreamdcmError
 from streamdcm.files.rewrite import rewrite
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
-from streamdcm.options import RewriteOptions, TargetOptions, WriteOptions
+from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, RewriteOptions, TargetOptions, WriteOptions
 from streamdcm.sinks import spooled
 from streamdcm.sources import ByteStream
 from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
@@ -26,6 +26,8 @@ from streamdcm.write.writer import FrameWriter, open_writer
 __all__ = [
     "END",
     "AsyncFrameWriter",
+    "AsyncTargetOptions",
+    "AsyncWriteOptions",
     "ByteStream",
     "Checksum",
     "Copy",

@@ -12,9 +12,9 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.files.dataset import Source
 from streamdcm.files.edits import Edit
 from streamdcm.files.remote import opened
-from streamdcm.files.rewrite import check_rewrite_options, plan_rewrite, refuse_overwriting
+from streamdcm.files.rewrite import plan_rewrite, refuse_overwriting
 from streamdcm.instructions import Encoder
-from streamdcm.options import RewriteOptions
+from streamdcm.options import RewriteOptions, check_options
 from streamdcm.plan.plan import encode_file
 from streamdcm.write.functions import expected_size
 from streamdcm.write.targets import resolve_target
@@ -59,7 +59,7 @@ async def rewrite_async(
     InvalidDicomError, PlanError, LayoutError, EncodeError, OSError
         As `rewrite` does.
     """
-    options = check_rewrite_options(dict(kwargs), "rewrite_async")
+    options = check_options(dict(kwargs), "rewrite_async")
     files = ExitStack()
 
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:

@@ -23,7 +23,8 @@ from streamdcm.files.dataset import Source, read_source
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.remote import opened
-from streamdcm.options import Options, RewriteOptions, check_flag, check_options
+from streamdcm.options import Options, RewriteOptions, check_options
+from streamdcm.options.checks import flag
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
 from streamdcm.plan.plan import Plan, encode_file, plan_file
 from streamdcm.plan.syntaxes import is_compressed, syntax_named
@@ -92,7 +93,7 @@ def rewrite(
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
     """
-    options = check_rewrite_options(dict(kwargs), "rewrite")
+    options = check_options(dict(kwargs), "rewrite")
     output = resolve_target(target, options)
     refuse_overwriting(source, target, options)
     with opened(source) as file, aborted_on_error(output):
@@ -102,22 +103,6 @@ def rewrite(
         encoder = encode_file(plan, options, patchable=output.can_patch)
         result, _ = write(encoder, output, options, expected_size(plan, options))
     return result
-
-
-def check_rewrite_options(given: dict[str, Any], function: str) -> Options:
-    """Return the options of a function that rewrites, checked.
-
-    Raises
-    ------
-    TypeError
-        For an argument that it does not have.
-    PlanError
-        For a value that an option cannot have.
-    """
-    unknown = sorted(given.keys() - RewriteOptions.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"{function}() got unexpected keyword argument(s): {', '.join(unknown)}")
-    return check_options(given, function)
 
 
 def plan_rewrite(
@@ -132,7 +117,7 @@ def plan_rewrite(
     patchable : bool
         Whether the target can fill a length in later.
     """
-    check_flag("force", force)
+    flag("force", force)
     read, size = read_source(source, force=force)
     old_syntax = _syntax_of(read)
     if _is_directory(read):

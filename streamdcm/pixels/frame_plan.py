@@ -20,6 +20,7 @@ from streamdcm.encode.tags import (
 )
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
+from streamdcm.options import PlanSettings
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
 from streamdcm.pixels.table_plan import TablePlan, plan_table
@@ -131,7 +132,7 @@ def plan_pixels(
     frames: Iterable[Any] | AsyncIterable[Any] | PushedSource,
     dataset: Dataset,
     encoding: Encoding,
-    options: Any,
+    options: PlanSettings,
     *,
     syntax: TransferSyntax,
     patchable: bool,
@@ -147,7 +148,7 @@ def plan_pixels(
         A view of the dataset, in which elements may be parsed.
     encoding : Encoding
         VR and byte order.
-    options : Options
+    options : PlanSettings
         `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`, `check_frames`.
     syntax : TransferSyntax
         The transfer syntax.
@@ -325,7 +326,7 @@ def _pixels_length(dataset: Dataset) -> int:
     return form.rows * form.columns * form.samples * form.bits // 8
 
 
-def _fragments(options: Any, syntax: TransferSyntax) -> Fragments:
+def _fragments(options: PlanSettings, syntax: TransferSyntax) -> Fragments:
     fragments = Fragments(options.fragments_per_frame, options.fragment_size)
     if fragments.is_one:
         return fragments

@@ -12,6 +12,7 @@ from streamdcm.encode.tags import PIXEL_DATA, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, SourceError, element_name
 from streamdcm.instructions import Copy
+from streamdcm.options import PlanSettings
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 
 _FRAGMENT: Final = 16 * 1024 * 1024
@@ -42,7 +43,13 @@ class VideoPlan:
 
 
 def plan_video(
-    stream: Any, dataset: Dataset, options: Any, syntax: TransferSyntax, *, has_late_count: bool, has_total: bool
+    stream: Any,
+    dataset: Dataset,
+    options: PlanSettings,
+    syntax: TransferSyntax,
+    *,
+    has_late_count: bool,
+    has_total: bool,
 ) -> VideoPlan:
     """Decide how a bit stream is written, or refuse it.
 
@@ -52,7 +59,7 @@ def plan_video(
         The bit stream.
     dataset : Dataset
         A view of the dataset.
-    options : Options
+    options : PlanSettings
         `number_of_frames`, `fragment_size`, `fragments_per_frame`, `offset_table`.
     syntax : TransferSyntax
         The transfer syntax.

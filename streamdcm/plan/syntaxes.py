@@ -11,7 +11,7 @@ from streamdcm.encode._pydicom import encoding_as_read, encoding_as_set
 from streamdcm.encode.layout import Encoding
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
 from streamdcm.errors import PlanError
-from streamdcm.options import Options
+from streamdcm.options import PlanSettings
 
 
 def is_compressed(syntax: UID) -> bool:
@@ -43,7 +43,7 @@ def syntax_named(name: str) -> UID:
     raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")
 
 
-def decide_encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:
+def decide_encoding(dataset: Dataset, syntax: UID | None, options: PlanSettings) -> tuple[bool, bool]:
     """Decide VR and byte order: transfer syntax, then arguments, then how the dataset was set or read."""
     implicit_vr, little_endian = options.implicit_vr, options.little_endian
     if options.force_encoding:

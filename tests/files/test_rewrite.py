@@ -669,7 +669,7 @@ def test_a_dicomdir_that_would_not_be_as_long_as_it_was_is_refused(tmp_path: Pat
     "option", ["frames", "late", "split", "implicit_vr", "force_encoding", "offset_table", "nonsense"]
 )
 def test_options_that_make_no_sense_are_refused(option: str) -> None:
-    with pytest.raises(TypeError, match=rf"rewrite\(\) got unexpected keyword argument\(s\): {option}"):
+    with pytest.raises(TypeError, match=rf"rewrite\(\) (does not take|got an unexpected keyword argument) \W?{option}"):
         rewritten(CT, **{option: ()})
 
 
