@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from anyio import from_thread
 from anyio.lowlevel import current_token
@@ -14,16 +14,15 @@ from streamdcm.aio.batches import Prepare, steps_on_loop
 from streamdcm.aio.threads import Worker, to_the_end
 from streamdcm.engine.progress import Progress, ProgressEvent
 from streamdcm.engine.result import WriteResult
+from streamdcm.errors import StreamdcmError
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.sinks import Output, PartsOutput
+from streamdcm.sinks import Delivery
 from streamdcm.sources import is_async
-from streamdcm.write.driver import DONE, Next, Writing, aborted_on_error
+from streamdcm.write.driver import DONE, Next, Writing
+from streamdcm.write.targets import resolve_target
 
 T = TypeVar("T")
-
-Resolve: TypeAlias = Callable[[], Output | PartsOutput]
-"""Finds out how to write to a target that is not asynchronous."""
 
 
 class OnThread(Generic[T]):
@@ -33,8 +32,10 @@ class OnThread(Generic[T]):
     ----------
     worker : Worker
         The thread.
-    prepare, resolve : callable
+    prepare : callable
         See `write`.
+    delivery : Delivery
+        The target, which is resolved on the thread.
     options : Options
         See `write`.
     outside : callable
@@ -45,13 +46,13 @@ class OnThread(Generic[T]):
         self,
         worker: Worker,
         prepare: Prepare[T],
-        resolve: Resolve,
+        delivery: Delivery,
         options: Options,
         outside: Outside = is_async,
     ) -> None:
         self._worker = worker
         self._prepare = prepare
-        self._resolve = resolve
+        self._delivery = delivery
         self._options = options
         self._outside = outside
         self._token = current_token()
@@ -72,10 +73,14 @@ class OnThread(Generic[T]):
         """Tell the encoder that there is no answer to the last need, and go on."""
         return await self._worker.run(self._go_on, self._begun().fail, error, stop=self._stop)
 
-    async def abandon(self) -> None:
-        """Give up what is not committed."""
+    async def abandon(self, error: BaseException | None) -> None:
+        """Give up what is not committed; what goes wrong is told with the error that led to it, if there is one."""
         if self._writing is not None and self._result is None:
-            await to_the_end(self._worker, self._writing.abandon)
+            await to_the_end(self._worker, partial(self._writing.abandon, error))
+
+    def drop(self) -> None:
+        """Give up, on the thread, when nobody is left to await anything or to be told of it."""
+        self._begun().abandon(StreamdcmError("dropped"))
 
     def count_frames(self, count: int = 1) -> None:
         """Count frames that were taken on the loop."""
@@ -88,11 +93,11 @@ class OnThread(Generic[T]):
         return self._result, self._begun().returned
 
     def _begin(self) -> Next:
-        output = self._resolve()
-        with aborted_on_error(output):
+        with self._delivery:
+            output = resolve_target(self._delivery, self._options)
             encoder, total = self._prepare(output.can_patch)
         self._progress = _Watched(self._options.progress and self._tell, total, self._check)
-        self._writing = Writing(encoder, output, self._options, self._progress, self._outside, steps_on_loop)
+        self._writing = Writing(encoder, self._delivery, self._options, self._progress, self._outside, steps_on_loop)
         return self._go_on(self._writing.begin)
 
     def _go_on(self, step: Callable[..., Next], *arguments: Any) -> Next:
@@ -100,8 +105,8 @@ class OnThread(Generic[T]):
             need = step(*arguments)
             if need is DONE:
                 self._result = self._begun().finish()
-        except BaseException:
-            self._begun().abandon()
+        except BaseException as error:
+            self._begun().abandon(error)
             raise
         return need
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 from typing import Any, Unpack
 
+from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import write
-from streamdcm.aio.threads import hired, to_the_end
+from streamdcm.aio.threads import to_the_end
 from streamdcm.engine.result import WriteResult
 from streamdcm.files.dataset import Source
 from streamdcm.files.edits import Edit
@@ -17,7 +17,6 @@ from streamdcm.instructions import Encoder
 from streamdcm.options import RewriteOptions, check_options
 from streamdcm.plan.plan import encode_file
 from streamdcm.write.functions import expected_size
-from streamdcm.write.targets import resolve_target
 
 
 async def rewrite_async(
@@ -59,7 +58,6 @@ async def rewrite_async(
     InvalidDicomError, PlanError, LayoutError, EncodeError, OSError
         As `rewrite` does.
     """
-    options = check_options(dict(kwargs), "rewrite_async")
     files = ExitStack()
 
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
@@ -68,9 +66,10 @@ async def rewrite_async(
         plan = plan_rewrite(file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=patchable)
         return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
 
-    async with hired() as worker:
+    async with delivered(target) as delivery:
+        options = check_options(dict(kwargs), "rewrite_async")
         try:
-            result, _ = await write(prepare, partial(resolve_target, target, options), target, options)
+            result, _ = await write(prepare, delivery, options)
         finally:
-            await to_the_end(worker, files.close)
+            await to_the_end(delivery.worker, files.close)
     return result

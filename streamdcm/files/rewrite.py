@@ -28,7 +28,8 @@ from streamdcm.options.checks import flag
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
 from streamdcm.plan.plan import Plan, encode_file, plan_file
 from streamdcm.plan.syntaxes import is_compressed, syntax_named
-from streamdcm.write.driver import aborted_on_error, measure, write
+from streamdcm.sinks import Delivery
+from streamdcm.write.driver import measure, write
 from streamdcm.write.functions import expected_size
 from streamdcm.write.targets import Target, is_path, resolve_target
 
@@ -93,15 +94,16 @@ def rewrite(
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
     """
-    options = check_options(dict(kwargs), "rewrite")
-    output = resolve_target(target, options)
-    refuse_overwriting(source, target, options)
-    with opened(source) as file, aborted_on_error(output):
-        plan = plan_rewrite(
-            file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
-        )
-        encoder = encode_file(plan, options, patchable=output.can_patch)
-        result, _ = write(encoder, output, options, expected_size(plan, options))
+    with Delivery(target) as delivery:
+        options = check_options(dict(kwargs), "rewrite")
+        output = resolve_target(delivery, options)
+        refuse_overwriting(source, target, options)
+        with opened(source) as file:
+            plan = plan_rewrite(
+                file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
+            )
+            encoder = encode_file(plan, options, patchable=output.can_patch)
+            result, _ = write(encoder, delivery, options, expected_size(plan, options))
     return result
 
 
