@@ -25,7 +25,7 @@ from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.plan import Plan, encode_file, late_values, plan_file
 from streamdcm.sinks import Delivery, noted
-from streamdcm.sources import is_async, is_pushed
+from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import with_table
 from streamdcm.write.writer import PushedWrite, pushed_options
@@ -80,7 +80,7 @@ class AsyncFrameWriter(PushedWrite):
         elif self.__dict__.get("_is_new"):
             Delivery(self._target).give_up()
 
-    async def write_frame(self, frame: Any) -> None:
+    async def write_frame(self, frame: Frame) -> None:
         """Write the next frame; its memory may be used again when this returns.
 
         Parameters

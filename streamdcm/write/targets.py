@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeAlias
 
@@ -16,7 +17,8 @@ from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import TargetSettings
 from streamdcm.sinks import Delivery, Output, PartsOutput, Sink, Storage
 
-Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
+Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Target: TypeAlias = Path | socket.socket | BinaryIO | WriteableBuffer | DicomIO | Sink
 Targets: TypeAlias = Target | Callable[[int], Target]
 """A target, or a function that gives the target of each instance by its number, from 1."""
 

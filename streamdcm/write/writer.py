@@ -19,7 +19,7 @@ from streamdcm.options import Options, WriterOptions, check_options
 from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import check_frames
 from streamdcm.sinks import Delivery
-from streamdcm.sources import PushedSource
+from streamdcm.sources import Frame, PushedSource
 from streamdcm.write.concatenation import open_instances
 from streamdcm.write.driver import close_frames
 from streamdcm.write.targets import Targets
@@ -117,7 +117,7 @@ class FrameWriter(PushedWrite):
         if "_is_new" in self.__dict__:
             self.abort()
 
-    def write_frame(self, frame: Any) -> None:
+    def write_frame(self, frame: Frame) -> None:
         """Write the next frame; its memory may be used again when this returns.
 
         Parameters
