@@ -9,14 +9,12 @@ from typing import Any, Unpack
 from streamdcm.aio.driver import write
 from streamdcm.aio.threads import hired, to_the_end
 from streamdcm.engine.result import WriteResult
-from streamdcm.files.dataset import Source
+from streamdcm.files.access import Source
 from streamdcm.files.edits import Edit
 from streamdcm.files.remote import opened
-from streamdcm.files.rewrite import check_rewrite_options, plan_rewrite, refuse_overwriting
+from streamdcm.files.rewrite import check_rewrite_options, prepare_rewrite, refuse_overwriting
 from streamdcm.instructions import Encoder
 from streamdcm.options import RewriteOptions
-from streamdcm.plan.plan import encode_file
-from streamdcm.write.functions import expected_size
 from streamdcm.write.targets import resolve_target
 
 
@@ -65,8 +63,9 @@ async def rewrite_async(
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
         refuse_overwriting(source, target, options)
         file = files.enter_context(opened(source))
-        plan = plan_rewrite(file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=patchable)
-        return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+        return prepare_rewrite(
+            file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=patchable
+        )
 
     async with hired() as worker:
         try:

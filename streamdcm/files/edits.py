@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from pydicom.config import RAISE
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.tag import Tag, TagType
+from pydicom.tag import BaseTag, Tag, TagType
 
+from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.errors import DatasetTypeError, PlanError, element_name
 
@@ -74,17 +75,18 @@ def _set(dataset: Dataset, tag: int, value: Any) -> None:
     if value is None:
         target.pop(tag, None)
     else:
-        target[tag] = _element(target, tag, value)
+        target[tag] = new_element(target, tag, value)
 
 
-def _element(dataset: Dataset, tag: int, value: Any) -> DataElement:
-    try:
-        vr = dataset[tag].VR if tag in dataset else dictionary_VR(tag)
-    except KeyError:
-        raise PlanError(
-            f"{element_name(tag)} is not in the dataset, and its VR not in the dictionary; use a function that "
-            "calls Dataset.add_new()"
-        ) from None
+def new_element(dataset: Dataset, tag: int, value: Any) -> DataElement:
+    """Return an element with a new value, whose VR is that of the old one; of that nothing else is looked at.
+
+    Raises
+    ------
+    PlanError
+        If the VR is not known, or cannot take the value.
+    """
+    vr = _vr_of(dataset, tag)
     try:
         element = DataElement(tag, vr, value, validation_mode=RAISE)
     except Exception:  # whatever pydicom says, it may quote the value
@@ -92,3 +94,23 @@ def _element(dataset: Dataset, tag: int, value: Any) -> DataElement:
             f"{element_name(tag)}: the new value is not one that VR {vr} can take; correct it, or set it in a function"
         ) from None
     return resolve_vr(element, [dataset], little_endian=True) if len(vr) > 2 else element
+
+
+def _vr_of(dataset: Dataset, tag: int) -> str:
+    """Return the VR that an element has or, where it says none, that it has in the dictionary."""
+    old = elements_of(dataset).get(BaseTag(tag))
+    vr = None if old is None else old.VR
+    if vr is not None and vr != "UN":
+        return vr
+    try:
+        if old is not None and tag >> 16 & 1:
+            creator = dataset.get(BaseTag(tag).private_creator)
+            return private_dictionary_VR(tag, "" if creator is None else creator.value)
+        return dictionary_VR(tag)
+    except KeyError:
+        if vr is not None:
+            return vr
+    raise PlanError(
+        f"{element_name(tag)} is not in the dataset, and its VR not in the dictionary; use a function that "
+        "calls Dataset.add_new()"
+    )

@@ -18,10 +18,13 @@ from pydicom.uid import (
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import LayoutError, PlanError, element_name, warn
-from streamdcm.files.dataset import PIXEL_TAGS, Source, read_source
+from streamdcm.files.access import Source, accessed
+from streamdcm.files.dataset import PIXEL_TAGS, dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.remote import opened
+from streamdcm.files.scanned import Scanned, scan_file
+from streamdcm.instructions import Encoder
 from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
 from streamdcm.plan.plan import Plan, encode_file, plan_file
@@ -95,11 +98,10 @@ def rewrite(
     output = resolve_target(target, options)
     refuse_overwriting(source, target, options)
     with opened(source) as file, aborted_on_error(output):
-        plan = plan_rewrite(
+        encoder, total = prepare_rewrite(
             file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
         )
-        encoder = encode_file(plan, options, patchable=output.can_patch)
-        result, _ = write(encoder, output, options, expected_size(plan, options))
+        result, _ = write(encoder, output, options, total)
     return result
 
 
@@ -119,10 +121,10 @@ def check_rewrite_options(given: dict[str, Any], function: str) -> Options:
     return check_options(given, function)
 
 
-def plan_rewrite(
+def prepare_rewrite(
     source: Source, options: Options, *, edit: Edit | None, transfer_syntax: str | None, force: bool, patchable: bool
-) -> Plan:
-    """Read and edit a file, and decide how it is written, or refuse it.
+) -> tuple[Encoder[object], int | None]:
+    """Scan and edit a file, decide how it is written, or refuse it, and return its encoder and, for progress, its size.
 
     All that `rewrite` does before the first byte; its parameters and exceptions are described there.
 
@@ -131,7 +133,16 @@ def plan_rewrite(
     patchable : bool
         Whether the target can fill a length in later.
     """
-    read, size = read_source(source, force=force)
+    with accessed(source) as access:
+        scanned = scan_file(access, force=force, hold_limit=options.hold_limit)
+        plan = _planned(scanned, options, edit=edit, transfer_syntax=transfer_syntax, patchable=patchable)
+    return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+
+
+def _planned(
+    scanned: Scanned, options: Options, *, edit: Edit | None, transfer_syntax: str | None, patchable: bool
+) -> Plan:
+    read, size = dataset_of(scanned), scanned.size
     old_syntax = _syntax_of(read)
     if _is_directory(read):
         if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
