@@ -6,6 +6,7 @@ import io
 from typing import Any, Final
 
 from pydicom.charset import convert_encodings, default_encoding
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement, convert_raw_data_element, empty_value_for_VR
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
@@ -46,7 +47,7 @@ def dataset_of(scanned: Scanned) -> FileDataset:
     for run, row in scanned.rows():
         elements[BaseTag(row[0])] = raw_element(run, row, encoding)
     charset = character_set(elements.get(_CHARACTER_SET), scanned.name)
-    dataset = Dataset(elements, parent_encoding=default_encoding)  # type: ignore[arg-type]
+    dataset = Dataset(elements, parent_encoding=default_encoding)
     dataset.set_original_encoding(encoding.implicit_vr, encoding.little_endian, charset)
     scope = Scope(dataset, Layout(encoding_of(encoding.implicit_vr, encoding.little_endian)))
     elements = elements_of(dataset)  # type: ignore[assignment]
@@ -82,15 +83,23 @@ def raw_element(run: Run, row: Row, encoding: Encoding) -> RawDataElement:
     vr = None if code is None else _NAMES.get(code) or code.decode("latin-1")
     value: Any = run.data[value_at:stop] if stop > value_at else empty_value_for_VR(vr, raw=True)
     if length & 1 and length != UNDEFINED_LENGTH:
-        value += padding(vr)
+        value += padding(tag, code)
         length += 1
     return RawDataElement(BaseTag(tag), vr, length, value, run.base + value_at, code is None, encoding.little_endian)
 
 
-def padding(vr: str | None) -> bytes:
-    """Return what completes an odd value (PS3.5 §6.2)."""
-    row = VR_ENCODERS.get(vr or "")
-    return row.pad if row is not None and vr != "SQ" and row.pad else b"\0"
+def padding(tag: int, code: bytes | None) -> bytes:
+    """Return what completes an odd value of a VR, or of that of the dictionary (PS3.5 §6.2)."""
+    vr = dictionary_vr(tag) if code is None else _NAMES.get(code)
+    return VR_ENCODERS[vr].pad if vr in VR_ENCODERS else b"\0"  # type: ignore[index]
+
+
+def dictionary_vr(tag: int) -> str | None:
+    """Return the VR that the dictionary gives a public element, if it does."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return None
 
 
 def character_set(element: Element | None, name: str) -> Any:
@@ -172,6 +181,7 @@ def _parsed_sequence(run: Run, row: Row, scanned: Scanned, charset: Any) -> Elem
     except Exception as error:  # whatever pydicom says of damaged items
         where = run.base + row[2]
         raise SourceError(
-            f"its items cannot be read ({type(error).__name__}), at byte {where:,} of {scanned.name}; the file is damaged",
+            f"its items cannot be read ({type(error).__name__}), at byte {where:,} of {scanned.name}; the file is "
+            "damaged, get it again from where it came",
             element_name(row[0]),
         ) from None

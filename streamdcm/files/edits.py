@@ -19,7 +19,7 @@ Edit: TypeAlias = Callable[[Dataset], Dataset | None] | Mapping[TagType, Any]
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)?")
 
 # (0002,eeee) elements that follow from the dataset, the transfer syntax, and from who writes
-_NOT_EDITED: Final = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+NOT_EDITED: Final = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
 
 
 def edited(dataset: Dataset, edit: Edit | None) -> Dataset:
@@ -65,7 +65,7 @@ def tag_named(name: TagType) -> int:
 
 def _set(dataset: Dataset, tag: int, value: Any) -> None:
     """Set the value of an element, or delete the element if the value is `None`."""
-    if tag in _NOT_EDITED:
+    if tag in NOT_EDITED:
         raise PlanError(
             f"{element_name(tag)} follows from the dataset and from transfer_syntax; edit those, and leave it out"
         )

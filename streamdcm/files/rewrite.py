@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any, Unpack
 
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import (
     UID,
@@ -17,13 +16,15 @@ from pydicom.uid import (
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import LayoutError, PlanError, element_name, warn
+from streamdcm.errors import LayoutError, PlanError, element_name
 from streamdcm.files.access import Source, accessed
 from streamdcm.files.dataset import PIXEL_TAGS, dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
+from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.remote import opened
 from streamdcm.files.scanned import Scanned, scan_file
+from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
@@ -135,6 +136,10 @@ def prepare_rewrite(
     """
     with accessed(source) as access:
         scanned = scan_file(access, force=force, hold_limit=options.hold_limit)
+        asked = None if transfer_syntax is None else syntax_named(transfer_syntax)
+        passed_on = spliced(scanned, options, edit, asked)
+        if passed_on is not None:
+            return passed_on
         plan = _planned(scanned, options, edit=edit, transfer_syntax=transfer_syntax, patchable=patchable)
     return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
 
@@ -143,6 +148,7 @@ def _planned(
     scanned: Scanned, options: Options, *, edit: Edit | None, transfer_syntax: str | None, patchable: bool
 ) -> Plan:
     read, size = dataset_of(scanned), scanned.size
+    warn_of_missing_pixels(elements_of(read), scanned.name)
     old_syntax = _syntax_of(read)
     if _is_directory(read):
         if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
@@ -156,7 +162,7 @@ def _planned(
     syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
     _check_compression(dataset, old_syntax, syntax)
     if syntax != old_syntax or edit is not None:
-        _warn_of_signature(dataset)
+        warn_of_signature(elements_of(dataset))
     dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
     dataset.preamble = rewritten_preamble(dataset)
     return _plan(dataset, options, patchable)
@@ -237,15 +243,6 @@ def _moves_records() -> LayoutError:
         "a DICOMDIR's offsets count bytes from the start of the file, and this would move what they point at; copy the "
         "file as it is, or build a new one with pydicom.fileset"
     )
-
-
-def _warn_of_signature(dataset: Dataset) -> None:
-    for keyword in ("DigitalSignaturesSequence", "MACParametersSequence"):
-        if keyword in dataset:
-            warn(
-                f"{element_name(tag_for_keyword(keyword) or 0)}: what is signed may have changed, so that the "
-                "signature no longer holds (PS3.15 §C); delete it in edit, or sign the new file"
-            )
 
 
 def refuse_overwriting(source: Source, target: Any, options: Options) -> None:

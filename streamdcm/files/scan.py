@@ -1,8 +1,8 @@
 """A forward-only scanner: where the elements of a dataset stand, found by their headers alone (PS3.5 §7).
 
-It does no input: it asks for bytes and is sent them, as encoders are. What is small comes in runs, elements of one block
-of bytes; what is bulk, or has an undefined length that is long, comes alone and with its range only. No value is looked
-at. Every length is held against what is there, so that a shorter file is never taken for a whole one.
+It does no input: it asks for bytes and is sent them, as encoders are. What is small comes in runs, elements of one
+block of bytes; what is bulk, or has an undefined length that is long, comes alone and with its range only. No value is
+looked at. Every length is held against what is there, so that a shorter file is never taken for a whole one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from streamdcm.encode.header import LONG_VRS, SHORT_VRS
 from streamdcm.encode.layout import UNDEFINED_LENGTH
@@ -47,8 +47,8 @@ Scan: TypeAlias = Generator[Ask, bytes, T]
 """What asks for bytes of a source, and returns what it found."""
 
 Row: TypeAlias = tuple[int, bytes | None, int, int, int, int]
-"""An element of a run: tag; VR, `None` if there is none; where its header, its value, and what is behind its value begin
-in the block; and its length field. A plain tuple, because there is one for each element of a file."""
+"""An element of a run: tag; VR, `None` if there is none; where its header, its value, and what is behind its value
+begin in the block; and its length field. A plain tuple, because there is one for each element of a file."""
 
 
 @dataclass(slots=True)

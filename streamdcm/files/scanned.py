@@ -114,8 +114,8 @@ def _deflated_parts(name: str, access: Access, encoding: Encoding, data: bytes, 
         if held > hold_limit:
             raise SourceError(
                 f"stands behind elements with higher tags in the deflated dataset of {name}, and more than "
-                f"{hold_limit:,} bytes of such would be held; raise hold_limit, or write the file anew with its elements "
-                "in order, for example by DCMTK's dcmconv",
+                f"{hold_limit:,} bytes of such would be held; raise hold_limit, or write the file anew with its "
+                "elements in order, for example by DCMTK's dcmconv",
                 element_name(large.tag),
             )
         parts.append(held_run(large, access))

@@ -15,6 +15,7 @@ import pydicom
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     UID,
@@ -49,7 +50,7 @@ DICOMDIR = FILES / "dicomdirtests" / "DICOMDIR"
 
 #: What cannot be read to its end.
 DAMAGED = {
-    "MR_truncated.dcm": r"^\(7FE0,0010\) PixelData: the file ends before its value does, at byte 1,488 of .*MR_truncated",
+    "MR_truncated.dcm": r"^\(7FE0,0010\) PixelData: the file ends before its value does, at byte 1,488 of .*MR_trunc",
     "no_meta.dcm": "the file ends before its value does",
     "rtplan_truncated.dcm": r"^\(300A,00B0\) BeamSequence: the file ends before its value does, at byte 1,410 of ",
 }
@@ -73,6 +74,7 @@ def quiet() -> Iterator[None]:
     """pydicom warns of much in its own files."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pydicom")
+        warnings.filterwarnings("ignore", message=".* has Rows and no pixel data")
         yield
 
 
@@ -625,6 +627,18 @@ def test_the_preamble_of_a_tiff_file_is_zeroed(tiff: bytes, tmp_path: Path) -> N
     assert rewritten(tmp_path / "other.dcm")[:4] == b"JPEG"
 
 
+@pytest.mark.parametrize("edit", [None, {"PatientName": "New"}, lambda dataset: None])
+def test_an_image_without_pixel_data_is_warned_about(edit: Any, tmp_path: Path) -> None:
+    dataset = read(CT)
+    del dataset.PixelData
+    streamdcm.dcmwrite(tmp_path / "cut.dcm", dataset)
+    with pytest.warns(UserWarning, match=r"^\(7FE0,0010\) PixelData: .*cut.dcm has Rows and no pixel data"):
+        rewritten(tmp_path / "cut.dcm", edit=edit)
+    dataset.PixelDataProviderURL = "https://example.org/"
+    streamdcm.dcmwrite(tmp_path / "elsewhere.dcm", dataset)
+    rewritten(tmp_path / "elsewhere.dcm", edit=edit)
+
+
 @pytest.mark.parametrize("keyword", ["DigitalSignaturesSequence", "MACParametersSequence"])
 def test_a_signature_is_warned_about_if_something_changes(
     keyword: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -822,6 +836,8 @@ def test_a_source_that_changes_while_it_is_copied_is_an_error(syntax: UID | None
     if syntax is not None:
         dataset.file_meta.TransferSyntaxUID = syntax
         dataset.PixelData = np.random.default_rng(1).bytes(500_000)
+    else:
+        dataset.PixelData = encapsulate([bytes(250_000)] * 2)
     streamdcm.dcmwrite(source, dataset)
 
     class Touching(io.BytesIO):

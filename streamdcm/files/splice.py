@@ -1,0 +1,392 @@
+"""A file passed on as it stands, but for the elements that an edit names: nothing else is parsed."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
+from struct import pack, pack_into
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from pydicom.charset import default_encoding
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import UID, MediaStorageDirectoryStorage
+
+from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode.element import encode_elements
+from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
+from streamdcm.encode.layout import Encoding as Packing
+from streamdcm.encode.pieces import Pieces
+from streamdcm.encode.scope import Scope
+from streamdcm.errors import element_name
+from streamdcm.files.dataset import PIXEL_TAGS, character_set, padding, raw_element
+from streamdcm.files.edits import Edit, new_element, tag_named
+from streamdcm.files.notices import PIXELS_ELSEWHERE, ROWS, SIGNATURES, warn_of_missing_pixels, warn_of_signature
+from streamdcm.files.scan import Large, Row, Run
+from streamdcm.files.scan_head import Head
+from streamdcm.files.scanned import Part, Scanned
+from streamdcm.instructions import Copy, Encoder
+from streamdcm.options import Options
+from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TIFF
+from streamdcm.plan.syntaxes import encoding_of, public_syntax
+
+_CHARACTER_SET: Final = 0x00080005
+_PIXEL_REPRESENTATION: Final = 0x00280103
+_DIRECTORY: Final = 0x00041220
+_PIXEL_DATA: Final = 0x7FE00010
+
+_DECIDING: Final = frozenset({_CHARACTER_SET, _PIXEL_REPRESENTATION, 0x00280100, 0x00283002, _PIXEL_DATA})
+"""The elements that decide how a new value is encoded: its characters, and its VR where that is ambiguous."""
+
+_CHANGES_OTHERS: Final = frozenset({_CHARACTER_SET, _PIXEL_REPRESENTATION, *PIXEL_TAGS})
+"""The elements whose new value decides how others are written."""
+
+FOLLOWED: Final = {0x00080016: 0x00020002, 0x00080018: 0x00020003}
+"""The elements that File Meta Information repeats, and where."""
+
+_ALWAYS_WANTED: Final = frozenset({*_DECIDING, *PIXEL_TAGS, *FOLLOWED, _DIRECTORY, *SIGNATURES, ROWS, PIXELS_ELSEWHERE})
+_UID: Final = re.compile(rb"[0-9.]+")
+
+
+class New(NamedTuple):
+    """An element with a new value.
+
+    Parameters
+    ----------
+    pieces : Pieces
+        It, encoded.
+    length : int
+        The number of its bytes.
+    """
+
+    pieces: Pieces
+    length: int
+
+
+_Bytes: TypeAlias = bytes | New
+
+
+class Splice(NamedTuple):
+    """A file that is passed on.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its bytes.
+    size : int
+        Their number.
+    """
+
+    encoder: Encoder[None]
+    size: int
+
+
+def spliced(scanned: Scanned, options: Options, edit: Edit | None, transfer_syntax: UID | None) -> Splice | None:
+    """Return how a file is passed on; `None` if more has to change than the elements that the edit names.
+
+    Parameters
+    ----------
+    scanned : Scanned
+        The file.
+    options : Options
+        What the caller asked for.
+    edit : callable or mapping, optional
+        What the caller gave.
+    transfer_syntax : UID, optional
+        That which is to be written; that of the file if `None`.
+
+    Raises
+    ------
+    PlanError
+        If the mapping names what is no element, or has a value that the element cannot have.
+    EncodeError
+        If a value cannot be encoded.
+    """
+    syntax = scanned.head.syntax
+    edits = _edits(edit)
+    if edits is None or not _is_as_read(scanned, options, syntax, transfer_syntax):
+        return None
+    found = _found(scanned, edits)
+    if not _pixels_fit(found, edits, syntax) or not _are_uids(found, edits) or _DIRECTORY in found:
+        return None
+    context = _Context(scanned, found)
+    replaced = {tag: context.encoded(tag, value) for tag, value in edits.items()}
+    meta = _file_meta(scanned.head, syntax, _uids(found, edits))
+    if meta is None:
+        return None
+    warn_of_missing_pixels(found, scanned.name)
+    if edit is not None:
+        warn_of_signature(found.keys() - {tag for tag, value in edits.items() if value is None})
+    parts = scanned.parts if scanned.is_sorted else _in_order(scanned.parts)
+    body = list(_body(parts, replaced, scanned))
+    preamble = scanned.head.preamble
+    if preamble is None or preamble.startswith(TIFF):
+        preamble = bytes(128)
+    body.insert(0, preamble + b"DICM" + meta)
+    return Splice(_encoder(body), sum(map(_length, body)))
+
+
+def _edits(edit: Edit | None) -> dict[int, Any] | None:
+    """Return new values by tag; `None` if they decide how others are written."""
+    if edit is None:
+        return {}
+    if not isinstance(edit, Mapping):
+        return None
+    edits = {tag_named(name): value for name, value in edit.items()}
+    changes_more = any(
+        tag >> 16 <= 2 or (tag in _CHANGES_OTHERS and not (tag in PIXEL_TAGS and value is None))
+        for tag, value in edits.items()
+    )
+    return None if changes_more else edits
+
+
+def _is_as_read(scanned: Scanned, options: Options, syntax: UID | None, asked: UID | None) -> bool:
+    """Whether all that is not edited is written with the bytes that were read."""
+    if syntax is None or (asked is not None and asked != syntax) or scanned.head.deflated:
+        return False
+    public = public_syntax(syntax)
+    encoding = scanned.encoding
+    if public is None or (public.is_implicit_VR, public.is_little_endian) != (
+        encoding.implicit_vr,
+        encoding.little_endian,
+    ):
+        return False
+    if options.sequence_lengths != "preserve" or options.group_lengths != "omit" or options.enforce_file_format:
+        return False
+    return not any(
+        row[0] >> 16 in (0, 2) or (index in part.odd and not _is_passed(row, encoding.implicit_vr))
+        for part in scanned.parts
+        if isinstance(part, Run)
+        for index, row in ([(0, part.rows[0])] if not part.odd else enumerate(part.rows))
+    )
+
+
+def _is_passed(row: Row, implicit_vr: bool) -> bool:
+    """Whether an element that cannot be written as it stands can be, with its length or its delimiter corrected."""
+    if row[5] == UNDEFINED_LENGTH:
+        return row[0] in PIXEL_TAGS
+    return (implicit_vr or row[1] is not None) and row[5] < 0xFFFF
+
+
+def _found(scanned: Scanned, edits: Iterable[int]) -> dict[int, tuple[Run, Row] | Large]:
+    """Return the elements that matter, by tag."""
+    wanted = {*_ALWAYS_WANTED, *edits}
+    wanted.update(tag & 0xFFFF0000 | tag >> 8 & 0xFF for tag in edits if tag >> 16 & 1)  # private creators
+    found: dict[int, tuple[Run, Row] | Large] = {}
+    for part in scanned.parts:
+        if isinstance(part, Large):
+            found[part.tag] = part
+            continue
+        for row in part.rows:
+            if row[0] in wanted:
+                found[row[0]] = part, row
+    return found
+
+
+def _pixels_fit(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int, Any], syntax: UID | None) -> bool:
+    """Whether pixel data have the kind of length that the transfer syntax wants (PS3.5 §A.4)."""
+    public = public_syntax(syntax) if syntax is not None else None
+    for tag in PIXEL_TAGS:
+        element = found.get(tag)
+        if element is None or tag in edits:
+            continue
+        undefined = element.undefined if isinstance(element, Large) else element[1][5] == UNDEFINED_LENGTH
+        if public is None or (undefined != public.is_compressed if tag == _PIXEL_DATA else undefined):
+            return False
+    return True
+
+
+class _Context:
+    """Encodes new values as they are encoded in a file."""
+
+    def __init__(self, scanned: Scanned, found: Mapping[int, tuple[Run, Row] | Large]) -> None:
+        encoding = scanned.encoding
+        self._dataset = Dataset()
+        elements = elements_of(self._dataset)
+        for tag, element in found.items():
+            if isinstance(element, Large):
+                vr = None if element.vr is None else element.vr.decode("latin-1")
+                raw = RawDataElement(BaseTag(tag), vr, 0, b"", 0, vr is None, encoding.little_endian)
+            else:
+                raw = raw_element(*element, encoding)
+            elements[BaseTag(tag)] = raw
+        charset: Any = default_encoding
+        if _CHARACTER_SET in found:
+            charset = character_set(elements.get(_CHARACTER_SET), scanned.name)
+        self._dataset.set_original_encoding(encoding.implicit_vr, encoding.little_endian, charset)
+        self._layout = Layout(encoding_of(encoding.implicit_vr, encoding.little_endian))
+        self._scope: Scope | None = None
+
+    def encoded(self, tag: int, value: Any) -> _Bytes:
+        """Return an element with a new value, encoded; nothing if it is `None`."""
+        if value is None:
+            return b""
+        element = new_element(self._dataset, tag, value)
+        if self._scope is None:
+            self._scope = Scope(self._dataset, self._layout)
+        pieces = Pieces()
+        length = encode_elements(iter([(tag, element)]), pieces, self._scope)
+        return New(pieces, length) if pieces.bulk else b"".join(pieces.parts)  # type: ignore[arg-type]
+
+
+def _are_uids(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int, Any]) -> bool:
+    """Whether the elements that File Meta Information repeats have the VR that they should have."""
+    elements = [found[tag] for tag in FOLLOWED if tag in found and tag not in edits]
+    return all(isinstance(element, tuple) and element[1][1] in (None, b"UI") for element in elements)
+
+
+def _uids(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int, Any]) -> dict[int, bytes | None]:
+    """Return what File Meta Information repeats, by its tag there; `None` for what it must not have any more."""
+    uids: dict[int, bytes | None] = {}
+    for tag, repeated in FOLLOWED.items():
+        element = found.get(tag)
+        if tag in edits:
+            value = edits[tag]
+            if value:
+                uids[repeated] = str(value).encode("latin-1")
+            elif element is not None:
+                uids[repeated] = None
+        elif isinstance(element, tuple):
+            run, row = element
+            uids[repeated] = run.data[row[3] : row[4]].rstrip(b"\0 ") or None
+    return uids
+
+
+def _file_meta(head: Head, syntax: UID | None, uids: Mapping[int, bytes | None]) -> bytes | None:
+    """Return the File Meta Information as it is written; `None` if it cannot be told without parsing it."""
+    meta = head.meta
+    if head.meta_encoding.implicit_vr or meta.odd or syntax == MediaStorageDirectoryStorage:
+        return None
+    data = meta.data
+    elements = {row[0]: data[row[2] : row[4]] for row in meta.rows}
+    own = {**uids, 0x00020010: str(syntax).encode()}
+    for tag, uid in own.items():
+        if uid is None:
+            elements.pop(tag, None)
+        elif not _UID.fullmatch(uid) or elements.get(tag, b"\2\0xxUI")[4:6] != b"UI":
+            return None
+        else:
+            elements[tag] = _short(tag, b"UI", uid + b"\0" * (len(uid) & 1))
+    for tag, (vr, whole) in _OWN_META_ELEMENTS.items():
+        if elements.get(tag, whole)[4:6] != vr:
+            return None
+        elements[tag] = whole
+    if elements.get(0x00020002, b"").rstrip(b"\0").endswith(MediaStorageDirectoryStorage.encode()):
+        return None
+    elements.pop(0x00020000, None)
+    rest = b"".join(map(itemgetter(1), sorted(elements.items())))
+    return _short(0x00020000, b"UL", pack("<L", len(rest))) + rest
+
+
+def _short(tag: int, vr: bytes, value: bytes) -> bytes:
+    return pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+
+
+def _padded_text(text: str, pad: bytes) -> bytes:
+    return text.encode() + pad * (len(text) & 1)
+
+
+_OWN_META_ELEMENTS: Final = {
+    0x00020001: (b"OB", b"\2\0\1\0OB\0\0\2\0\0\0\0\1"),
+    0x00020012: (b"UI", _short(0x00020012, b"UI", _padded_text(IMPLEMENTATION_CLASS_UID, b"\0"))),
+    0x00020013: (b"SH", _short(0x00020013, b"SH", _padded_text(IMPLEMENTATION_VERSION_NAME, b" "))),
+}
+
+
+def _in_order(parts: Iterable[Part]) -> list[Part]:
+    """Return the elements in ascending order of their tags (PS3.5 §7.1), the last of each, no retired Group Length."""
+    single: dict[int, Part] = {}
+    for part in parts:
+        if isinstance(part, Large):
+            single[part.tag] = part
+            continue
+        for index, row in enumerate(part.rows):
+            if row[0] & 0xFFFF or row[0] <= 0x0006FFFF:
+                single[row[0]] = Run(part.data, part.base, [row], [0] if index in part.odd else [])
+    return [part for _, part in sorted(single.items(), key=itemgetter(0))]
+
+
+def _body(parts: Iterable[Part], replaced: Mapping[int, _Bytes], scanned: Scanned) -> Iterator[_Bytes | Copy]:
+    """Give the elements, those that are replaced with their new bytes in their places."""
+    packing = encoding_of(scanned.encoding.implicit_vr, scanned.encoding.little_endian)
+    edits = sorted(replaced)
+    done = 0
+    for part in parts:
+        last = part.tag if isinstance(part, Large) else part.rows[-1][0]
+        upto = bisect_left(edits, last + 1, done)
+        tags, done = edits[done:upto], upto
+        if isinstance(part, Run):
+            yield from _run(part, tags, replaced, packing)
+            continue
+        yield from (replaced[tag] for tag in tags)
+        if part.tag not in replaced:
+            yield from _large(part, packing, scanned)
+    yield from (replaced[tag] for tag in edits[done:])
+
+
+def _run(run: Run, tags: list[int], replaced: Mapping[int, _Bytes], packing: Packing) -> Iterator[_Bytes]:
+    """Give the elements of a run, as spans of its bytes between those that are replaced."""
+    data, rows = run.data, run.rows
+    corrected = {rows[index][0]: rows[index] for index in run.odd}
+    at = rows[0][2]
+    for tag in sorted({*tags, *corrected}) if corrected else tags:
+        index = bisect_left(rows, (tag,))
+        row = rows[index]
+        yield data[at : row[2]]
+        at = row[2]
+        if row[0] == tag:
+            at = end_of(row)
+        yield replaced[tag] if tag in replaced else _corrected(run, row, packing)
+    yield data[at : end_of(rows[-1])]
+
+
+def end_of(row: Row) -> int:
+    """Return the index behind an element of a run, its delimiter included."""
+    return row[4] + 8 if row[5] == UNDEFINED_LENGTH else row[4]
+
+
+def _corrected(run: Run, row: Row, packing: Packing) -> bytes:
+    """Return an element with an even length, or with a delimiter that has none (PS3.5 §7.1.1, §7.5)."""
+    _, vr, start, value_at, stop, length = row
+    if length == UNDEFINED_LENGTH:
+        return run.data[start:stop] + packing.sequence_end
+    element = bytearray(run.data[start:stop])
+    length += 1
+    order = "<" if packing.little_endian else ">"
+    if vr is None:
+        pack_into(f"{order}L", element, 4, length)
+    elif value_at - start == 12:
+        pack_into(f"{order}L", element, 8, length)
+    else:
+        pack_into(f"{order}H", element, 6, length)
+    return bytes(element) + padding(row[0], vr)
+
+
+def _large(large: Large, packing: Packing, scanned: Scanned) -> Iterator[bytes | Copy]:
+    assert large.length is not None
+    tag, odd = large.tag, 0 if large.undefined else large.length & 1
+    length = UNDEFINED_LENGTH if large.undefined else large.length + odd
+    if large.vr is None:
+        yield packing.pack_implicit(tag >> 16, tag & 0xFFFF, length)
+    else:
+        yield packing.pack_long(tag >> 16, tag & 0xFFFF, large.vr, length)
+    yield scanned.access.range_of(large.value_at, large.length, element_name(tag))
+    if large.undefined:
+        yield packing.sequence_end
+    elif odd:
+        yield padding(tag, large.vr)
+
+
+def _encoder(body: Iterable[_Bytes | Copy]) -> Encoder[None]:
+    for piece in body:
+        if isinstance(piece, New):
+            yield from piece.pieces.released()
+        else:
+            yield piece
+
+
+def _length(piece: _Bytes | Copy) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece.length
