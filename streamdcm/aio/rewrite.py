@@ -11,6 +11,7 @@ from streamdcm.aio.threads import hired, to_the_end
 from streamdcm.engine.result import WriteResult
 from streamdcm.files.access import Source
 from streamdcm.files.edits import Edit
+from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened
 from streamdcm.files.rewrite import check_rewrite_options, prepare_rewrite, refuse_overwriting
 from streamdcm.instructions import Encoder
@@ -63,9 +64,7 @@ async def rewrite_async(
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
         refuse_overwriting(source, target, options)
         file = files.enter_context(opened(source))
-        return prepare_rewrite(
-            file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=patchable
-        )
+        return prepare_rewrite(file, Request(edit, transfer_syntax, force), options, patchable=patchable)
 
     async with hired() as worker:
         try:

@@ -38,7 +38,7 @@ class Access(Protocol):
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from an offset on, fewer only at the end."""
 
-    def range_of(self, offset: int, length: int, label: str) -> Copy:
+    def range_of(self, offset: int, length: Any, label: str) -> Copy:
         """Return what describes a range of bytes, the value of the element that `label` names."""
 
 

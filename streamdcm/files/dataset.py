@@ -126,13 +126,13 @@ def file_meta_of(scanned: Scanned) -> FileMetaDataset:
 
 def _large(large: Large, scanned: Scanned, scope: Scope) -> Element:
     encoding, access = scanned.encoding, scanned.access
-    assert large.length is not None
-    stated = UNDEFINED_LENGTH if large.undefined else large.length
+    stated = UNDEFINED_LENGTH if large.undefined or large.length is None else large.length
     code = None if large.vr is None else large.vr.decode("latin-1")
     raw = RawDataElement(BaseTag(large.tag), code, stated, None, large.value_at, code is None, encoding.little_endian)
     vr = scope.vr_of(raw) or "UN"
     if vr in _BYTES and not (vr == "UN" and large.undefined):
         return _deferred(raw, vr, large.length, access, scope)
+    assert large.length is not None
     row = (large.tag, large.vr, 0, 0, large.length, stated)
     run = Run(access.read(large.value_at, large.length), large.value_at, [row])
     if vr == "UN":
@@ -157,7 +157,7 @@ def _pixels(run: Run, row: Row, scanned: Scanned, scope: Scope) -> Element:
     return _deferred(raw, vr, row[4] - row[3], scanned.access, scope) if is_bulk else raw
 
 
-def _deferred(raw: RawDataElement, vr: str, length: int, access: Access, scope: Scope) -> Element:
+def _deferred(raw: RawDataElement, vr: str, length: int | None, access: Access, scope: Scope) -> Element:
     copy = access.range_of(raw.value_tell, length, element_name(raw.tag))
     element = DeferredElement(raw.tag, vr, copy, raw.length == UNDEFINED_LENGTH)
     return resolve_vr(element, [scope.dataset], raw.is_little_endian) if len(vr) > 2 else element

@@ -410,16 +410,16 @@ def walk(
     is_regular = True
     item: Encoding | None = None  # None between items
     last = 0
-    size = where.size
+    size, needed = where.size, 8
     unpack = encoding.implicit_header.unpack_from
     while True:
         index = at - base
-        if index + 16 > len(data) or index < 0:
+        if index + needed > len(data):
             ahead = base + len(data)
-            if (size is None or ahead < size) and (at != base or not data):
+            if (size is None or ahead < size) and (at != base or len(data) < needed):
                 data = yield Ask(at, 4096 if at > ahead + BLOCK else BLOCK)
                 base, index = at, 0
-            if index + 8 > len(data):
+            if index + needed > len(data):
                 raise where.ends_early(at, tag)
         group, number, length = unpack(data, index)
         if item is None:  # PS3.5 §7.5: an item, or the end of the sequence
@@ -441,6 +441,10 @@ def walk(
                 continue
             if fragments:
                 raise where.error("a fragment has an undefined length", at, tag)
+            if index + 16 > len(data):  # what is at least in an item
+                needed = 16
+                continue
+            needed = 8
             vr = data[index + 12 : index + 14]
             item = in_sequence
             # writers put items in Implicit VR into sequences in Explicit VR
@@ -462,16 +466,15 @@ def walk(
             at += 8
             continue
         element = group << 16 | number
-        if element <= last or not number:
-            is_regular = False
-        last = element
         header, inner, holds = 8, item, False
         vr = b""
         if not item.implicit_vr:
             _, _, vr, short = item.header.unpack_from(data, index)
             if vr in LONG:
                 if index + 12 > len(data):
-                    raise where.ends_early(at, tag)
+                    needed = 12
+                    continue
+                needed = 8
                 header, (length,) = 12, item.long_length.unpack_from(data, index + 8)
             elif vr in SHORT or (vr.isalpha() and vr.isupper()) or vr in _BLANK:
                 length = short
@@ -479,6 +482,9 @@ def walk(
                 is_regular = False
                 inner = ENCODINGS[True, item.little_endian]
                 vr = b""
+        if element <= last or not number:
+            is_regular = False
+        last = element
         if length != UNDEFINED_LENGTH:
             at += header + length
             if size is not None and at > size:

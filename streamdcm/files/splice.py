@@ -66,7 +66,11 @@ class New(NamedTuple):
     length: int
 
 
-_Bytes: TypeAlias = bytes | New
+Bytes: TypeAlias = bytes | New
+_BEHIND_ALL: Final = 1 << 32
+
+
+Found: TypeAlias = dict[int, tuple[Run, Row] | Large]
 
 
 class Splice(NamedTuple):
@@ -105,31 +109,121 @@ def spliced(scanned: Scanned, options: Options, edit: Edit | None, transfer_synt
     EncodeError
         If a value cannot be encoded.
     """
-    syntax = scanned.head.syntax
-    edits = _edits(edit)
-    if edits is None or not _is_as_read(scanned, options, syntax, transfer_syntax):
+    if scanned.head.deflated:
         return None
-    found = _found(scanned, edits)
+    splicer = splicer_of(scanned, options, edit, transfer_syntax)
+    if splicer is None:
+        return None
+    splicer.encode_all()
+    body = [splicer.head, *_body(splicer, scanned)]
+    warn_of_missing_pixels(splicer.found, scanned.name)
+    return Splice(encoder_of(body), sum(map(_length, body)))
+
+
+def splicer_of(scanned: Scanned, options: Options, edit: Edit | None, transfer_syntax: UID | None) -> Splicer | None:
+    """Return what passes a file on, or what has come of it; see `spliced`."""
+    edits = edits_of(edit)
+    if edits is None or not _is_as_read(scanned, options, transfer_syntax):
+        return None
+    splicer = Splicer(scanned, edits)
+    found, syntax = splicer.found, scanned.head.syntax
     if not _pixels_fit(found, edits, syntax) or not _are_uids(found, edits) or _DIRECTORY in found:
         return None
-    context = _Context(scanned, found)
-    replaced = {tag: context.encoded(tag, value) for tag, value in edits.items()}
     meta = _file_meta(scanned.head, syntax, _uids(found, edits))
     if meta is None:
         return None
-    warn_of_missing_pixels(found, scanned.name)
-    if edit is not None:
-        warn_of_signature(found.keys() - {tag for tag, value in edits.items() if value is None})
-    parts = scanned.parts if scanned.is_sorted else _in_order(scanned.parts)
-    body = list(_body(parts, replaced, scanned))
     preamble = scanned.head.preamble
     if preamble is None or preamble.startswith(TIFF):
         preamble = bytes(128)
-    body.insert(0, preamble + b"DICM" + meta)
-    return Splice(_encoder(body), sum(map(_length, body)))
+    splicer.head = preamble + b"DICM" + meta
+    if edit is not None:
+        warn_of_signature(found.keys() - {tag for tag, value in edits.items() if value is None})
+    return splicer
 
 
-def _edits(edit: Edit | None) -> dict[int, Any] | None:
+class Splicer:
+    """Passes elements on, those that an edit names with new values in their places.
+
+    Parameters
+    ----------
+    scanned : Scanned
+        A file, or what has come of it.
+    edits : mapping of int to value
+        New values by tag; `None` deletes an element.
+
+    Attributes
+    ----------
+    head : bytes
+        What stands before the dataset.
+    found : dict
+        The elements that matter, by tag.
+    packing : Encoding
+        How headers are packed.
+    """
+
+    head = b""
+
+    def __init__(self, scanned: Scanned, edits: Mapping[int, Any]) -> None:
+        self.packing = encoding_of(scanned.encoding.implicit_vr, scanned.encoding.little_endian)
+        self.edits = edits
+        self.found: Found = {}
+        self._wanted = {*_ALWAYS_WANTED, *edits}
+        self._wanted.update(tag & 0xFFFF0000 | tag >> 8 & 0xFF for tag in edits if tag >> 16 & 1)  # private creators
+        self._tags = sorted(edits)
+        self._done = 0
+        self._new: dict[int, Bytes] = {}
+        self._scanned = scanned
+        self._context: _Context | None = None
+        self.note(scanned.parts)
+
+    def note(self, parts: Iterable[Part]) -> None:
+        """Note which elements have come."""
+        found, wanted = self.found, self._wanted
+        for part in parts:
+            if isinstance(part, Large):
+                found[part.tag] = part
+                continue
+            for row in part.rows:
+                if row[0] in wanted:
+                    found[row[0]] = part, row
+        self._context = None
+
+    def encode_all(self, *, but_private: bool = False) -> None:
+        """Encode the new values, to refuse one that cannot be; perhaps not private ones, whose VR is still to come."""
+        for tag in self._tags:
+            if not (but_private and tag >> 16 & 1 and tag not in self.found):
+                self._encoded(tag)
+
+    def before(self, tag: int) -> Iterator[Bytes]:
+        """Give the new elements that stand before a tag and were not given yet."""
+        tags = self._tags
+        while self._done < len(tags) and tags[self._done] < tag:
+            self._done += 1
+            yield self._encoded(tags[self._done - 1])
+
+    def run(self, run: Run) -> Iterator[Bytes]:
+        """Give the elements of a run, as spans of its bytes between those that are replaced."""
+        data, rows = run.data, run.rows
+        done = bisect_left(self._tags, rows[-1][0] + 1, self._done)
+        tags, self._done = self._tags[self._done : done], done
+        corrected = {rows[index][0]: rows[index] for index in run.odd}
+        at = rows[0][2]
+        for tag in sorted({*tags, *corrected}) if corrected else tags:
+            row = rows[bisect_left(rows, (tag,))]
+            yield data[at : row[2]]
+            at = end_of(row) if row[0] == tag else row[2]
+            yield self._encoded(tag) if tag in self.edits else _corrected(run, row, self.packing)
+        yield data[at : end_of(rows[-1])]
+
+    def _encoded(self, tag: int) -> Bytes:
+        if tag not in self._new:
+            if self._context is None:
+                self._context = _Context(self._scanned, self.found)
+            self._new[tag] = self._context.encoded(tag, self.edits[tag])
+        return self._new[tag]
+
+
+def edits_of(edit: Edit | None) -> dict[int, Any] | None:
     """Return new values by tag; `None` if they decide how others are written."""
     if edit is None:
         return {}
@@ -143,9 +237,10 @@ def _edits(edit: Edit | None) -> dict[int, Any] | None:
     return None if changes_more else edits
 
 
-def _is_as_read(scanned: Scanned, options: Options, syntax: UID | None, asked: UID | None) -> bool:
+def _is_as_read(scanned: Scanned, options: Options, asked: UID | None) -> bool:
     """Whether all that is not edited is written with the bytes that were read."""
-    if syntax is None or (asked is not None and asked != syntax) or scanned.head.deflated:
+    syntax = scanned.head.syntax
+    if syntax is None or (asked is not None and asked != syntax):
         return False
     public = public_syntax(syntax)
     encoding = scanned.encoding
@@ -156,12 +251,16 @@ def _is_as_read(scanned: Scanned, options: Options, syntax: UID | None, asked: U
         return False
     if options.sequence_lengths != "preserve" or options.group_lengths != "omit" or options.enforce_file_format:
         return False
-    return not any(
-        row[0] >> 16 in (0, 2) or (index in part.odd and not _is_passed(row, encoding.implicit_vr))
-        for part in scanned.parts
-        if isinstance(part, Run)
-        for index, row in ([(0, part.rows[0])] if not part.odd else enumerate(part.rows))
-    )
+    return are_passed(scanned.parts, implicit_vr=encoding.implicit_vr)
+
+
+def are_passed(parts: Iterable[Part], *, implicit_vr: bool) -> bool:
+    """Whether elements can be written as they stand, but for lengths and delimiters that are corrected."""
+    runs = [part for part in parts if isinstance(part, Run)]
+    return all(
+        (run.is_sorted and run.rows[0][0] > 0x0002FFFF) or not any(row[0] >> 16 in (0, 2) for row in run.rows)
+        for run in runs
+    ) and all(_is_passed(run.rows[index], implicit_vr) for run in runs for index in run.odd)
 
 
 def _is_passed(row: Row, implicit_vr: bool) -> bool:
@@ -171,22 +270,7 @@ def _is_passed(row: Row, implicit_vr: bool) -> bool:
     return (implicit_vr or row[1] is not None) and row[5] < 0xFFFF
 
 
-def _found(scanned: Scanned, edits: Iterable[int]) -> dict[int, tuple[Run, Row] | Large]:
-    """Return the elements that matter, by tag."""
-    wanted = {*_ALWAYS_WANTED, *edits}
-    wanted.update(tag & 0xFFFF0000 | tag >> 8 & 0xFF for tag in edits if tag >> 16 & 1)  # private creators
-    found: dict[int, tuple[Run, Row] | Large] = {}
-    for part in scanned.parts:
-        if isinstance(part, Large):
-            found[part.tag] = part
-            continue
-        for row in part.rows:
-            if row[0] in wanted:
-                found[row[0]] = part, row
-    return found
-
-
-def _pixels_fit(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int, Any], syntax: UID | None) -> bool:
+def _pixels_fit(found: Found, edits: Mapping[int, Any], syntax: UID | None) -> bool:
     """Whether pixel data have the kind of length that the transfer syntax wants (PS3.5 §A.4)."""
     public = public_syntax(syntax) if syntax is not None else None
     for tag in PIXEL_TAGS:
@@ -202,7 +286,7 @@ def _pixels_fit(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int
 class _Context:
     """Encodes new values as they are encoded in a file."""
 
-    def __init__(self, scanned: Scanned, found: Mapping[int, tuple[Run, Row] | Large]) -> None:
+    def __init__(self, scanned: Scanned, found: Found) -> None:
         encoding = scanned.encoding
         self._dataset = Dataset()
         elements = elements_of(self._dataset)
@@ -220,7 +304,7 @@ class _Context:
         self._layout = Layout(encoding_of(encoding.implicit_vr, encoding.little_endian))
         self._scope: Scope | None = None
 
-    def encoded(self, tag: int, value: Any) -> _Bytes:
+    def encoded(self, tag: int, value: Any) -> Bytes:
         """Return an element with a new value, encoded; nothing if it is `None`."""
         if value is None:
             return b""
@@ -232,13 +316,13 @@ class _Context:
         return New(pieces, length) if pieces.bulk else b"".join(pieces.parts)  # type: ignore[arg-type]
 
 
-def _are_uids(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int, Any]) -> bool:
+def _are_uids(found: Found, edits: Mapping[int, Any]) -> bool:
     """Whether the elements that File Meta Information repeats have the VR that they should have."""
     elements = [found[tag] for tag in FOLLOWED if tag in found and tag not in edits]
     return all(isinstance(element, tuple) and element[1][1] in (None, b"UI") for element in elements)
 
 
-def _uids(found: Mapping[int, tuple[Run, Row] | Large], edits: Mapping[int, Any]) -> dict[int, bytes | None]:
+def _uids(found: Found, edits: Mapping[int, Any]) -> dict[int, bytes | None]:
     """Return what File Meta Information repeats, by its tag there; `None` for what it must not have any more."""
     uids: dict[int, bytes | None] = {}
     for tag, repeated in FOLLOWED.items():
@@ -296,7 +380,7 @@ _OWN_META_ELEMENTS: Final = {
 }
 
 
-def _in_order(parts: Iterable[Part]) -> list[Part]:
+def in_order(parts: Iterable[Part]) -> list[Part]:
     """Return the elements in ascending order of their tags (PS3.5 §7.1), the last of each, no retired Group Length."""
     single: dict[int, Part] = {}
     for part in parts:
@@ -309,38 +393,16 @@ def _in_order(parts: Iterable[Part]) -> list[Part]:
     return [part for _, part in sorted(single.items(), key=itemgetter(0))]
 
 
-def _body(parts: Iterable[Part], replaced: Mapping[int, _Bytes], scanned: Scanned) -> Iterator[_Bytes | Copy]:
-    """Give the elements, those that are replaced with their new bytes in their places."""
-    packing = encoding_of(scanned.encoding.implicit_vr, scanned.encoding.little_endian)
-    edits = sorted(replaced)
-    done = 0
-    for part in parts:
-        last = part.tag if isinstance(part, Large) else part.rows[-1][0]
-        upto = bisect_left(edits, last + 1, done)
-        tags, done = edits[done:upto], upto
+def _body(splicer: Splicer, scanned: Scanned) -> Iterator[Bytes | Copy]:
+    """Give the elements of a file, those that are replaced with their new bytes in their places."""
+    for part in scanned.parts if scanned.is_sorted else in_order(scanned.parts):
         if isinstance(part, Run):
-            yield from _run(part, tags, replaced, packing)
+            yield from splicer.run(part)
             continue
-        yield from (replaced[tag] for tag in tags)
-        if part.tag not in replaced:
-            yield from _large(part, packing, scanned)
-    yield from (replaced[tag] for tag in edits[done:])
-
-
-def _run(run: Run, tags: list[int], replaced: Mapping[int, _Bytes], packing: Packing) -> Iterator[_Bytes]:
-    """Give the elements of a run, as spans of its bytes between those that are replaced."""
-    data, rows = run.data, run.rows
-    corrected = {rows[index][0]: rows[index] for index in run.odd}
-    at = rows[0][2]
-    for tag in sorted({*tags, *corrected}) if corrected else tags:
-        index = bisect_left(rows, (tag,))
-        row = rows[index]
-        yield data[at : row[2]]
-        at = row[2]
-        if row[0] == tag:
-            at = end_of(row)
-        yield replaced[tag] if tag in replaced else _corrected(run, row, packing)
-    yield data[at : end_of(rows[-1])]
+        yield from splicer.before(part.tag + 1)
+        if part.tag not in splicer.edits:
+            yield from _large(part, splicer.packing, scanned)
+    yield from splicer.before(_BEHIND_ALL)
 
 
 def end_of(row: Row) -> int:
@@ -365,22 +427,27 @@ def _corrected(run: Run, row: Row, packing: Packing) -> bytes:
     return bytes(element) + padding(row[0], vr)
 
 
+def large_header(large: Large, length: int | None, packing: Packing) -> bytes:
+    """Return the header of a large element, with an even length; `None` for one that a delimiter ends."""
+    tag = large.tag
+    stated = UNDEFINED_LENGTH if length is None else length + (length & 1)
+    if large.vr is None:
+        return packing.pack_implicit(tag >> 16, tag & 0xFFFF, stated)
+    return packing.pack_long(tag >> 16, tag & 0xFFFF, large.vr, stated)
+
+
 def _large(large: Large, packing: Packing, scanned: Scanned) -> Iterator[bytes | Copy]:
     assert large.length is not None
-    tag, odd = large.tag, 0 if large.undefined else large.length & 1
-    length = UNDEFINED_LENGTH if large.undefined else large.length + odd
-    if large.vr is None:
-        yield packing.pack_implicit(tag >> 16, tag & 0xFFFF, length)
-    else:
-        yield packing.pack_long(tag >> 16, tag & 0xFFFF, large.vr, length)
-    yield scanned.access.range_of(large.value_at, large.length, element_name(tag))
+    yield large_header(large, None if large.undefined else large.length, packing)
+    yield scanned.access.range_of(large.value_at, large.length, element_name(large.tag))
     if large.undefined:
         yield packing.sequence_end
-    elif odd:
-        yield padding(tag, large.vr)
+    elif large.length & 1:
+        yield padding(large.tag, large.vr)
 
 
-def _encoder(body: Iterable[_Bytes | Copy]) -> Encoder[None]:
+def encoder_of(body: Iterable[Bytes | Copy]) -> Encoder[None]:
+    """Encode what a splicer gives."""
     for piece in body:
         if isinstance(piece, New):
             yield from piece.pieces.released()
@@ -388,5 +455,5 @@ def _encoder(body: Iterable[_Bytes | Copy]) -> Encoder[None]:
             yield piece
 
 
-def _length(piece: _Bytes | Copy) -> int:
+def _length(piece: Bytes | Copy) -> int:
     return len(piece) if isinstance(piece, bytes) else piece.length
