@@ -64,6 +64,10 @@ def dataset_of(scanned: Scanned) -> FileDataset:
         for row in part.rows:
             if row[0] in PIXEL_TAGS:
                 elements[BaseTag(row[0])] = _pixels(part, row, scanned, scope)
+            elif (
+                row[5] == UNDEFINED_LENGTH and row[1] is None and scope.vr_of(raw_element(part, row, encoding)) is None
+            ):
+                elements[BaseTag(row[0])] = _parsed_sequence(part, row, scanned, charset)
     read = FileDataset(
         scanned.access.path or io.BytesIO(),
         dataset,

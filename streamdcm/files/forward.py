@@ -147,7 +147,7 @@ class _Forward:
 
     def _passed_on(self, splicer: Splicer, parts: list[Part], large: Large | None) -> Encoder[None]:
         """Encode the dataset as it stands, but for what an edit names."""
-        splicer.encode_all(but_private=True)
+        splicer.encode_known()
         done = 0
         while True:
             done = yield from self._run(splicer, parts, done)
@@ -332,7 +332,8 @@ class _Forward:
         self._count(walked.end - large.start, large.tag)
         self._scanner.pass_over(large, walked.end)
         row = (large.tag, large.vr, 0, value_at, walked.value_end - large.start, UNDEFINED_LENGTH)
-        return Run(data[: walked.end - large.start], large.start, [row], [] if walked.is_regular else [0])
+        odd = [0] if large.vr == b"UN" or not walked.is_regular else []
+        return Run(data[: walked.end - large.start], large.start, [row], odd)
 
     def _walk(self, large: Large, data: bytes, base: int) -> Any:
         fragments = large.tag in PIXEL_TAGS or large.vr not in (None, b"SQ", b"UN")

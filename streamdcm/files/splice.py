@@ -22,10 +22,10 @@ from streamdcm.encode.layout import Encoding as Packing
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.errors import element_name
-from streamdcm.files.dataset import PIXEL_TAGS, character_set, padding, raw_element
+from streamdcm.files.dataset import PIXEL_TAGS, character_set, dictionary_vr, padding, raw_element
 from streamdcm.files.edits import Edit, new_element, tag_named
 from streamdcm.files.notices import PIXELS_ELSEWHERE, ROWS, SIGNATURES, warn_of_missing_pixels, warn_of_signature
-from streamdcm.files.scan import Large, Row, Run
+from streamdcm.files.scan import LONG, Large, Row, Run
 from streamdcm.files.scan_head import Head
 from streamdcm.files.scanned import Part, Scanned
 from streamdcm.instructions import Copy, Encoder
@@ -187,11 +187,17 @@ class Splicer:
                 if row[0] in wanted:
                     found[row[0]] = part, row
         self._context = None
+        self._new.clear()
 
-    def encode_all(self, *, but_private: bool = False) -> None:
-        """Encode the new values, to refuse one that cannot be; perhaps not private ones, whose VR is still to come."""
+    def encode_all(self) -> None:
+        """Encode the new values, to refuse one that cannot be."""
         for tag in self._tags:
-            if not (but_private and tag >> 16 & 1 and tag not in self.found):
+            self._encoded(tag)
+
+    def encode_known(self) -> None:
+        """Encode the new values whose VR no element decides that is still to come, to refuse one that cannot be."""
+        for tag in self._tags:
+            if tag in self.found or len(dictionary_vr(tag) or "") == 2:
                 self._encoded(tag)
 
     def before(self, tag: int) -> Iterator[Bytes]:
@@ -433,7 +439,8 @@ def large_header(large: Large, length: int | None, packing: Packing) -> bytes:
     stated = UNDEFINED_LENGTH if length is None else length + (length & 1)
     if large.vr is None:
         return packing.pack_implicit(tag >> 16, tag & 0xFFFF, stated)
-    return packing.pack_long(tag >> 16, tag & 0xFFFF, large.vr, stated)
+    pack_header = packing.pack_long if large.vr in LONG else packing.pack_short
+    return pack_header(tag >> 16, tag & 0xFFFF, large.vr, stated)
 
 
 def _large(large: Large, packing: Packing, scanned: Scanned) -> Iterator[bytes | Copy]:
