@@ -157,8 +157,8 @@ class PlaceOptions(StorageOptions, total=False):
     split: int | str | None
 
 
-class RewriteOptions(StorageOptions, total=False):
-    """Keyword arguments of `rewrite`: those of `TargetOptions` that are not about encoding and frames."""
+class RewriteChunksOptions(TypedDict, total=False):
+    """Keyword arguments of `rewrite_chunks`: those of `WriteOptions` that are not about encoding and frames."""
 
     enforce_file_format: bool
     sequence_lengths: SequenceLengths
@@ -167,6 +167,11 @@ class RewriteOptions(StorageOptions, total=False):
     chunk_size: int | str
     hold_limit: int | str
     progress: Callable[[ProgressEvent], object] | None
+
+
+class RewriteOptions(StorageOptions, RewriteChunksOptions, total=False):
+    """Keyword arguments of `rewrite`: those of `TargetOptions` that are not about encoding and frames."""
+
     overwrite: bool
     atomic: bool
     durable: bool

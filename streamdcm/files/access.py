@@ -108,15 +108,36 @@ class BufferAccess:
         return Copy(BufferSource(self._buffer, label), self._start + offset, length)
 
 
-def inflated(access: Access, offset: int) -> BufferAccess:
-    """Return access to what is deflated in a source from an offset on."""
-    assert access.size is not None
-    deflated = access.range_of(offset, access.size - offset, "the deflated dataset")
-    return BufferAccess(Inflated(deflated), 0, access.name)
+class InflatedAccess(BufferAccess):
+    """What is deflated in a source: what was read last is kept, because a step back inflates all from the start.
+
+    Parameters
+    ----------
+    access : Access
+        The source.
+    offset : int
+        Where the deflated bytes begin.
+    """
+
+    def __init__(self, access: Access, offset: int) -> None:
+        assert access.size is not None
+        deflated = access.range_of(offset, access.size - offset, "the deflated dataset")
+        super().__init__(Inflated(deflated), 0, access.name)
+        self._kept, self._kept_at = b"", 0
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from an offset on, fewer only at the end."""
+        kept = b""
+        if self._kept_at <= offset <= self._kept_at + len(self._kept):
+            kept = self._kept[offset - self._kept_at :]
+        if len(kept) < size:
+            kept += super().read(offset + len(kept), size - len(kept))
+        self._kept, self._kept_at = kept, offset
+        return kept[:size]
 
 
 @contextmanager
-def accessed(source: Source) -> Iterator[Access]:
+def accessed(source: Any) -> Iterator[Access]:
     """Give access to a source; an object is held for oneself meanwhile, and has its position back at the end.
 
     Raises

@@ -343,11 +343,13 @@ class _Forward:
     def _value(self, large: Large) -> Encoder[None]:
         """Yield the value of a large element, unheld."""
         if large.length is not None:
-            yield from self._tape.take(large.value_at, large.length)
+            yield from self._tape.take(large.value_at, large.length, large.start, large.tag)
             self._scanner.pass_over(large)
             return
-        walked, upto = yield from self._tape.take_while(self._walk(large, b"", large.value_at), large.value_at)
-        yield from self._tape.take(upto, walked.value_end - upto)
+        start, tag = large.start, large.tag
+        walk = self._walk(large, b"", large.value_at)
+        walked, upto = yield from self._tape.take_while(walk, large.value_at, start, tag)
+        yield from self._tape.take(upto, walked.value_end - upto, start, tag)
         self._scanner.pass_over(large, walked.end)
 
     def _skip(self, large: Large) -> Encoder[None]:

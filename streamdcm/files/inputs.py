@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import iscoroutinefunction
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from streamdcm.files.access import Source
@@ -17,6 +18,9 @@ from streamdcm.sources import ByteStream, StreamSource
 
 Input: TypeAlias = Source | socket.socket | Iterable[bytes] | Any
 """A path, a URL, a binary file, a socket, an HTTP response or an iterable of bytes."""
+
+AsyncInput: TypeAlias = Input | AsyncIterable[bytes]
+"""The same, or an asynchronous one."""
 
 _CHUNK: Final = 1024 * 1024
 _LABEL: Final = "the source"
@@ -46,6 +50,8 @@ def incoming(source: Any) -> Incoming | None:
 def _can_seek(source: Any) -> bool:
     if not all(callable(getattr(source, name, None)) for name in ("read", "seek", "tell")):
         return False
+    if iscoroutinefunction(source.read):
+        return False
     seekable = getattr(source, "seekable", None)
     return seekable is None or bool(seekable())
 
@@ -57,23 +63,35 @@ def _pieces_of(source: Any) -> Any:
     for name in ("aiter_bytes", "iter_bytes", "iter_content"):  # of httpx, and of requests: without their encoding
         method = getattr(source, name, None)
         if callable(method):
-            return method() if name == "aiter_bytes" and _is_async_response(source) else _iterated(source, name)
+            return method() if name == "aiter_bytes" and _is_async_response(source) else _iterated(source)
     content = getattr(source, "content", None)
     if callable(getattr(content, "iter_chunked", None)):  # of aiohttp
         return content.iter_chunked(_CHUNK)  # type: ignore[union-attr]
     if callable(getattr(source, "read", None)):
-        return source
+        is_awaited = iscoroutinefunction(source.read) and not isinstance(source, AsyncIterable)
+        return _AwaitedReader(source) if is_awaited else source
     is_text = isinstance(source, (str, bytes, bytearray, memoryview))
     return source if isinstance(source, (Iterable, AsyncIterable)) and not is_text else None
 
 
 def _is_async_response(source: Any) -> bool:
-    return isinstance(getattr(source, "stream", None), AsyncIterable)
+    stream = getattr(source, "stream", None)
+    return isinstance(stream, AsyncIterable) and not isinstance(stream, Iterable)
 
 
-def _iterated(source: Any, name: str) -> Iterator[bytes]:
-    method: Callable[..., Iterator[bytes]] = getattr(source, "iter_bytes" if name == "aiter_bytes" else name)
+def _iterated(response: Any) -> Iterator[bytes]:
+    method: Callable[..., Iterator[bytes]] = getattr(response, "iter_bytes", None) or response.iter_content
     return method(_CHUNK)
+
+
+class _AwaitedReader:
+    """An object whose `read()` is awaited, said to be asynchronous."""
+
+    def __init__(self, reader: Any) -> None:
+        self.read = reader.read
+
+    def __aiter__(self) -> Any:
+        raise TypeError("it is read")
 
 
 class _Receiver:

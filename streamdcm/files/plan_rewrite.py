@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset, FileDataset
@@ -14,7 +16,14 @@ from pydicom.uid import (
 )
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
-from streamdcm.errors import LayoutError, PlanError, element_name
+from streamdcm.errors import (
+    LayoutError,
+    PlanError,
+    RecursiveDatasetError,
+    SourceError,
+    StreamdcmError,
+    element_name,
+)
 from streamdcm.files.dataset import PIXEL_TAGS, dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
@@ -55,26 +64,47 @@ def planned(scanned: Scanned, request: Request, options: Options, *, patchable: 
     PlanError, EncodeError, SourceError
         See `rewrite`.
     """
-    read, size = dataset_of(scanned), scanned.size
     edit, transfer_syntax = request.edit, request.transfer_syntax
+    with _read_by_pydicom(scanned.name):
+        read = dataset_of(scanned)
+        old_syntax = _syntax_of(read)
+        is_directory = _is_directory(read)
     warn_of_missing_pixels(elements_of(read), scanned.name)
-    old_syntax = _syntax_of(read)
-    if _is_directory(read):
+    if is_directory:
         if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
             raise _moves_records()
-        return _plan_directory(read, size, options, patchable)
+        with _read_by_pydicom(scanned.name):
+            return _plan_directory(read, scanned.size, options, patchable)
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
     made = edited(read, edit)
     dataset = view_of(made)
     if made is not read:
         _complete(dataset, read)
-    syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
-    _check_compression(dataset, old_syntax, syntax)
+    with _read_by_pydicom(scanned.name):
+        syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
+        _check_compression(dataset, old_syntax, syntax)
+        dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
+        dataset.preamble = rewritten_preamble(dataset)
+        plan = _plan(dataset, options, patchable)
     if syntax != old_syntax or edit is not None:
         warn_of_signature(elements_of(dataset))
-    dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
-    dataset.preamble = rewritten_preamble(dataset)
-    return _plan(dataset, options, patchable)
+    return plan
+
+
+@contextmanager
+def _read_by_pydicom(name: str) -> Iterator[None]:
+    """Say in our own words what pydicom says of an element that it cannot read: it may quote a value."""
+    try:
+        yield
+    except (StreamdcmError, Warning, MemoryError):
+        raise
+    except RecursionError:
+        raise RecursiveDatasetError(f"{name} has a sequence that is nested too deeply; take it out") from None
+    except Exception as error:
+        raise SourceError(
+            f"an element of {name} that decides how it is written cannot be read ({type(error).__name__}): the "
+            "transfer syntax, the SOP class or instance, or the character set; correct it"
+        ) from None
 
 
 def _complete(view: Dataset, read: FileDataset) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Unpack
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Unpack
 
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
-from streamdcm.files.access import Source, accessed
+from streamdcm.files.access import accessed
 from streamdcm.files.edits import Edit
 from streamdcm.files.forward import rewritten_forward
-from streamdcm.files.inputs import incoming, opened_pipe
+from streamdcm.files.inputs import Input, incoming
 from streamdcm.files.plan_rewrite import Request, planned
-from streamdcm.files.remote import opened
+from streamdcm.files.remote import opened_input
 from streamdcm.files.scanned import scan_file
 from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
@@ -20,12 +22,12 @@ from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.plan.plan import encode_file
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.write.driver import aborted_on_error, write
-from streamdcm.write.functions import expected_size
+from streamdcm.write.functions import planned_size
 from streamdcm.write.targets import Target, is_path, resolve_target
 
 
 def rewrite(
-    source: Source,
+    source: Input,
     target: Target,
     /,
     *,
@@ -87,14 +89,15 @@ def rewrite(
     options = check_rewrite_options(dict(kwargs), "rewrite")
     output = resolve_target(target, options)
     refuse_overwriting(source, target, options)
-    with opened(source) as opened_source, opened_pipe(opened_source) as file, aborted_on_error(output):
+    with opened_input(source) as file, aborted_on_error(output):
         request = Request(edit, transfer_syntax, force)
-        encoder, total = prepare_rewrite(file, request, options, patchable=output.can_patch)
-        result, _ = write(encoder, output, options, total)
+        prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
+        total = None if options.progress is None else prepared.size()
+        result, _ = write(prepared.encoder, output, options, total)
     return result
 
 
-def check_rewrite_options(given: dict[str, Any], function: str) -> Options:
+def check_rewrite_options(given: dict[str, Any], function: str, taken: Any = RewriteOptions) -> Options:
     """Return the options of a function that rewrites, checked.
 
     Raises
@@ -104,16 +107,31 @@ def check_rewrite_options(given: dict[str, Any], function: str) -> Options:
     PlanError
         For a value that an option cannot have.
     """
-    unknown = sorted(given.keys() - RewriteOptions.__annotations__.keys())
+    unknown = sorted(given.keys() - taken.__annotations__.keys())
     if unknown:
         raise TypeError(f"{function}() got unexpected keyword argument(s): {', '.join(unknown)}")
     return check_options(given, function)
 
 
+class Prepared(NamedTuple):
+    """A file that was read, or begins to be, and how it is written.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its bytes.
+    size : callable
+        Returns their number; `None` where only writing tells.
+    """
+
+    encoder: Encoder[object]
+    size: Callable[[], int | None]
+
+
 def prepare_rewrite(
-    source: Source, request: Request, options: Options, *, patchable: bool
-) -> tuple[Encoder[object], int | None]:
-    """Scan and edit a file, decide how it is written, or refuse it, and return its encoder and, for progress, its size.
+    source: Input, request: Request, options: Options, *, patchable: bool, on_loop: bool = False
+) -> Prepared:
+    """Scan and edit a file, and decide how it is written, or refuse it.
 
     All that `rewrite` does before the first byte; its parameters and exceptions are described there.
 
@@ -121,23 +139,29 @@ def prepare_rewrite(
     ----------
     patchable : bool
         Whether the target can fill a length in later.
+    on_loop : bool, optional
+        Whether needs are answered on an event loop, so that the source may be asynchronous.
     """
     comes = incoming(source)
     if comes is not None:
-        if comes.stream.stream.is_async:
+        if comes.stream.stream.is_async and not on_loop:
             raise TypeError("the source is asynchronous; use the function of the same name that ends in _async")
-        return rewritten_forward(comes, request, options, patchable=patchable), None
+        return Prepared(rewritten_forward(comes, request, options, patchable=patchable), _unknown)
     with accessed(source) as access:
         scanned = scan_file(access, force=request.force, hold_limit=options.hold_limit)
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, options, request.edit, asked)
         if passed_on is not None:
-            return passed_on
+            return Prepared(passed_on.encoder, lambda: passed_on.size)
         plan = planned(scanned, request, options, patchable=patchable)
-    return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+    return Prepared(encode_file(plan, options, patchable=patchable), partial(planned_size, plan, options))
 
 
-def refuse_overwriting(source: Source, target: Any, options: Options) -> None:
+def _unknown() -> None:
+    return None
+
+
+def refuse_overwriting(source: Input, target: Any, options: Options) -> None:
     """Refuse to write into the very file that is read meanwhile, unless it is replaced when that is over.
 
     Raises

@@ -211,6 +211,8 @@ class Scanner:
             at = self.at - self._base
             stop = self._tight(run, at, self.encoding)
             self.at = self._base + stop
+            if run.rows and (not run.is_sorted or run.rows[-1][0] >= _ITEM_GROUP):
+                self._refuse_items(run)
             left = len(self._data) - stop
             if left < 8:
                 if (yield from self._ended(left)):
@@ -323,6 +325,12 @@ class Scanner:
             self.at = walked.end
             return None
         return Large(tag, vr, start, value, walked.value_end - value, undefined=True)
+
+    def _refuse_items(self, run: Run) -> None:
+        """Refuse items and delimiters that have a VR: only sequences have them, and they have none (PS3.5 §7.5)."""
+        for tag, _, start, *_ in run.rows:
+            if tag >> 16 == 0xFFFE:
+                raise self.where.error(f"{element_name(tag)} stands where an element should", run.base + start)
 
     def _skip_delimiter(self, run: Run, tag: int, length: int) -> None:
         """Pass over the delimiter of a sequence that has a length all the same (PS3.5 §7.5.2)."""

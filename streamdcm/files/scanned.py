@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.errors import SourceError, element_name
-from streamdcm.files.access import Access, inflated, performed
+from streamdcm.files.access import Access, InflatedAccess, performed
 from streamdcm.files.scan import BLOCK, Encoding, Large, Row, Run, Scanner, Where
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
 
@@ -79,7 +79,7 @@ def scan_file(access: Access, *, force: bool, hold_limit: int) -> Scanned:
     where = Where(name, size)
     head = performed(scan_head(where, force=force), access)
     if head.deflated:
-        access = inflated(access, head.at)
+        access = InflatedAccess(access, head.at)
         data = access.read(0, BLOCK)
         encoding = encoding_of_dataset(head.syntax, data)
         return Scanned(head, encoding, _deflated_parts(name, access, encoding, data, hold_limit), access, name, size)
@@ -105,9 +105,9 @@ def _deflated_parts(name: str, access: Access, encoding: Encoding, data: bytes, 
         parts += [run for run in scanner.runs if run.rows]
         scanner.runs.clear()
         scanner.pass_over(large)
-        _check_end(scanner, large, access)
         if large.tag > highest:
             highest = large.tag
+            _check_end(scanner, large, access)
             parts.append(large)
             continue
         held += large.end - large.start
@@ -118,7 +118,7 @@ def _deflated_parts(name: str, access: Access, encoding: Encoding, data: bytes, 
                 "elements in order, for example by DCMTK's dcmconv",
                 element_name(large.tag),
             )
-        parts.append(held_run(large, access))
+        parts.append(_held_run(scanner, large, access))
     return parts + [run for run in scanner.runs if run.rows]
 
 
@@ -127,10 +127,12 @@ def _check_end(scanner: Scanner, large: Large, access: Access) -> None:
         raise scanner.where.ends_early(large.start, large.tag)
 
 
-def held_run(large: Large, access: Access) -> Run:
+def _held_run(scanner: Scanner, large: Large, access: Access) -> Run:
     """Read a large element, and return it as a run."""
     data = access.read(large.start, large.end - large.start)
     assert large.length is not None
+    if len(data) < large.end - large.start:
+        raise scanner.where.ends_early(large.start, large.tag)
     value_at = large.value_at - large.start
     stated = UNDEFINED_LENGTH if large.undefined else large.length
     return Run(data, large.start, [(large.tag, large.vr, 0, value_at, value_at + large.length, stated)])

@@ -70,8 +70,8 @@ class Tape:
             self._data = self._data[offset - self._base :]
             self._base = offset
 
-    def take(self, offset: int, length: int) -> Encoder[None]:
-        """Yield a range of the source, unheld.
+    def take(self, offset: int, length: int, start: int, tag: int) -> Encoder[None]:
+        """Yield a range of the source, unheld: of the value of the element with a tag that begins at `start`.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Tape:
         while left:
             piece = yield from self._next()
             if piece is None:
-                raise self._where.ends_early(offset)
+                raise self._where.ends_early(start, tag)
             view = memoryview(piece)
             if len(view) > left:
                 self._base, self._data = offset + length, bytes(view[left:])
@@ -98,8 +98,8 @@ class Tape:
         at_hand = max(offset + length - self._base, 0)
         self._base, self._data = offset + length, self._data[at_hand:]
 
-    def take_while(self, scan: Scan[T], offset: int) -> Encoder[tuple[T, int]]:
-        """Yield what a scan passes over from an offset on, unheld.
+    def take_while(self, scan: Scan[T], offset: int, start: int, tag: int) -> Encoder[tuple[T, int]]:
+        """Yield what a scan passes over from an offset on, unheld, as `take` does.
 
         Returns
         -------
@@ -111,7 +111,7 @@ class Tape:
         try:
             ask = next(scan)
             while True:
-                yield from self.take(offset, ask.offset - offset)
+                yield from self.take(offset, ask.offset - offset, start, tag)
                 offset = ask.offset
                 ask = scan.send((yield from self.read(offset, ask.size)))
         except StopIteration as stop:
