@@ -248,9 +248,10 @@ class Scanner:
         """Ask for more where less than a header is at hand; whether the dataset ends here."""
         if (yield from self._more(8)):
             return False
-        if self._data[len(self._data) - left :].strip(b"\0"):
+        # the end, or zeros that fill up a block; a single one is the start of a tag whose group has a zero in it
+        if left == 1 or self._data[len(self._data) - left :].strip(b"\0"):
             raise self.where.ends_early(self.at)
-        return True  # the end, or zeros that fill up a block
+        return True
 
     def _slow(self, run: Run, at: int) -> Scan[Large | None]:
         """Scan the element that stopped the tight loop, whose header begins at index `at`."""
