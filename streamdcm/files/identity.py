@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
+from streamdcm.errors import SourceError
 from streamdcm.files.access import Access, InflatedAccess, accessed, performed
 from streamdcm.files.forward import Incoming
 from streamdcm.files.inputs import Input, incoming
@@ -153,6 +154,10 @@ def _until_passed(scanner: Scanner) -> Scan[Large | None]:
     except StopIteration as stop:
         large: Large | None = stop.value
         return None if _is_passed(scanner) else large
+    except SourceError:
+        if _is_passed(scanner):  # what is behind does not matter here
+            return None
+        raise
 
 
 def _is_passed(scanner: Scanner) -> bool:

@@ -87,7 +87,7 @@ def pieces(content: bytes, size: int) -> Iterator[bytes]:
 def without_padding(path: Path) -> bool:
     """Whether nothing stands behind the pixel data, which a function does not get to see."""
     dataset = pydicom.dcmread(path, force=True)
-    return not any(tag > 0x7FE00010 for tag in dataset.keys())
+    return max(map(int, dataset._dict), default=0) <= 0x7FE00010
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -3,6 +3,7 @@
 import io
 import random
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def borders(path: Path) -> set[int]:
         scanned = scan_file(access, force=True, hold_limit=0)
     found = {row[4] for row in scanned.head.meta.rows} | {scanned.head.at, 132}
     if scanned.head.deflated:
-        return found
+        inflater, content = zlib.decompressobj(-zlib.MAX_WBITS), path.read_bytes()
+        inflater.decompress(content[scanned.head.at :])
+        return found | {len(content) - len(inflater.unused_data)}  # what is behind it pads it
     for part in scanned.parts:
         if isinstance(part, Large):
             found.add(part.end)
