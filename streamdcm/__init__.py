@@ -22,7 +22,14 @@ from streamdcm.files.identity import Header, read_header
 from streamdcm.files.inputs import spooled_source
 from streamdcm.files.rewrite import rewrite
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
-from streamdcm.options import RewriteChunksOptions, RewriteOptions, TargetOptions, WriteOptions
+from streamdcm.options import (
+    AsyncTargetOptions,
+    AsyncWriteOptions,
+    RewriteChunksOptions,
+    RewriteOptions,
+    TargetOptions,
+    WriteOptions,
+)
 from streamdcm.sinks import spooled
 from streamdcm.sources import ByteStream
 from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
@@ -31,6 +38,8 @@ from streamdcm.write.writer import FrameWriter, open_writer
 __all__ = [
     "END",
     "AsyncFrameWriter",
+    "AsyncTargetOptions",
+    "AsyncWriteOptions",
     "ByteStream",
     "Checksum",
     "Copy",

@@ -6,6 +6,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     StreamdcmError
     ├── TargetError                       OSError        the target cannot be written as asked
     │   ├── AtomicReplaceError                           ... not by replacing it in one step
+    │   ├── NotDurableError                              it is written, and the disk does not confirm its name
     │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
     │   ├── SinkContractError             TypeError      write() of the sink answers nonsense
     │   └── StorageError                                 an object storage does not take it
@@ -65,6 +66,10 @@ class TargetError(StreamdcmError, OSError):
 
 class AtomicReplaceError(TargetError):
     """The target can be written, but not replaced in one step; ``atomic=False`` writes it in place."""
+
+
+class NotDurableError(TargetError):
+    """The new file is in place and complete, but the disk does not confirm its name; only with ``durable=True``."""
 
 
 class WouldBlockError(TargetError, BlockingIOError):

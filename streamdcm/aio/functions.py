@@ -18,7 +18,15 @@ from streamdcm.aio.threads import hired
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
-from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, Options, WriteOptions, check_options
+from streamdcm.options import (
+    AsyncTargetOptions,
+    AsyncWriteOptions,
+    EncoderTargetOptions,
+    Options,
+    SizeOptions,
+    StreamOptions,
+    check_options,
+)
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.write.functions import encoded_size, encoder_for
 from streamdcm.write.instance import with_table
@@ -64,7 +72,7 @@ async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[Asyn
 
 
 async def write_encoder_async(
-    encoder: Encoder[Any], target: Any, /, **kwargs: Unpack[AsyncTargetOptions]
+    encoder: Encoder[Any], target: Any, /, **kwargs: Unpack[EncoderTargetOptions]
 ) -> WriteResult:
     """Run an encoder into a target of any kind, as `write_encoder` does, on asyncio or trio.
 
@@ -75,14 +83,14 @@ async def write_encoder_async(
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`.
     **kwargs
-        See `AsyncTargetOptions`; those about the encoding of datasets have no effect.
+        See `EncoderTargetOptions`.
 
     Returns
     -------
     WriteResult
         What was written where.
     """
-    options = async_options(dict(kwargs), "write_encoder_async")
+    options = check_options(dict(kwargs), "write_encoder_async")
     result, _ = await write(lambda _: (encoder, None), partial(resolve_target, target, options), target, options)
     return result
 
@@ -109,7 +117,7 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]) 
     return chunks(partial(_prepare, None, dataset, options), options, is_short=partial(is_short, dataset, options))
 
 
-def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[AsyncWriteOptions]) -> AsyncGenerator[bytes, None]:
+def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> AsyncGenerator[bytes, None]:
     """Run an encoder, such as a stage of `streamdcm.stages`, and give what it encodes as chunks of bytes.
 
     Parameters
@@ -117,14 +125,14 @@ def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[AsyncWriteOp
     encoder : Encoder
         A generator of instructions; it runs on a thread.
     **kwargs
-        See `AsyncWriteOptions`; those about the encoding of datasets have no effect.
+        See `StreamOptions`.
 
     Returns
     -------
     async generator of bytes
         Chunks of at most `chunk_size` bytes.
     """
-    options = async_options(dict(kwargs), "encoder_chunks_async")
+    options = check_options(dict(kwargs), "encoder_chunks_async")
     return chunks(lambda _: (encoder, None), options)
 
 
@@ -160,7 +168,7 @@ async def open_chunks_async(
         yield encoded
 
 
-async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
+async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[SizeOptions]) -> int:
     """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop.
 
     Parameters
@@ -168,7 +176,7 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]
     dataset : Dataset
         The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
-        See `WriteOptions`.
+        See `SizeOptions`.
 
     Returns
     -------
@@ -189,10 +197,9 @@ def _prepare(
 
 
 def async_options(given: dict[str, Any], function: str) -> Options:
-    """Check the options of an asynchronous function."""
-    on_loop = given.pop("frames_on_loop", False)
+    """Check the options of an asynchronous function that takes frames."""
     options = check_options(given, function)
     frames = options.frames
-    if not on_loop or not isinstance(frames, Iterable) or isinstance(frames, (list, tuple)):
+    if not options.frames_on_loop or not isinstance(frames, Iterable) or isinstance(frames, (list, tuple)):
         return options
     return replace(options, frames=SizedFramesOnLoop(frames) if hasattr(frames, "__len__") else FramesOnLoop(frames))

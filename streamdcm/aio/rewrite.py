@@ -16,10 +16,10 @@ from streamdcm.files.identity import Header, header_forward, read_header
 from streamdcm.files.inputs import AsyncInput, incoming
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened_input
-from streamdcm.files.rewrite import Prepared, check_rewrite_options, prepare_rewrite, refuse_overwriting
+from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwriting
 from streamdcm.files.scan import BLOCK
 from streamdcm.instructions import Encoder, Need
-from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions
+from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
 from streamdcm.sources import is_async
 from streamdcm.write.targets import resolve_target
 
@@ -66,7 +66,7 @@ async def rewrite_async(
     NotDicomError, PlanError, LayoutError, EncodeError, OSError
         As `rewrite` does.
     """
-    options = check_rewrite_options(dict(kwargs), "rewrite_async")
+    options = check_options(dict(kwargs), "rewrite_async")
     files = ExitStack()
 
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
@@ -154,7 +154,7 @@ async def rewrite_chunks_async(
     NotDicomError, PlanError, LayoutError, EncodeError, OSError
         As `rewrite` does.
     """
-    options = check_rewrite_options(dict(kwargs), "rewrite_chunks_async", RewriteChunksOptions)
+    options = check_options(dict(kwargs), "rewrite_chunks_async")
     files = ExitStack()
     request = Request(edit, transfer_syntax, force)
 

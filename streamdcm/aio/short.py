@@ -10,8 +10,8 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 from streamdcm.encode._pydicom import elements_of, stored_value
+from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.options import Options
-from streamdcm.plan.syntaxes import DEFLATED
 
 _MOST_ELEMENTS: Final = 500
 _MOST_BYTES: Final = 1024 * 1024
@@ -29,7 +29,7 @@ def is_short(dataset: Any, options: Options) -> bool:
     """
     if not isinstance(dataset, Dataset) or options.frames is not None:
         return False
-    if getattr(dataset, "file_meta", {}).get("TransferSyntaxUID", None) in DEFLATED:
+    if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).deflated:
         return False
     count = size = 0
     waiting = [dataset]

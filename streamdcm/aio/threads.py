@@ -23,12 +23,17 @@ _PATIENCE: Final = 10.0
 class Caller(Protocol):
     """Where functions run that must not hold up the event loop."""
 
+    runs: bool
+    """Whether it has called functions, or can have: else there is nothing to be cleaned up there."""
+
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function and return what it returns."""
 
 
 class Here:
     """Calls functions in the task itself: for what takes no longer than a thread would take to get to it."""
+
+    runs = True
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function and return what it returns."""
@@ -40,7 +45,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[_Call[Any]] = SimpleQueue()
-        self._runs = False
+        self.runs = False
 
     async def run(self, function: Callable[..., T], *arguments: Any, stop: Callable[[], object] | None = None) -> T:
         """Call a function on the thread and return what it returns.
@@ -53,13 +58,18 @@ class Worker:
             What it is given.
         stop : callable, optional
             Called if the task is cancelled meanwhile: tells the function to end early.
+
+        Raises
+        ------
+        RuntimeError
+            If the system has no more threads.
         """
         await checkpoint_if_cancelled()
+        if not self.runs:
+            Thread(target=self._work, name="streamdcm", daemon=True).start()
+            self.runs = True
         call = _Call(partial(function, *arguments))
         self._calls.put(call)
-        if not self._runs:
-            self._runs = True
-            Thread(target=self._work, name="streamdcm", daemon=True).start()
         try:
             await call.finished.wait()
         except BaseException:
@@ -135,7 +145,10 @@ async def hired() -> AsyncIterator[Worker]:
 
 
 async def to_the_end(caller: Caller, function: Callable[[], object]) -> None:
-    """Call a function that cleans up, even if the task is cancelled."""
+    """Call a function that cleans up, even if the task is cancelled; here where there is no thread to be cleaned up."""
+    if not caller.runs:
+        function()
+        return
     with CancelScope(shield=True):
         await caller.run(function)
 

@@ -18,7 +18,7 @@ from streamdcm.aio.threads import hired
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Chunk, Encoder
-from streamdcm.options import Options, TargetOptions
+from streamdcm.options import AsyncWriterOptions, Options
 from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
@@ -156,7 +156,7 @@ class AsyncFrameWriter(PushedWrite):
             self._running = False
 
 
-def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> AsyncFrameWriter:
+def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncWriterOptions]) -> AsyncFrameWriter:
     """Open a writer that frames are given to one by one, on asyncio or trio.
 
     Parameters
@@ -166,7 +166,7 @@ def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[TargetO
     dataset : Dataset
         All but the pixel data; only read.
     **kwargs
-        See `TargetOptions`.
+        See `AsyncWriterOptions`.
 
     Returns
     -------

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from pydicom.datadict import dictionary_VR
 
+from streamdcm.encode.vr import AMBIGUOUS_VRS, BULK_VRS, VRS
 from streamdcm.errors import PlanError, element_name
 from streamdcm.files.edits import tag_named
 
@@ -13,11 +14,12 @@ CommandLineEdit: TypeAlias = tuple[int, Any]
 """A tag and its new value; `None` deletes the element."""
 
 _NUMBERS: Final[dict[str, Callable[[str], Any]]] = {
-    **dict.fromkeys(("US", "SS", "UL", "SL", "UV", "SV", "US or SS"), int),
+    **{vr: int for vr, row in VRS.items() if row.fixed and not row.pad},
     **dict.fromkeys(("FL", "FD"), float),
     "AT": tag_named,
+    "US or SS": int,
 }
-_NOT_TEXT: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW", "US or OW", "US or SS or OW", "SQ", "UN"})
+_NOT_TEXT: Final = BULK_VRS | (AMBIGUOUS_VRS.keys() - _NUMBERS.keys()) | {"SQ"}
 
 
 def setting(argument: str) -> CommandLineEdit:

@@ -2,34 +2,15 @@
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, Final
+from typing import Any
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.values import convert_numbers
 
 from streamdcm.encode._pydicom import encoding_as_read, inherited_pixel_representation
+from streamdcm.encode.tags import LUT_DATA, OVERLAY_DATA, PIXEL_DATA, US_OR_SS, WAVEFORM_VALUES
 from streamdcm.errors import AmbiguousVRError
-
-PIXEL_DATA: Final = 0x7FE00010
-LUT_DATA: Final = 0x00283006
-
-# Decided by (0028,0103) Pixel Representation: pixel values, in the dataset's own pixels' terms
-_US_OR_SS: Final = frozenset(
-    {
-        0x00189810, 0x00221452, 0x00280104, 0x00280105, 0x00280106, 0x00280107, 0x00280108, 0x00280109,
-        0x00280110, 0x00280111, 0x00280120, 0x00280121, 0x00281101, 0x00281102, 0x00281103, 0x00283002,
-        0x00409211, 0x00409216, 0x00603004, 0x00603006,
-    }
-)  # fmt: skip
-
-# Decided by (5400,1004) Waveform Bits Allocated (PS3.3 §C.10.9.1)
-_WAVEFORM: Final = frozenset({0x54000110, 0x54000112, 0x5400100A, 0x54001010})
-
-# (60xx,3000) Overlay Data is OW in Implicit VR and may be in Explicit VR (PS3.5 §8.1.2)
-_OVERLAY_DATA: Final = frozenset(group << 16 | 0x3000 for group in range(0x6000, 0x601F, 2))
-
-LUT_DESCRIPTORS: Final = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
 
 
 def resolve_vr(element: DataElement, datasets: Sequence[Dataset], little_endian: bool) -> DataElement:
@@ -73,13 +54,13 @@ def _decide(element: DataElement, datasets: Sequence[Dataset]) -> str | None:
             return "OB"  # PS3.5 §A.4
         # PS3.5 §A.1 and §A.2
         return "OW" if encoding_as_read(dataset)[0] or dataset.BitsAllocated > 8 else "OB"
-    if tag in _US_OR_SS:
+    if tag in US_OR_SS:
         return "US" if _pixel_representation(datasets) == 0 else "SS"
-    if tag in _WAVEFORM:
+    if tag in WAVEFORM_VALUES:
         return "OW" if encoding_as_read(dataset)[0] or dataset.WaveformBitsAllocated > 8 else "OB"
     if tag == LUT_DATA:
         return "US" if dataset.LUTDescriptor[0] == 1 else "OW"  # PS3.3 §C.11.1.1.1
-    return "OW" if tag in _OVERLAY_DATA else None
+    return "OW" if tag in OVERLAY_DATA else None
 
 
 def _pixel_representation(datasets: Sequence[Dataset]) -> int:

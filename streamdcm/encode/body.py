@@ -10,13 +10,13 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element, sorted_elements
-from streamdcm.encode.ambiguous import PIXEL_DATA
 from streamdcm.encode.element import by_group, encode_group, encode_until_sequence
 from streamdcm.encode.header import group_length
 from streamdcm.encode.layout import Layout
 from streamdcm.encode.pieces import BULK, Dropped, Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.sequence import sequence
+from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.errors import RecursiveDatasetError, encode_error, silenced
 from streamdcm.instructions import Encoder
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import InvalidValueError, LengthOverflowError
 from streamdcm.instructions import END, Chunk, Copy, Encoder, Fill, Need, Reserve, through
 from streamdcm.sources import CopySource, StreamSource
 
-WORDS: Final = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
-"""The bytes in a word of each VR that has words (PS3.5 §7.3)."""
+WORDS: Final = {vr: row.word for vr, row in VRS.items() if row.bulk and row.word > 1}
+"""The bytes in a word of each bulk VR that has words (PS3.5 §7.3)."""
 
 _CODES: Final = {2: "H", 4: "I", 8: "Q"}
 _AT_ONCE: Final = 1024 * 1024

@@ -17,11 +17,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element, sorted_elements, stored_value
-from streamdcm.encode.ambiguous import LUT_DESCRIPTORS, PIXEL_DATA
 from streamdcm.encode.bulk import WORDS, check_words, swapped, unsized, value_bytes
 from streamdcm.encode.header import (
-    LONG_VRS,
-    SHORT_VRS,
     element_header,
     group_length,
     promoted_header,
@@ -31,7 +28,8 @@ from streamdcm.encode.header import (
 from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
 from streamdcm.encode.pieces import BULK, Pieces, Section
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.vr import VR_ENCODERS
+from streamdcm.encode.tags import LUT_DESCRIPTORS, PIXEL_DATA
+from streamdcm.encode.vr import AMBIGUOUS_VRS, VRS
 from streamdcm.encode.vr.binary import encode_bytes
 from streamdcm.encode.vr.numbers import encode_lut_descriptor, encode_ss
 from streamdcm.errors import (
@@ -46,17 +44,14 @@ from streamdcm.errors import (
 from streamdcm.instructions import Chunk, Copy, Encoder
 from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
 
-_SHORT_CODES: Final = frozenset(SHORT_VRS.values())
+_SHORT_VRS: Final[dict[Any, bytes]] = {vr: vr.encode() for vr, row in VRS.items() if not row.long_length}
+_SHORT_CODES: Final = frozenset(_SHORT_VRS.values())
 
 # Encoder, pad byte, VR, and whether values are small and have a length: those with a 16-bit length field.
 # Plain tuples, because taking a named one apart costs three times as much.
 _Row: TypeAlias = tuple[Any, bytes, bytes, bool]
-_ROWS: Final[dict[str, _Row]] = {
-    **{vr: (*VR_ENCODERS[vr], code, True) for vr, code in SHORT_VRS.items()},
-    **{vr: (*VR_ENCODERS[vr], code, False) for vr, code in LONG_VRS.items() if vr != "SQ"},
-    "SQ": (None, b"", b"SQ", False),
-}
-_AMBIGUOUS_ROWS: Final[dict[str, _Row]] = {vr: (*row, b"", False) for vr, row in VR_ENCODERS.items() if len(vr) > 2}
+_ROWS: Final[dict[str, _Row]] = {vr: (row.encode, row.pad, vr.encode(), not row.long_length) for vr, row in VRS.items()}
+_AMBIGUOUS_ROWS: Final[dict[str, _Row]] = {vr: (row.encode, row.pad, b"", False) for vr, row in AMBIGUOUS_VRS.items()}
 
 
 def encode_until_sequence(
@@ -91,7 +86,7 @@ def encode_until_sequence(
     passes_raw = not scope.changed and scope.keeps_layout
     plain, context = scope.plain, scope.context
     append = pieces.parts.append
-    rows, short_vrs = _ROWS, SHORT_VRS
+    rows, short_vrs = _ROWS, _SHORT_VRS
     total = tag = 0
     try:
         for tag, element in elements:

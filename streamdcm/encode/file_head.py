@@ -7,10 +7,10 @@ from streamdcm.encode.element import encode_elements
 from streamdcm.encode.layout import Encoding, Layout
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import FILE_META_GROUP_LENGTH
 from streamdcm.instructions import Encoder, Fill, Reserve
 
 _EXPLICIT_LITTLE = Encoding(implicit_vr=False, little_endian=True)
-_GROUP_LENGTH = 0x00020000
 
 
 def preamble(content: bytes | None) -> Encoder[int]:
@@ -53,7 +53,7 @@ def file_meta(elements: Dataset) -> Encoder[int]:
         Names the element that cannot be encoded.
     """
     pairs = sorted_elements(elements)
-    has_length = bool(pairs) and pairs[0][0] == _GROUP_LENGTH
+    has_length = bool(pairs) and pairs[0][0] == FILE_META_GROUP_LENGTH
     if has_length:
         del pairs[0]
         yield _EXPLICIT_LITTLE.pack_short(0x0002, 0x0000, b"UL", 4)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from pydicom.dataelem import DataElement
 
 from streamdcm.encode._pydicom import Element
-from streamdcm.encode.ambiguous import PIXEL_DATA
 from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, Encoding
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PIXEL_DATA
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import AmbiguousVRError, InvalidValueError, LengthOverflowError, ValueTypeError, warn
 
-# PS3.5 table 7.1-2: those with a 16-bit length field
-SHORT_VRS: Final[dict[Any, bytes]] = {
-    vr: vr.encode()
-    for vr in (
-        *("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT"),
-        *("PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
-    )
-}
-LONG_VRS: Final = {
-    vr: vr.encode() for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
-}
-
-_LONG_CODES: Final = frozenset(LONG_VRS.values())
+_LONG_CODES: Final = frozenset(vr.encode() for vr, row in VRS.items() if row.long_length)
 
 
 def element_header(tag: int, vr: bytes, length: int | None, scope: Scope) -> bytes:

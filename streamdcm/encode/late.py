@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from streamdcm.encode.header import LONG_VRS, SHORT_VRS
 from streamdcm.encode.layout import Context, Encoding
-from streamdcm.encode.vr import VR_ENCODERS
+from streamdcm.encode.tags import LOSSY_RATIO
+from streamdcm.encode.transfer_syntaxes import TransferSyntax
+from streamdcm.encode.vr import VRS, VrRow
 from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, element_name, encode_error
 from streamdcm.instructions import Encoder, Fill, Reserve
-
-NUMBER_OF_FRAMES: Final = 0x00280008
-LOSSY_RATIO: Final = 0x00282112
-
-# PS3.5 §8.2: transfer syntaxes that always lose something (JPEG baseline and extended, JPEG-LS near-lossless), and
-# those that may (JPEG 2000, HTJ2K, JPEG XL)
-_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (50, 51, 81))
-_MAYBE_LOSSY: Final = frozenset(f"1.2.840.10008.1.2.4.{suffix}" for suffix in (91, 93, 112, 203))
-
-# Sizes that hold any value of the VR (PS3.5 §6.2)
-_SIZES: Final = {
-    **{"AS": 4, "CS": 16, "DA": 8, "DS": 16, "DT": 26, "IS": 12, "LO": 64, "SH": 16, "TM": 14},
-    **{"FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8},
-}
-_PADDED: Final = frozenset({"IS", "DS", "LO", "SH", "CS", "ST", "LT", "UT", "UC", "TM", "DT"})
 
 
 class LateElement(NamedTuple):
@@ -110,10 +96,9 @@ class LateValues:
         element = self._elements[tag]
         if encoding.implicit_vr:
             header = encoding.pack_implicit(tag >> 16, tag & 0xFFFF, element.size)
-        elif element.vr in SHORT_VRS:
-            header = encoding.pack_short(tag >> 16, tag & 0xFFFF, element.vr.encode(), element.size)
         else:
-            header = encoding.pack_long(tag >> 16, tag & 0xFFFF, LONG_VRS[element.vr], element.size)
+            pack = encoding.pack_long if VRS[element.vr].long_length else encoding.pack_short
+            header = pack(tag >> 16, tag & 0xFFFF, element.vr.encode(), element.size)
         yield header
         reserve = self._reserves[tag] = Reserve(element.size, element.default)
         yield reserve
@@ -158,15 +143,15 @@ def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset,
     return [_late_element(name, size, dataset, context) for name, size in sizes.items()]
 
 
-def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement | None:
+def lossy_ratio(dataset: Dataset, syntax: TransferSyntax, context: Context) -> LateElement | None:
     """Reserve a field for Lossy Image Compression Ratio where live frames may be lossy (PS3.3 §C.7.6.1.1.5).
 
     Parameters
     ----------
     dataset : Dataset
         A view. A ratio in it is the default; else it is that of the frames, or blank where they were lossy before.
-    syntax : str
-        The Transfer Syntax UID.
+    syntax : TransferSyntax
+        The transfer syntax.
     context : Context
         Byte order and character sets.
 
@@ -175,15 +160,14 @@ def lossy_ratio(dataset: Dataset, syntax: str, context: Context) -> LateElement 
     LateElement or None
         `None` where nothing says that frames are lossy.
     """
-    blank = b" " * _SIZES["DS"]
+    blank = b" " * (VRS["DS"].longest or 0)
     if LOSSY_RATIO in dataset:
         element = _late_element(LOSSY_RATIO, None, dataset, context)
         return element if element.default is not None else element._replace(default=blank)
     says_lossy = dataset.get("LossyImageCompression", "") == "01"
-    if not says_lossy and syntax not in _LOSSY:
+    if not says_lossy and syntax.lossy != "always":
         return None
-    is_from_frames = syntax in _LOSSY or syntax in _MAYBE_LOSSY
-    return LateElement(LOSSY_RATIO, "DS", len(blank), None if is_from_frames else blank)
+    return LateElement(LOSSY_RATIO, "DS", len(blank), blank if syntax.lossy == "no" else None)
 
 
 def fitted(element: LateElement, value: Any, context: Context) -> bytes:
@@ -194,14 +178,16 @@ def fitted(element: LateElement, value: Any, context: Context) -> bytes:
     EncodeError
         If it does not fit.
     """
+    row = VRS[element.vr]
+    assert row.encode is not None
     try:
-        encoded = bytes(VR_ENCODERS[element.vr].encode(value, context))
+        encoded = bytes(row.encode(value, context))
     except Exception as error:
         raise encode_error(error, element_name(element.tag)) from None
-    if element.vr in _PADDED:
+    if _is_padded(row):
         encoded = encoded.ljust(element.size)
-    elif element.vr == "UI" and len(encoded) % 2:
-        encoded += b"\0"
+    elif len(encoded) % 2:
+        encoded += row.pad
     if len(encoded) > element.size:
         raise LengthOverflowError(
             f"{len(encoded)} bytes do not fit the {element.size} that were reserved; give late= a larger one",
@@ -221,9 +207,11 @@ def _late_element(name: Any, size: int | None, dataset: Dataset, context: Contex
         vr = dataset[tag].VR if tag in dataset else dictionary_VR(tag)
     except (ValueError, KeyError):
         raise PlanError(f"late={name!r} is no element of the dictionary or the dataset; correct its name") from None
-    if vr not in VR_ENCODERS or vr not in {*_SIZES, *_PADDED, "UI"}:
+    row = VRS.get(vr)
+    if row is None or row.bulk or row.encode is None:
         raise PlanError(f"{element_name(tag)} has VR {vr}, whose values cannot come late")
-    size = _SIZES.get(vr) if size is None else size
+    if size is None and (row.fixed or _is_padded(row)):
+        size = row.longest
     if size is None or size < 1 or size % 2:
         raise PlanError(
             f"{element_name(tag)} needs an even number of bytes for its value; give late={{{name!r}: size}}"
@@ -232,3 +220,8 @@ def _late_element(name: Any, size: int | None, dataset: Dataset, context: Contex
     if tag in dataset and not dataset[tag].is_empty:
         element = element._replace(default=fitted(element, dataset[tag].value, context))
     return element
+
+
+def _is_padded(row: VrRow) -> bool:
+    """Whether any number of spaces may follow a value (PS3.5 §6.2)."""
+    return row.pad == b" " and not row.fixed

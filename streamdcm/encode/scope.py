@@ -20,11 +20,12 @@ from streamdcm.encode._pydicom import (
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.charset import is_plain, python_encodings
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Context, Encoding, Layout, make_context
+from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
+from streamdcm.encode.vr import BULK_VRS
 from streamdcm.errors import element_name
 from streamdcm.sources import FileSource, describe_file
 
-_CHARACTER_SET = 0x00080005
-_BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW"})
+_BYTES = BULK_VRS - {"UN"}  # what UN holds may have to be parsed
 _NOT_CONVERTED = make_context(True, ("iso8859",))
 
 
@@ -81,7 +82,7 @@ class Scope:
         self.place = place
         self._view: Dataset | None = None
         self.plain = True
-        own = elements_of(dataset).get(_CHARACTER_SET)
+        own = elements_of(dataset).get(SPECIFIC_CHARACTER_SET)
         if own is None and outer is not None and len(outer.context.encodings) == 1:
             self._charset: Any = outer.context.encodings
             self.context: Context = outer.context

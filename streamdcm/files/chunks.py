@@ -10,8 +10,8 @@ from streamdcm.files.edits import Edit
 from streamdcm.files.inputs import Input
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened_input
-from streamdcm.files.rewrite import check_rewrite_options, prepare_rewrite
-from streamdcm.options import RewriteChunksOptions
+from streamdcm.files.rewrite import prepare_rewrite
+from streamdcm.options import RewriteChunksOptions, check_options
 from streamdcm.write.driver import chunks
 
 
@@ -94,7 +94,7 @@ def rewrite_chunks(
     ...     headers = {"Content-Length": str(chunks.content_length)}
     ...     requests.post(url, data=chunks, headers=headers)
     """
-    options = check_rewrite_options(dict(kwargs), "rewrite_chunks", RewriteChunksOptions)
+    options = check_options(dict(kwargs), "rewrite_chunks")
     with ExitStack() as files:
         file = files.enter_context(opened_input(source))
         prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, patchable=False)

@@ -15,21 +15,16 @@ from streamdcm.encode._pydicom import Element, elements_of
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.vr import VR_ENCODERS
+from streamdcm.encode.tags import PIXEL_TAGS, SPECIFIC_CHARACTER_SET
+from streamdcm.encode.vr import BULK_VRS, VRS
 from streamdcm.errors import RecursiveDatasetError, SourceError, StreamdcmError, element_name
 from streamdcm.files.access import Access
 from streamdcm.files.deferred import DeferredElement
 from streamdcm.files.scan import Encoding, Large, Row, Run
 from streamdcm.files.scanned import Scanned
-from streamdcm.pixels.frame_plan import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA
 from streamdcm.plan.syntaxes import encoding_of
 
-PIXEL_TAGS: Final = frozenset({PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA})
-
-_CHARACTER_SET: Final = 0x00080005
-_BYTES: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW", "UN"})
-_NAMES: Final = {code: code.decode("latin-1") for code in (vr.encode() for vr in VR_ENCODERS if len(vr) == 2)}
-_NAMES[b"SQ"] = "SQ"
+_NAMES: Final = {vr.encode(): vr for vr in VRS}
 
 
 def dataset_of(scanned: Scanned) -> FileDataset:
@@ -46,7 +41,7 @@ def dataset_of(scanned: Scanned) -> FileDataset:
     elements: dict[Any, Element] = {}
     for run, row in scanned.rows():
         elements[BaseTag(row[0])] = raw_element(run, row, encoding)
-    charset = character_set(elements.get(_CHARACTER_SET), scanned.name)
+    charset = character_set(elements.get(SPECIFIC_CHARACTER_SET), scanned.name)
     dataset = Dataset(elements, parent_encoding=default_encoding)
     dataset.set_original_encoding(encoding.implicit_vr, encoding.little_endian, charset)
     scope = Scope(dataset, Layout(encoding_of(encoding.implicit_vr, encoding.little_endian)))
@@ -95,7 +90,8 @@ def raw_element(run: Run, row: Row, encoding: Encoding) -> RawDataElement:
 def padding(tag: int, code: bytes | None) -> bytes:
     """Return what completes an odd value of a VR, or of that of the dictionary (PS3.5 §6.2)."""
     vr = dictionary_vr(tag) if code is None else _NAMES.get(code)
-    return VR_ENCODERS[vr].pad if vr in VR_ENCODERS else b"\0"  # type: ignore[index]
+    row = None if vr is None else VRS.get(vr)
+    return row.pad if row is not None and row.pad else b"\0"
 
 
 def dictionary_vr(tag: int) -> str | None:
@@ -115,7 +111,7 @@ def character_set(element: Element | None, name: str) -> Any:
     except Exception as error:  # whatever pydicom says of a damaged value
         raise SourceError(
             f"{name} states a character set that is none ({type(error).__name__}); correct it",
-            element_name(_CHARACTER_SET),
+            element_name(SPECIFIC_CHARACTER_SET),
         ) from None
 
 
@@ -134,7 +130,7 @@ def _large(large: Large, scanned: Scanned, scope: Scope) -> Element:
     code = None if large.vr is None else large.vr.decode("latin-1")
     raw = RawDataElement(BaseTag(large.tag), code, stated, None, large.value_at, code is None, encoding.little_endian)
     vr = scope.vr_of(raw) or "UN"
-    if vr in _BYTES and not (vr == "UN" and large.undefined):
+    if vr in BULK_VRS and not (vr == "UN" and large.undefined):
         return _deferred(raw, vr, large.length, access, scope)
     assert large.length is not None
     row = (large.tag, large.vr, 0, 0, large.length, stated)
@@ -157,7 +153,7 @@ def _with_vr(run: Run, row: Row, scanned: Scanned, scope: Scope) -> Element:
 def _pixels(run: Run, row: Row, scanned: Scanned, scope: Scope) -> Element:
     raw = raw_element(run, row, scanned.encoding)
     vr = scope.vr_of(raw) or "UN"
-    is_bulk = row[4] > row[3] and vr in _BYTES
+    is_bulk = row[4] > row[3] and vr in BULK_VRS
     return _deferred(raw, vr, row[4] - row[3], scanned.access, scope) if is_bulk else raw
 
 

@@ -10,6 +10,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import BaseTag, Tag, TagType
 
+from streamdcm.encode import tags
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.errors import DatasetTypeError, PlanError, element_name
@@ -19,7 +20,17 @@ Edit: TypeAlias = Callable[[Dataset], Dataset | None] | Mapping[TagType, Any]
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)?")
 
 # (0002,eeee) elements that follow from the dataset, the transfer syntax, and from who writes
-NOT_EDITED: Final = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+NOT_EDITED: Final = frozenset(
+    {
+        tags.FILE_META_GROUP_LENGTH,
+        tags.FILE_META_VERSION,
+        tags.MEDIA_STORAGE_SOP_CLASS_UID,
+        tags.MEDIA_STORAGE_SOP_INSTANCE_UID,
+        tags.TRANSFER_SYNTAX_UID,
+        tags.IMPLEMENTATION_CLASS_UID,
+        tags.IMPLEMENTATION_VERSION_NAME,
+    }
+)
 
 
 def edited(dataset: Dataset, edit: Edit | None) -> Dataset:

@@ -16,8 +16,9 @@ from streamdcm.encode.file_head import file_meta, preamble
 from streamdcm.encode.header import element_header, vr_code
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name
-from streamdcm.files.dataset import PIXEL_TAGS, dataset_of, padding
+from streamdcm.files.dataset import dataset_of, padding
 from streamdcm.files.deferred import DeferredElement, Passing
 from streamdcm.files.edits import tag_named
 from streamdcm.files.notices import warn_of_missing_pixels

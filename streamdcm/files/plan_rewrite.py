@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
+from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.errors import (
     LayoutError,
     PlanError,
@@ -24,7 +25,7 @@ from streamdcm.errors import (
     StreamdcmError,
     element_name,
 )
-from streamdcm.files.dataset import PIXEL_TAGS, dataset_of
+from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature

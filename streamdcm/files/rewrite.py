@@ -19,6 +19,7 @@ from streamdcm.files.scanned import scan_file
 from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options, RewriteOptions, check_options
+from streamdcm.options.checks import flag
 from streamdcm.plan.plan import encode_file
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.write.driver import aborted_on_error, write
@@ -86,7 +87,7 @@ def rewrite(
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
     """
-    options = check_rewrite_options(dict(kwargs), "rewrite")
+    options = check_options(dict(kwargs), "rewrite")
     output = resolve_target(target, options)
     refuse_overwriting(source, target, options)
     with opened_input(source) as file, aborted_on_error(output):
@@ -95,22 +96,6 @@ def rewrite(
         total = None if options.progress is None else prepared.size()
         result, _ = write(prepared.encoder, output, options, total)
     return result
-
-
-def check_rewrite_options(given: dict[str, Any], function: str, taken: Any = RewriteOptions) -> Options:
-    """Return the options of a function that rewrites, checked.
-
-    Raises
-    ------
-    TypeError
-        For an argument that it does not have.
-    PlanError
-        For a value that an option cannot have.
-    """
-    unknown = sorted(given.keys() - taken.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"{function}() got unexpected keyword argument(s): {', '.join(unknown)}")
-    return check_options(given, function)
 
 
 class Prepared(NamedTuple):
@@ -142,6 +127,7 @@ def prepare_rewrite(
     on_loop : bool, optional
         Whether needs are answered on an event loop, so that the source may be asynchronous.
     """
+    flag("force", request.force)
     comes = incoming(source)
     if comes is not None:
         if comes.stream.stream.is_async and not on_loop:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
-from streamdcm.encode.header import LONG_VRS, SHORT_VRS
 from streamdcm.encode.layout import UNDEFINED_LENGTH
+from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import SourceError, element_name
 
 T = TypeVar("T")
@@ -27,10 +28,9 @@ BLOCK: Final = 64 * 1024
 _HELD: Final = 1024 * 1024
 """The longest element of undefined length that is asked for as a whole; a longer one is told as a range."""
 
-SHORT: Final = frozenset(SHORT_VRS.values())
-LONG: Final = frozenset(LONG_VRS.values())
+SHORT: Final = frozenset(vr.encode() for vr, row in VRS.items() if not row.long_length)
+LONG: Final = frozenset(vr.encode() for vr, row in VRS.items() if row.long_length)
 _BLANK: Final = (b"\0\0", b"  ")
-_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _SEQUENCE_END: Final = 0xFFFEE0DD
 _ITEM_GROUP: Final = 0xFFFE0000
 _DELIMITER_GROUP: Final = (b"\xfe\xff", b"\xff\xfe")
@@ -305,10 +305,10 @@ class Scanner:
         if vr in SHORT or (vr is not None and vr not in LONG):
             raise self.where.error("it has an undefined length, which its VR cannot have", self.at, tag)
         start, value = self.at, self._base + value_at
-        holds_fragments = tag in _PIXELS or (vr is not None and vr not in (b"SQ", b"UN"))
+        holds_fragments = tag in PIXEL_TAGS or (vr is not None and vr not in (b"SQ", b"UN"))
         inner = _IMPLICIT_LITTLE if vr == b"UN" else self.encoding if not is_odd else _IMPLICIT_LITTLE
         walked = _at_hand(walk(self.where, tag, inner, value, self._data, self._base, holds_fragments=holds_fragments))
-        if walked is None and tag not in _PIXELS and len(self._data) + self._base - start < _HELD:
+        if walked is None and tag not in PIXEL_TAGS and len(self._data) + self._base - start < _HELD:
             if (yield from self._more(2 * (len(self._data) + self._base - start))):
                 return None
             raise self.where.ends_early(start, tag)
@@ -503,7 +503,7 @@ def walk(
         if vr == b"UN":
             inner, is_regular = _IMPLICIT_LITTLE, False
         else:
-            holds = element in _PIXELS or vr not in (b"", b"SQ")
+            holds = element in PIXEL_TAGS or vr not in (b"", b"SQ")
         open_items.append((in_sequence, fragments, item, last))
         in_sequence, fragments, item = inner, holds, None
         unpack = inner.implicit_header.unpack_from

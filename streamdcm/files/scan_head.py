@@ -7,12 +7,11 @@ from typing import Final, NamedTuple
 from pydicom.config import IGNORE
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from streamdcm.encode.tags import FILE_META_GROUP_LENGTH, TRANSFER_SYNTAX_UID
+from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.errors import NotDicomError, warn
 from streamdcm.files.scan import ENCODINGS, LONG, Ask, Encoding, Run, Scan, Where
-from streamdcm.plan.syntaxes import DEFLATED
 
-TRANSFER_SYNTAX: Final = 0x00020010
-_GROUP_LENGTH: Final = 0x00020000
 _FIRST: Final = 256 * 1024
 
 
@@ -48,7 +47,7 @@ class Head(NamedTuple):
     @property
     def deflated(self) -> bool:
         """Whether the dataset is one deflated stream (PS3.5 §A.5)."""
-        return self.syntax in DEFLATED
+        return transfer_syntax(self.syntax).deflated
 
 
 def scan_head(where: Where, *, force: bool) -> Scan[Head]:
@@ -117,13 +116,13 @@ def _check_end(where: Where, meta: Run, end: int, at_hand: int) -> None:
     if not meta.rows or end < at_hand:
         return
     tag, _, _, value_at, stop, _ = meta.rows[0]
-    if tag == _GROUP_LENGTH and stop + int.from_bytes(meta.data[value_at:stop], "little") > end:
+    if tag == FILE_META_GROUP_LENGTH and stop + int.from_bytes(meta.data[value_at:stop], "little") > end:
         raise where.ends_early(end)
 
 
 def _syntax_of(meta: Run) -> UID | None:
     for tag, _, _, value_at, stop, _ in meta.rows:
-        if tag == TRANSFER_SYNTAX:
+        if tag == TRANSFER_SYNTAX_UID:
             text = meta.data[value_at:stop].decode("latin-1").rstrip("\0 ")
             return UID(text, validation_mode=IGNORE) if text else None
     return None

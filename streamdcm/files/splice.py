@@ -21,8 +21,10 @@ from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.layout import Encoding as Packing
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PIXEL_DATA, PIXEL_TAGS, SPECIFIC_CHARACTER_SET
+from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
 from streamdcm.errors import element_name
-from streamdcm.files.dataset import PIXEL_TAGS, character_set, dictionary_vr, padding, raw_element
+from streamdcm.files.dataset import character_set, dictionary_vr, padding, raw_element
 from streamdcm.files.edits import Edit, new_element, tag_named
 from streamdcm.files.notices import PIXELS_ELSEWHERE, ROWS, SIGNATURES, warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scan import LONG, Large, Row, Run
@@ -31,17 +33,15 @@ from streamdcm.files.scanned import Part, Scanned
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options
 from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TIFF
-from streamdcm.plan.syntaxes import encoding_of, public_syntax
+from streamdcm.plan.syntaxes import encoding_of
 
-_CHARACTER_SET: Final = 0x00080005
 _PIXEL_REPRESENTATION: Final = 0x00280103
 _DIRECTORY: Final = 0x00041220
-_PIXEL_DATA: Final = 0x7FE00010
 
-_DECIDING: Final = frozenset({_CHARACTER_SET, _PIXEL_REPRESENTATION, 0x00280100, 0x00283002, _PIXEL_DATA})
+_DECIDING: Final = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, 0x00280100, 0x00283002, PIXEL_DATA})
 """The elements that decide how a new value is encoded: its characters, and its VR where that is ambiguous."""
 
-_CHANGES_OTHERS: Final = frozenset({_CHARACTER_SET, _PIXEL_REPRESENTATION, *PIXEL_TAGS})
+_CHANGES_OTHERS: Final = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, *PIXEL_TAGS})
 """The elements whose new value decides how others are written."""
 
 FOLLOWED: Final = {0x00080016: 0x00020002, 0x00080018: 0x00020003}
@@ -248,9 +248,9 @@ def _is_as_read(scanned: Scanned, options: Options, asked: UID | None) -> bool:
     syntax = scanned.head.syntax
     if syntax is None or (asked is not None and asked != syntax):
         return False
-    public = public_syntax(syntax)
+    public = TRANSFER_SYNTAXES.get(syntax)
     encoding = scanned.encoding
-    if public is None or (public.is_implicit_VR, public.is_little_endian) != (
+    if public is None or (public.implicit_vr, public.little_endian) != (
         encoding.implicit_vr,
         encoding.little_endian,
     ):
@@ -278,13 +278,13 @@ def _is_passed(row: Row, implicit_vr: bool) -> bool:
 
 def _pixels_fit(found: Found, edits: Mapping[int, Any], syntax: UID | None) -> bool:
     """Whether pixel data have the kind of length that the transfer syntax wants (PS3.5 §A.4)."""
-    public = public_syntax(syntax) if syntax is not None else None
+    public = TRANSFER_SYNTAXES.get(syntax or "")
     for tag in PIXEL_TAGS:
         element = found.get(tag)
         if element is None or tag in edits:
             continue
         undefined = element.undefined if isinstance(element, Large) else element[1][5] == UNDEFINED_LENGTH
-        if public is None or (undefined != public.is_compressed if tag == _PIXEL_DATA else undefined):
+        if public is None or (undefined != public.encapsulated if tag == PIXEL_DATA else undefined):
             return False
     return True
 
@@ -304,8 +304,8 @@ class _Context:
                 raw = raw_element(*element, encoding)
             elements[BaseTag(tag)] = raw
         charset: Any = default_encoding
-        if _CHARACTER_SET in found:
-            charset = character_set(elements.get(_CHARACTER_SET), scanned.name)
+        if SPECIFIC_CHARACTER_SET in found:
+            charset = character_set(elements.get(SPECIFIC_CHARACTER_SET), scanned.name)
         self._dataset.set_original_encoding(encoding.implicit_vr, encoding.little_endian, charset)
         self._layout = Layout(encoding_of(encoding.implicit_vr, encoding.little_endian))
         self._scope: Scope | None = None

@@ -10,7 +10,6 @@ from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.errors import InvalidValueError, LengthOverflowError
 from streamdcm.instructions import END, Chunk, Encoder, Fill, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
-from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.offset_table import (
     ITEM,
@@ -41,7 +40,7 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
         yield part
         total += part.size if isinstance(part, Reserve) else len(part)
     table = OffsetTable(must_be_basic=plan.table.kind == "basic" and plan.table.alternative is None)
-    encode = flat_view if plan.format is None else plan.format.encode
+    encode = plan.encoder.encode
     need, checked, add = frames.need, frames.checked, table.add
     whole = plan.fragments.is_one
     while (frame := (yield need)) is not END:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import PlanError, ValueTypeError
 from streamdcm.instructions import Chunk
 
@@ -177,7 +178,7 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
             raise PlanError(f"frames need {keyword} in the dataset, a whole number above 0; set it")
         numbers[keyword] = value
     kind = "f" if vr in ("OF", "OD") else "i" if dataset.get("PixelRepresentation", 0) == 1 else "u"
-    bits = {"OF": 32, "OD": 64}.get(vr, numbers["BitsAllocated"])
+    bits = 8 * VRS[vr].word if kind == "f" else numbers["BitsAllocated"]
     if bits != 1 and bits % 8:
         raise PlanError(f"BitsAllocated is {bits}; it must be 1 or a multiple of 8 (PS3.5 §8.1.1)")
     return FrameFormat(
@@ -189,7 +190,7 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
         planar=numbers["SamplesPerPixel"] > 1 and dataset.get("PlanarConfiguration", 0) == 1,
         subsampled=dataset.get("PhotometricInterpretation", "") == "YBR_FULL_422",
         little_endian=little_endian,
-        word={"OB": 1, "OW": 2, "OF": 4, "OD": 8}[vr],
+        word=VRS[vr].word,
     )
 
 

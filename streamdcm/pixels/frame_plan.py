@@ -9,21 +9,27 @@ from typing import Any, Final, NamedTuple
 from pydicom.dataset import Dataset
 
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
-from streamdcm.errors import LengthOverflowError, PlanError, element_name
-from streamdcm.pixels.frame_format import FrameFormat, flat_view, frame_format
+from streamdcm.encode.tags import (
+    DOUBLE_FLOAT_PIXEL_DATA,
+    EXTENDED_OFFSET_TABLE,
+    EXTENDED_OFFSET_TABLE_LENGTHS,
+    FLOAT_PIXEL_DATA,
+    PIXEL_DATA,
+    PIXEL_TAGS,
+    TOTAL_LENGTH,
+)
+from streamdcm.encode.transfer_syntaxes import TransferSyntax
+from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
+from streamdcm.options import PlanSettings
+from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
+from streamdcm.pixels.frame_format import FrameFormat, frame_format
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import ByteStream, FrameSource, PushedSource
 
-PIXEL_DATA: Final = 0x7FE00010
-FLOAT_PIXEL_DATA: Final = 0x7FE00008
-DOUBLE_FLOAT_PIXEL_DATA: Final = 0x7FE00009
-TOTAL_LENGTH: Final = 0x7FE00003
-STALE: Final = frozenset({0x7FE00001, 0x7FE00002, TOTAL_LENGTH, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
+STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, TOTAL_LENGTH}
 """What frames take the place of."""
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
-# PS3.5 §8.2.2, §8.2.16, §A.4.12: these have exactly one fragment for each frame
-_ONE_FRAGMENT: Final = frozenset({"1.2.840.10008.1.2.5", ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"})
 
 FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
 """Elements with a value for each frame."""
@@ -89,6 +95,8 @@ class PixelPlan:
         The most frames that there may be.
     format : FrameFormat or None
         The format of native frames; `None` for compressed ones.
+    encoder : FrameEncoder
+        What checks frames and makes bytes of them; the format, for native ones.
     table : TablePlan or None
         The offset table; `None` for native frames.
     lengths : list of int or None
@@ -111,6 +119,7 @@ class PixelPlan:
     count: int | None
     most: int | None
     format: FrameFormat | None
+    encoder: FrameEncoder
     table: TablePlan | None
     lengths: list[int] | None
     fragments: Fragments
@@ -123,10 +132,9 @@ def plan_pixels(
     frames: Iterable[Any] | AsyncIterable[Any] | PushedSource,
     dataset: Dataset,
     encoding: Encoding,
-    options: Any,
+    options: PlanSettings,
     *,
-    encapsulated: bool,
-    syntax: str,
+    syntax: TransferSyntax,
     patchable: bool,
     has_total: bool = False,
 ) -> PixelPlan:
@@ -140,12 +148,10 @@ def plan_pixels(
         A view of the dataset, in which elements may be parsed.
     encoding : Encoding
         VR and byte order.
-    options : Options
-        `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`.
-    encapsulated : bool
-        Whether the transfer syntax is one of compressed frames.
-    syntax : str
-        The Transfer Syntax UID.
+    options : PlanSettings
+        `offset_table`, `number_of_frames`, `max_frames`, `fragments_per_frame`, `fragment_size`, `check_frames`.
+    syntax : TransferSyntax
+        The transfer syntax.
     patchable : bool
         Whether the sink can fill values in later.
     has_total : bool, optional
@@ -157,16 +163,20 @@ def plan_pixels(
         If the frames cannot be written as asked.
     LengthOverflowError
         If native frames would take more than a length field holds.
+    EncodeError
+        If compressed frames are there already, and one of them is wrong.
     """
     check_frames(frames)
+    encapsulated = syntax.encapsulated
     count = known_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
-    native = not encapsulated or syntax == ENCAPSULATED_UNCOMPRESSED
+    native = not encapsulated or syntax.native_frames
     if not encapsulated and options.offset_table in ("basic", "extended"):
         raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
-    fragments = _fragments(options, encapsulated, syntax)
-    lengths = known_lengths(frames, count, form) if encapsulated else None
+    encoder = form or compressed_frames(syntax, check=options.check_frames)
+    fragments = _fragments(options, syntax)
+    lengths = known_lengths(frames, count, form, encoder) if encapsulated else None
     pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
     if encapsulated:
@@ -192,6 +202,7 @@ def plan_pixels(
         count=count,
         most=_most(count, dataset, options.max_frames),
         format=form,
+        encoder=encoder,
         table=table,
         lengths=lengths,
         fragments=fragments,
@@ -285,13 +296,25 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def known_lengths(frames: Any, count: int | None, form: FrameFormat | None) -> list[int] | None:
-    """Return the lengths of encapsulated frames, if they are native or there already."""
+def known_lengths(frames: Any, count: int | None, form: FrameFormat | None, encoder: FrameEncoder) -> list[int] | None:
+    """Return the lengths of encapsulated frames, if they are native or there already.
+
+    Raises
+    ------
+    EncodeError
+        If they are there, and one of them is wrong.
+    """
     if form is not None:
         return None if count is None else [form.length] * count
     if not isinstance(frames, (list, tuple)):
         return None
-    return [len(flat_view(frame)) for frame in frames]
+    lengths: list[int] = []
+    try:
+        for frame in frames:
+            lengths.append(len(encoder.encode(frame)))
+    except Exception as error:
+        raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {len(lengths) + 1:,}") from None
+    return lengths
 
 
 def _pixels_length(dataset: Dataset) -> int:
@@ -303,14 +326,14 @@ def _pixels_length(dataset: Dataset) -> int:
     return form.rows * form.columns * form.samples * form.bits // 8
 
 
-def _fragments(options: Any, encapsulated: bool, syntax: str) -> Fragments:
+def _fragments(options: PlanSettings, syntax: TransferSyntax) -> Fragments:
     fragments = Fragments(options.fragments_per_frame, options.fragment_size)
     if fragments.is_one:
         return fragments
-    if not encapsulated:
+    if not syntax.encapsulated:
         raise PlanError("native frames have no fragments; leave fragments_per_frame and fragment_size out")
     if fragments.per_frame > 1 and fragments.most is not None:
         raise PlanError("fragments_per_frame and fragment_size exclude each other; leave one of them out")
-    if syntax in _ONE_FRAGMENT:
+    if syntax.one_fragment:
         raise PlanError("this transfer syntax has exactly one fragment a frame (PS3.5 §A.4); leave fragments out")
     return fragments

@@ -24,7 +24,7 @@ class OffsetTable:
     """Collects where frames begin and how long they are, 16 bytes a frame.
 
     Offsets count from the first byte of the item that follows the basic offset table. The lengths of
-    the extended table exclude the header of the item and the byte that pads it.
+    the extended table are those of the items: even, the byte that pads a frame included, the header not.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class OffsetTable:
                 "offset_table='extended'"
             )
         self._offsets.append(self.position)
-        self._lengths.append(length)
+        self._lengths.append(length + length % 2)
         self.position += encoded_length
         self.bit_stream_length += self._padding + length
         self._padding = length % 2

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from streamdcm.encode.late import LOSSY_RATIO, NUMBER_OF_FRAMES, LateValues
+from streamdcm.encode.late import LateValues
 from streamdcm.encode.layout import Encoding
+from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES
 from streamdcm.instructions import Encoder
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.encapsulated import encapsulated

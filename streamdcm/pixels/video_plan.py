@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
 from streamdcm.encode.layout import MAX_LENGTH
+from streamdcm.encode.tags import PIXEL_DATA, TOTAL_LENGTH
+from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, SourceError, element_name
 from streamdcm.instructions import Copy
-from streamdcm.pixels.frame_plan import PIXEL_DATA, TOTAL_LENGTH
+from streamdcm.options import PlanSettings
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 
-_VIDEO: Final = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?$")
 _FRAGMENT: Final = 16 * 1024 * 1024
 """The most bytes in a fragment of a stream of unknown length, where there may be several: a sink that cannot seek holds
 back so much."""
@@ -42,13 +42,14 @@ class VideoPlan:
     has_total: bool
 
 
-def is_video(syntax: str) -> bool:
-    """Whether a transfer syntax is one of a bit stream, not of frames."""
-    return _VIDEO.match(syntax) is not None
-
-
 def plan_video(
-    stream: Any, dataset: Dataset, options: Any, syntax: str, *, has_late_count: bool, has_total: bool
+    stream: Any,
+    dataset: Dataset,
+    options: PlanSettings,
+    syntax: TransferSyntax,
+    *,
+    has_late_count: bool,
+    has_total: bool,
 ) -> VideoPlan:
     """Decide how a bit stream is written, or refuse it.
 
@@ -58,10 +59,10 @@ def plan_video(
         The bit stream.
     dataset : Dataset
         A view of the dataset.
-    options : Options
+    options : PlanSettings
         `number_of_frames`, `fragment_size`, `fragments_per_frame`, `offset_table`.
-    syntax : str
-        The Transfer Syntax UID.
+    syntax : TransferSyntax
+        The transfer syntax.
     has_late_count : bool
         Whether Number of Frames is set while writing.
     has_total : bool
@@ -100,11 +101,14 @@ def plan_video(
     )
 
 
-def _fragment_size(source: Any, asked: int | None, syntax: str, label: str) -> int | None:
-    fragmentable = syntax.endswith(".1")
+def _fragment_size(source: Any, asked: int | None, syntax: TransferSyntax, label: str) -> int | None:
+    fragmentable = syntax.uid.endswith(".1")
+    other = f"{syntax.uid}.1" if f"{syntax.uid}.1" in TRANSFER_SYNTAXES else "of another codec"
     if asked is not None:
         if not fragmentable:
-            raise PlanError(f"this transfer syntax has one fragment; leave fragment_size out, or use {syntax}.1")
+            raise PlanError(
+                f"this transfer syntax has one fragment; leave fragment_size out, or use the fragmentable one {other}"
+            )
         return asked + asked % 2
     if not isinstance(source, Copy):
         return _FRAGMENT if fragmentable else None
@@ -112,6 +116,7 @@ def _fragment_size(source: Any, asked: int | None, syntax: str, label: str) -> i
         return None
     if not fragmentable:
         raise LengthOverflowError(
-            f"{source.length:,} bytes do not fit one fragment; use the fragmentable transfer syntax {syntax}.1", label
+            f"{source.length:,} bytes do not fit one fragment; use the fragmentable transfer syntax {other}",
+            label,
         )
     return MAX_LENGTH

@@ -18,21 +18,25 @@ from streamdcm.encode.element import encode_item
 from streamdcm.encode.layout import MAX_LENGTH, Layout
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import (
+    CONCATENATION_FRAME_OFFSET,
+    CONCATENATION_UID,
+    IN_CONCATENATION_NUMBER,
+    IN_CONCATENATION_TOTAL,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    PER_FRAME_GROUPS,
+    SOP_INSTANCE_UID,
+    SOURCE_UID,
+)
 from streamdcm.errors import InvalidValueError, LengthOverflowError, PlanError, element_name, silenced
 from streamdcm.options import Split
 from streamdcm.pixels.frame_plan import FRAME_VECTORS, PixelPlan, has_number_of_frames
 from streamdcm.plan.file_meta import copy_of_file_meta
 
-PER_FRAME_GROUPS: Final = BaseTag(0x52009230)
-_MEDIA_STORAGE_SOP_INSTANCE_UID: Final = BaseTag(0x00020003)
-_SOP_INSTANCE_UID: Final = BaseTag(0x00080018)
-_CONCATENATION_UID: Final = BaseTag(0x00209161)
-_SOURCE_UID: Final = BaseTag(0x00200242)
-_NUMBER: Final = BaseTag(0x00209162)
-_TOTAL: Final = BaseTag(0x00209163)
-_FRAME_OFFSET: Final = BaseTag(0x00209228)
-_CONCATENATION: Final = frozenset({_CONCATENATION_UID, _SOURCE_UID, _NUMBER, _TOTAL, _FRAME_OFFSET})
-_DIFFERENT: Final = _CONCATENATION | {_SOP_INSTANCE_UID, PER_FRAME_GROUPS}
+_CONCATENATION: Final = frozenset(
+    {CONCATENATION_UID, SOURCE_UID, IN_CONCATENATION_NUMBER, IN_CONCATENATION_TOTAL, CONCATENATION_FRAME_OFFSET}
+)
+_DIFFERENT: Final = _CONCATENATION | {SOP_INSTANCE_UID, PER_FRAME_GROUPS}
 
 _MOST_INSTANCES: Final = 0xFFFF
 """In-concatenation Number has VR US."""
@@ -106,7 +110,7 @@ class Division:
         if max(number, len(self.counts or ())) > _MOST_INSTANCES:
             raise InvalidValueError(
                 f"the frames would be divided into more than {_MOST_INSTANCES:,} instances; give a larger split",
-                element_name(_NUMBER),
+                element_name(IN_CONCATENATION_NUMBER),
             )
         if self.counts is not None:
             count = self.counts[number - 1]
@@ -141,7 +145,7 @@ def source_of_concatenation(dataset: Dataset, late: Iterable[Any]) -> Dataset:
             "of single-frame instances; leave split out"
         )
     if not view.get("SOPInstanceUID", None):
-        raise PlanError(f"the dataset lacks {element_name(_SOP_INSTANCE_UID)}, which its instances refer to; set it")
+        raise PlanError(f"the dataset lacks {element_name(SOP_INSTANCE_UID)}, which its instances refer to; set it")
     vectors = [keyword for keyword in FRAME_VECTORS if keyword in view and view[keyword].VM]
     if vectors:
         raise PlanError(
@@ -164,24 +168,24 @@ def instance_dataset(source: Dataset, part: Part, split: Split) -> Dataset:
     view = view_of(source)
     elements = elements_of(view)
     for tag, vr, value in (
-        (_SOP_INSTANCE_UID, "UI", own),
-        (_CONCATENATION_UID, "UI", generate_uid(entropy_srcs=[f"{uid} {split}"])),
-        (_SOURCE_UID, "UI", uid),
-        (_NUMBER, "US", part.number),
-        (_TOTAL, "US", part.total),
-        (_FRAME_OFFSET, "UL", part.offset),
+        (SOP_INSTANCE_UID, "UI", own),
+        (CONCATENATION_UID, "UI", generate_uid(entropy_srcs=[f"{uid} {split}"])),
+        (SOURCE_UID, "UI", uid),
+        (IN_CONCATENATION_NUMBER, "US", part.number),
+        (IN_CONCATENATION_TOTAL, "US", part.total),
+        (CONCATENATION_FRAME_OFFSET, "UL", part.offset),
     ):
         if value is not None:
-            elements[tag] = DataElement(tag, vr, value)
+            elements[BaseTag(tag)] = DataElement(tag, vr, value)
     if part.count is not None and view.get("PerFrameFunctionalGroupsSequence", None):
         groups = view[PER_FRAME_GROUPS]
         window = _Window(groups.value, part.offset, part.count)
-        elements[PER_FRAME_GROUPS] = DataElement(
+        elements[BaseTag(PER_FRAME_GROUPS)] = DataElement(
             PER_FRAME_GROUPS, "SQ", window, is_undefined_length=groups.is_undefined_length, already_converted=True
         )
     meta = copy_of_file_meta(source)
-    if _MEDIA_STORAGE_SOP_INSTANCE_UID in meta:
-        elements_of(meta)[_MEDIA_STORAGE_SOP_INSTANCE_UID] = DataElement(_MEDIA_STORAGE_SOP_INSTANCE_UID, "UI", own)
+    if MEDIA_STORAGE_SOP_INSTANCE_UID in meta:
+        meta[MEDIA_STORAGE_SOP_INSTANCE_UID] = DataElement(MEDIA_STORAGE_SOP_INSTANCE_UID, "UI", own)
         vars(view)["file_meta"] = meta
     return view
 

@@ -12,15 +12,16 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from streamdcm.encode._pydicom import Element, encoding_as_read, sorted_elements, view_of
-from streamdcm.encode.ambiguous import PIXEL_DATA
 from streamdcm.encode.body import sorted_body
 from streamdcm.encode.bulk import check_words
 from streamdcm.encode.deflate import deflate
 from streamdcm.encode.file_head import file_meta, preamble
-from streamdcm.encode.header import LONG_VRS
-from streamdcm.encode.late import NUMBER_OF_FRAMES, LateElement, LateValues, lossy_ratio, plan_late
+from streamdcm.encode.late import LateElement, LateValues, lossy_ratio, plan_late
 from streamdcm.encode.layout import MAX_LENGTH, Context, Layout
 from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import NUMBER_OF_FRAMES, PIXEL_DATA, TOTAL_LENGTH
+from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
+from streamdcm.encode.vr import VRS
 from streamdcm.errors import (
     DatasetTypeError,
     EncapsulationError,
@@ -34,15 +35,16 @@ from streamdcm.errors import (
 )
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options
-from streamdcm.pixels.frame_plan import STALE, TOTAL_LENGTH, PixelPlan, has_number_of_frames, plan_pixels
+from streamdcm.pixels.frame_plan import STALE, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.pixels.pixel_data import pixel_data
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video import bit_stream
-from streamdcm.pixels.video_plan import VideoPlan, is_video, plan_video
+from streamdcm.pixels.video_plan import VideoPlan, plan_video
 from streamdcm.plan.file_meta import check_file_meta, complete_file_meta, copy_of_file_meta, preamble_of
-from streamdcm.plan.syntaxes import DEFLATED, decide_encoding, encoding_of, public_syntax
+from streamdcm.plan.syntaxes import decide_encoding, encoding_of
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 
+_LONG_VRS = frozenset(vr for vr, row in VRS.items() if row.long_length)
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 
@@ -120,7 +122,7 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bu
         syntax = meta.get("TransferSyntaxUID", None)
         content = content or bytes(128)
     check_file_meta(meta)
-    public = public_syntax(syntax) if syntax else None
+    row = transfer_syntax(syntax)
     plan = Plan(
         dataset=dataset,
         elements=elements,
@@ -133,12 +135,12 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bu
             options.long_values,
             convert_bulk,
         ),
-        deflated=syntax in DEFLATED,
-        encapsulated=None if public is None else public.is_compressed,
+        deflated=row.deflated,
+        encapsulated=None if row is UNKNOWN_SYNTAX else row.encapsulated,
     )
     _check_directory(plan)
     if options.frames is not None or options.late:
-        plan = _with_frames(plan, options, syntax or "", patchable and not plan.deflated)
+        plan = _with_frames(plan, options, row, patchable and not plan.deflated)
     _check_bulk_lengths(plan)
     return plan
 
@@ -192,7 +194,7 @@ def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[
     return choice
 
 
-def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> Plan:
+def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, patchable: bool) -> Plan:
     """Reserve places for frames and late values among the elements."""
     if plan.layout.group_lengths == "write":
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
@@ -204,7 +206,7 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     elements = {tag: element for tag, element in plan.elements if tag not in STALE}
     has_total = late.pop(TOTAL_LENGTH, None) is not None
     pixels: PixelPlan | VideoPlan
-    if is_video(syntax):
+    if syntax.video:
         has_late_count = NUMBER_OF_FRAMES in late
         pixels = plan_video(options.frames, view, options, syntax, has_late_count=has_late_count, has_total=has_total)
     else:
@@ -213,7 +215,6 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
             view,
             plan.layout.encoding,
             options,
-            encapsulated=bool(plan.encapsulated),
             syntax=syntax,
             patchable=patchable,
             has_total=has_total,
@@ -227,7 +228,9 @@ def _with_frames(plan: Plan, options: Options, syntax: str, patchable: bool) -> 
     return _with_late(plan, elements, late, pixels)
 
 
-def _learned_at_the_end(pixels: PixelPlan, view: Dataset, syntax: str, context: Context) -> Iterator[LateElement]:
+def _learned_at_the_end(
+    pixels: PixelPlan, view: Dataset, syntax: TransferSyntax, context: Context
+) -> Iterator[LateElement]:
     """Give the elements whose values only the last frame tells, where nobody knows how many frames there will be."""
     if pixels.count is not None or not has_number_of_frames(view):
         return
@@ -299,7 +302,7 @@ def _check_directory(plan: Plan) -> None:
 
 def _check_bulk_lengths(plan: Plan) -> None:
     bulk = [
-        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in LONG_VRS
+        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in _LONG_VRS
     ]
     for element in bulk:
         _check_bulk_length(element, plan)

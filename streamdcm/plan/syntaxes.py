@@ -1,46 +1,23 @@
 """From transfer syntax and arguments to VR and byte order (PS3.5 §A)."""
 
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, AllTransferSyntaxes
 
 from streamdcm.encode._pydicom import encoding_as_read, encoding_as_set
 from streamdcm.encode.layout import Encoding
+from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
 from streamdcm.errors import PlanError
-from streamdcm.options import Options
-
-# PS3.5 §A.5, and the JPIP syntaxes whose dataset is deflated as well (PS3.5 §A.7, §A.12)
-DEFLATED: Final = frozenset({DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
-
-# PS3.6 table A-1, newer than pydicom's dictionary: JPEG XL, and frames that are deflated one by one (PS3.5 §A.4.14)
-_NEWER: Final = frozenset({*(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112)), "1.2.840.10008.1.2.8.1"})
-
-
-class _PublicSyntax(NamedTuple):
-    """What pydicom knows of a public transfer syntax, looked up once."""
-
-    is_implicit_VR: bool
-    is_little_endian: bool
-    is_compressed: bool
-
-
-@lru_cache
-def public_syntax(syntax: UID) -> _PublicSyntax | None:
-    """Return what a public transfer syntax means, or `None` for any other UID."""
-    if syntax in _NEWER:
-        return _PublicSyntax(is_implicit_VR=False, is_little_endian=True, is_compressed=True)
-    if syntax.is_private or not syntax.is_transfer_syntax:
-        return None
-    return _PublicSyntax(syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_compressed)
+from streamdcm.options import PlanSettings
 
 
 def is_compressed(syntax: UID) -> bool:
     """Whether pixel data in a transfer syntax are not native, or may not be, where it is a private one."""
-    public = public_syntax(syntax)
-    return public is None or public.is_compressed
+    row = TRANSFER_SYNTAXES.get(syntax)
+    return row is None or row.encapsulated
 
 
 @lru_cache
@@ -61,12 +38,12 @@ def syntax_named(name: str) -> UID:
         if name in (syntax, syntax.keyword, syntax.name):
             return syntax
     uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
-    if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in _NEWER):
+    if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in TRANSFER_SYNTAXES):
         return uid
     raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")
 
 
-def decide_encoding(dataset: Dataset, syntax: UID | None, options: Options) -> tuple[bool, bool]:
+def decide_encoding(dataset: Dataset, syntax: UID | None, options: PlanSettings) -> tuple[bool, bool]:
     """Decide VR and byte order: transfer syntax, then arguments, then how the dataset was set or read."""
     implicit_vr, little_endian = options.implicit_vr, options.little_endian
     if options.force_encoding:
@@ -89,12 +66,15 @@ def decide_encoding(dataset: Dataset, syntax: UID | None, options: Options) -> t
 
 
 def _encoding_of_syntax(syntax: UID, implicit_vr: bool | None, little_endian: bool | None) -> tuple[bool, bool]:
-    rules = public_syntax(syntax)
-    if rules is None and not syntax.is_transfer_syntax:
+    row = TRANSFER_SYNTAXES.get(syntax)
+    if row is None and not syntax.is_transfer_syntax:
         raise PlanError(
             f"(0002,0010) TransferSyntaxUID is '{syntax.name}', which is no transfer syntax; set one of PS3.6 table A-1"
         )
-    needed_vr, needed_order = (rules or syntax).is_implicit_VR, (rules or syntax).is_little_endian
+    if row is None:  # a private one that was registered with pydicom
+        needed_vr, needed_order = syntax.is_implicit_VR, syntax.is_little_endian
+    else:
+        needed_vr, needed_order = row.implicit_vr, row.little_endian
     for name, given, needed in (
         ("implicit_vr", implicit_vr, needed_vr),
         ("little_endian", little_endian, needed_order),

@@ -6,8 +6,9 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from weakref import WeakValueDictionary, finalize
 
-from streamdcm.errors import AtomicReplaceError
+from streamdcm.errors import AtomicReplaceError, NotDurableError, TargetError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import (
     choose_patching,
@@ -120,6 +121,7 @@ class FileAtPath(PathOutput):
         super().__init__(location, path, overwrite=overwrite, durable=durable, seekable=seekable)
         self._target = target if overwrite else path  # what is created anew follows no link
         self._status = status
+        self._directory: _Directory | None = None
 
     def read(self, offset: int, size: int) -> bytes:
         """Read back what was written."""
@@ -128,6 +130,33 @@ class FileAtPath(PathOutput):
 
     def _written_to(self) -> str:
         return self._target
+
+    def _to_disk(self) -> None:
+        """Have the content reach the disk, and open the directory, whose turn comes when the file has its name."""
+        os.fsync(self._opened().fileno())
+        try:
+            self._directory = _open_directory(os.path.dirname(self._target))
+        except OSError as error:
+            raise TargetError(
+                error.errno,
+                f"durable=True has to open the directory, so that the file's name reaches the disk ({error.strerror}); "
+                "leave it out, or allow the directory to be read",
+                self.location,
+            ) from error
+
+    def _name_to_disk(self) -> None:
+        if self._directory is None:
+            return
+        try:
+            os.fsync(self._directory.descriptor)  # in no other frame: the error would hold the directory by it
+        except OSError as error:
+            raise NotDurableError(
+                error.errno,
+                f"the new file is in place and complete, but its name may not be on the disk yet ({error.strerror})",
+                self.location,
+            ) from error
+        finally:
+            self._directory = None
 
 
 class AtomicOutput(FileAtPath):
@@ -159,7 +188,7 @@ class AtomicOutput(FileAtPath):
         """Complete the temporary file, which lacks nothing but its name then."""
         file = self._opened()
         if self._durable and not file.closed:
-            os.fsync(file.fileno())
+            self._to_disk()
         file.close()
 
     def commit(self) -> None:
@@ -171,17 +200,19 @@ class AtomicOutput(FileAtPath):
             If `overwrite` is off and another process was first.
         AtomicReplaceError
             If the target cannot be replaced.
+        NotDurableError
+            If the file has its name, and the disk does not confirm that.
         """
         if self._committed:
             return
         self.prepare()
         self._publish()
         self._committed = True
-        if self._durable:
-            _sync_directory(os.path.dirname(self._target))
+        self._name_to_disk()
 
     def abort(self) -> None:
         """Remove the temporary file."""
+        self._directory = None
         for name in (self._temporary, self._probe):
             if name is not None and not self._committed:
                 with suppress(FileNotFoundError):
@@ -283,16 +314,26 @@ class InPlaceOutput(FileAtPath):
         except OSError as error:
             raise OSError(error.errno, error.strerror, self.location) from error
 
+    def prepare(self) -> None:
+        """Have the content reach the disk where that was asked for."""
+        if self._durable and self._directory is None and not self._opened().closed:
+            self._to_disk()
+
     def commit(self) -> None:
-        """Close the file."""
-        file = self._opened()
-        if self._durable and not file.closed:
-            os.fsync(file.fileno())
-            _sync_directory(os.path.dirname(self._target))
-        file.close()
+        """Close the file.
+
+        Raises
+        ------
+        NotDurableError
+            If the file is complete, and the disk does not confirm its name.
+        """
+        self.prepare()
+        self._opened().close()
+        self._name_to_disk()
 
     def abort(self) -> None:
         """Remove the file if this write created it."""
+        self._directory = None
         if self._file is None or self._file.closed:
             return
         if self._created is not None:
@@ -337,12 +378,16 @@ class SpecialOutput(PathOutput):
         if self.can_patch:
             self._start = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
 
-    def commit(self) -> None:
-        """Close it."""
+    def prepare(self) -> None:
+        """Have the content of a file reach the disk where that was asked for."""
         file = self._opened()
         if self._durable and not file.closed and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             os.fsync(file.fileno())
-        file.close()
+
+    def commit(self) -> None:
+        """Close it."""
+        self.prepare()
+        self._opened().close()
 
     def abort(self) -> None:
         """Close it; what was written cannot be taken back."""
@@ -384,9 +429,21 @@ def _own_descriptor(steps: list[str]) -> int | None:
     return None
 
 
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class _Directory:
+    """A directory that is open as long as somebody has use for it: many files that are complete may wait for it."""
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        finalize(self, os.close, self.descriptor)
+
+
+_directories: WeakValueDictionary[tuple[int, int], _Directory] = WeakValueDictionary()
+
+
+def _open_directory(path: str) -> _Directory:
+    status = os.stat(path)
+    key = status.st_dev, status.st_ino
+    found = _directories.get(key)
+    if found is None:
+        found = _directories[key] = _Directory(path)
+    return found

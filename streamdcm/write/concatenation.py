@@ -10,15 +10,15 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode.tags import PER_FRAME_GROUPS
+from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, InvalidValueError, PlanError, ValueTypeError, element_name, silenced
+from streamdcm.errors import EncodeError, InvalidValueError, NotDurableError, PlanError, element_name, silenced
 from streamdcm.options import FramesEach, Options, Split
-from streamdcm.pixels.frame_format import flat_view
+from streamdcm.pixels.codestream import compressed_frames
 from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
-from streamdcm.pixels.video_plan import is_video
 from streamdcm.plan.concatenation import (
-    PER_FRAME_GROUPS,
     Division,
     Part,
     Sizes,
@@ -28,6 +28,7 @@ from streamdcm.plan.concatenation import (
     instance_dataset,
     source_of_concatenation,
 )
+from streamdcm.plan.file_meta import copy_of_file_meta
 from streamdcm.plan.plan import Plan, check_dataset, encode_file, plan_file
 from streamdcm.sinks import Output, PartsOutput
 from streamdcm.sources import PushedSource
@@ -48,7 +49,7 @@ def open_instances(target: Targets, dataset: Dataset, options: Options, progress
     if split is None:
         return Instance(resolve_target(target, options), dataset, options, progress)
     check_dataset(dataset)
-    if is_video(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID", "")):
+    if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
     targets = target_of_each(target)
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
@@ -166,7 +167,8 @@ class Concatenation:
             try:
                 output.commit()
             except BaseException as error:
-                error.add_note(f"{done:,} of {len(self._complete):,} instances have their names already")
+                named = done + isinstance(error, NotDurableError)
+                error.add_note(f"{named:,} of {len(self._complete):,} instances have their names already")
                 raise
 
     def abort(self) -> None:
@@ -251,6 +253,7 @@ def _division(source: Dataset, options: Options, split: Split) -> Division:
     frames = known_count(options.frames, source, options.number_of_frames)
     bound = options.max_frames if frames is None else frames
     if isinstance(split, FramesEach):
+        _check_given(source, options)
         return divide_by_frames(split.count, frames, bound)
     plan = _plan_without_frames(source, options, split)
     assert isinstance(plan.pixels, PixelPlan)
@@ -258,7 +261,7 @@ def _division(source: Dataset, options: Options, split: Split) -> Division:
     sizes = Sizes(split.size, _header(plan, options), plan.pixels, options.offset_table)
     if plan.pixels.format is not None:
         return sizes.by_format(frames, bound, items)
-    lengths = known_lengths(options.frames, frames, None)
+    lengths = known_lengths(options.frames, frames, None, plan.pixels.encoder)
     if lengths is not None:
         return sizes.by_length(lengths, items)
     if items:
@@ -267,6 +270,13 @@ def _division(source: Dataset, options: Options, split: Split) -> Division:
             "the frames have to be known ahead: give frames as a list, or split= a number of frames"
         )
     return sizes.by_need(frames, bound)
+
+
+def _check_given(source: Dataset, options: Options) -> None:
+    """Refuse compressed frames that are there already and wrong, by their numbers among all frames."""
+    syntax = transfer_syntax(copy_of_file_meta(source).get("TransferSyntaxUID"))
+    if syntax.encapsulated and not syntax.native_frames:
+        known_lengths(options.frames, None, None, compressed_frames(syntax, check=options.check_frames))
 
 
 def _plan_without_frames(source: Dataset, options: Options, split: Split) -> Plan:
@@ -296,6 +306,6 @@ def _header(plan: Plan, options: Options) -> int:
 def _encoded_length(frame: Any, pixels: PixelPlan) -> int:
     """Return what a frame takes; one that is none takes nothing, and its instance will say what is wrong."""
     try:
-        return pixels.fragments.encoded_length(len(flat_view(frame)))
-    except ValueTypeError:
+        return pixels.fragments.encoded_length(len(pixels.encoder.encode(frame)))
+    except EncodeError:
         return 0

@@ -27,7 +27,7 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
-from streamdcm.options import Options
+from streamdcm.options import StreamSettings
 from streamdcm.sinks import Checksummed, Output, PartsOutput
 from streamdcm.sources import FrameSource, StreamSource, is_pushed, underlying
 from streamdcm.write.reading import descriptor_of, pieces_of, read
@@ -60,7 +60,7 @@ class Writing(Generic[T]):
         What to write.
     output : Output or PartsOutput
         Where to write.
-    options : Options
+    options : StreamSettings
         `chunk_size` and `hold_limit` count.
     progress : Progress
         Counts the bytes that the output takes.
@@ -74,7 +74,7 @@ class Writing(Generic[T]):
         self,
         encoder: Encoder[T],
         output: Output | PartsOutput,
-        options: Options,
+        options: StreamSettings,
         progress: Progress,
         outside: Callable[[Any], bool] = is_pushed,
         steps_of: Callable[[Encoder[T], ReleasePolicy], Steps[T]] = steps,
@@ -221,7 +221,7 @@ class Sources:
             _close(pieces)
 
 
-def policy_for(options: Options, *, patchable: bool) -> ReleasePolicy:
+def policy_for(options: StreamSettings, *, patchable: bool) -> ReleasePolicy:
     """Return the policy for what a target can do."""
     if patchable:
         return PatchPolicy(options.chunk_size)
@@ -229,7 +229,7 @@ def policy_for(options: Options, *, patchable: bool) -> ReleasePolicy:
 
 
 def write(
-    encoder: Encoder[T], output: Output | PartsOutput, options: Options, total: int | None
+    encoder: Encoder[T], output: Output | PartsOutput, options: StreamSettings, total: int | None
 ) -> tuple[WriteResult, T | None]:
     """Run an encoder into an output, and commit it or leave everything as it was.
 
@@ -285,7 +285,7 @@ def answered(
         run.close()
 
 
-def chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Iterator[bytes]:
+def chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Iterator[bytes]:
     """Run an encoder and give what it encodes, in order."""
     progress = Progress(options.progress, total)
     sources = Sources(options.chunk_size, progress.count_frames)
@@ -302,7 +302,7 @@ def chunks(encoder: Encoder[Any], options: Options, total: int | None) -> Iterat
             sources.close()
 
 
-def measure(encoder: Encoder[Any], options: Options) -> int | None:
+def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
     """Return the number of bytes that an encoder encodes; what it would copy is not read.
 
     `None` if that would use up a source that gives its bytes only once.

@@ -12,7 +12,15 @@ from streamdcm.encode._pydicom import uses_future_pydicom
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError, silenced
 from streamdcm.instructions import Encoder
-from streamdcm.options import Options, TargetOptions, WriteOptions, check_options
+from streamdcm.options import (
+    DropInOptions,
+    EncoderTargetOptions,
+    Options,
+    SizeOptions,
+    StreamOptions,
+    WriteOptions,
+    check_options,
+)
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.plan import Plan, encode_file, plan_file
 from streamdcm.write.driver import aborted_on_error, chunks, close_frames, measure, write
@@ -26,7 +34,7 @@ def dcmwrite(
     dataset: Dataset,
     /,
     __write_like_original: bool | None = None,
-    **kwargs: Unpack[TargetOptions],
+    **kwargs: Unpack[DropInOptions],
 ) -> WriteResult:
     """Write a dataset to a path, a file-like or any object with a ``write()`` method.
 
@@ -43,7 +51,7 @@ def dcmwrite(
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `TargetOptions`.
+        See `TargetOptions`; and pydicom's deprecated `write_like_original`.
 
     Returns
     -------
@@ -77,7 +85,7 @@ def dcmwrite(
     return with_table(result, table)
 
 
-def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[TargetOptions]) -> WriteResult:
+def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[EncoderTargetOptions]) -> WriteResult:
     """Run an encoder, such as a stage of `streamdcm.stages` or one of your own, into a target.
 
     Parameters
@@ -87,7 +95,7 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Tar
     target : str, bytes, PathLike, file-like, socket or writeable buffer
         Where to write.
     **kwargs
-        See `TargetOptions`; those about the encoding of datasets have no effect.
+        See `EncoderTargetOptions`.
 
     Returns
     -------
@@ -131,7 +139,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     return chunks(encoder, options, total)
 
 
-def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
+def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> Iterator[bytes]:
     """Run an encoder, such as a stage of `streamdcm.stages`, and give what it encodes as chunks of bytes.
 
     Parameters
@@ -139,7 +147,7 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> 
     encoder : Encoder
         A generator of instructions.
     **kwargs
-        See `WriteOptions`; those about the encoding of datasets have no effect.
+        See `StreamOptions`.
 
     Returns
     -------
@@ -149,7 +157,7 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[WriteOptions]) -> 
     return chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
 
 
-def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
+def encoded_size(dataset: Dataset, /, **kwargs: Unpack[SizeOptions]) -> int:
     """Return the exact number of bytes that the dataset takes when it is written.
 
     Large values are not read, except for deflated transfer syntaxes, where only compressing tells.
@@ -159,7 +167,7 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `WriteOptions`.
+        See `SizeOptions`.
 
     Returns
     -------
@@ -167,8 +175,6 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> int:
         The number of bytes, for example for a Content-Length.
     """
     options = check_options(dict(kwargs), "encoded_size")
-    if options.frames is not None:
-        raise PlanError("the size of frames is not known before they are encoded; leave frames out")
     size = measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
     if size is None:
         raise PlanError("the size is not known before a ByteStream was read to its end; give the ByteStream its length")

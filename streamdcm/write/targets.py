@@ -13,7 +13,7 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
-from streamdcm.options import Options
+from streamdcm.options import TargetSettings
 from streamdcm.sinks import Output, PartsOutput, Sink, Storage, resolve
 
 Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
@@ -21,7 +21,7 @@ Targets: TypeAlias = Target | Callable[[int], Target]
 """A target, or a function that gives the target of each instance by its number, from 1."""
 
 
-def resolve_target(target: Any, options: Options) -> Output | PartsOutput:
+def resolve_target(target: Any, options: TargetSettings) -> Output | PartsOutput:
     """Find out how to write to a target, as the options say."""
     return resolve(
         target,

@@ -15,7 +15,7 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
 from streamdcm.instructions import END, Chunk
-from streamdcm.options import Options, TargetOptions, check_options
+from streamdcm.options import Options, WriterOptions, check_options
 from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import check_frames
 from streamdcm.sources import PushedSource
@@ -181,7 +181,7 @@ class FrameWriter(PushedWrite):
             raise
 
 
-def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOptions]) -> FrameWriter:
+def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[WriterOptions]) -> FrameWriter:
     """Open a writer that frames are given to one by one.
 
     Parameters
@@ -192,7 +192,7 @@ def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOpt
     dataset : Dataset
         All but the pixel data; only read.
     **kwargs
-        See `TargetOptions`.
+        See `WriterOptions`.
 
     Returns
     -------
@@ -210,8 +210,6 @@ def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[TargetOpt
 def pushed_options(given: dict[str, Any], function: str) -> Options:
     """Check the options of a function whose frames are pushed."""
     options = check_options(given, function)
-    if options.frames is not None:
-        raise PlanError(f"{function}() gets its frames by write_frame(); leave frames out, or use dcmwrite()")
     return replace(options, frames=PushedSource(is_live=options.split is None))
 
 

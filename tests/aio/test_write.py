@@ -19,8 +19,9 @@ from pydicom.uid import (
 )
 
 import streamdcm
+from streamdcm.errors import PlanError
 from tests.support.async_targets import KINDS
-from tests.support.images import template
+from tests.support.images import as_jpeg, template
 from tests.support.writing import in_order, written
 
 CT = get_testdata_file("CT_small.dcm")
@@ -75,7 +76,7 @@ async def as_async(frames: Iterable[Any]) -> AsyncIterator[Any]:
 
 
 def tiles(count: int) -> Iterator[bytes]:
-    return (bytes([number]) * (1000 * number + 501) for number in range(count))
+    return (as_jpeg(bytes([number]) * (1000 * number + 501)) for number in range(count))
 
 
 DATASETS = {
@@ -127,3 +128,8 @@ async def test_it_writes_the_same_bytes_with_frames(kind, name):
     write = written if kind in {"path", "memory", "anyio_file", "native_file"} else in_order
     assert content == write(multi_frame(syntax), frames=SYNC_FRAMES[syntax](), **sync_options)
     assert result.bytes_written == len(content)
+
+
+async def test_where_frames_are_used_is_true_or_false():
+    with pytest.raises(PlanError, match="frames_on_loop must be True or False"):
+        await streamdcm.dcmwrite_async(io.BytesIO(), multi_frame(), frames=reused(1), frames_on_loop=None)

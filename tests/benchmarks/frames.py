@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, VLWholeSl
 import streamdcm
 from tests.benchmarks.datasets import MIB, instance
 from tests.benchmarks.timing import Contender, Timings, by_turns
+from tests.support.images import as_jpeg
 from tests.support.memory import measure
 
 try:
@@ -71,7 +72,7 @@ def measure_frames(directory: Path, rounds: int, size: int) -> None:
 
 def large(size: int) -> Iterator[FrameCase]:
     """Yield rows of frames of 256 KiB: streamdcm is to cost no more than writing them."""
-    frames = Frames([os.urandom(256 * 1024) for _ in range(64)], size // (256 * 1024))
+    frames = Frames([as_jpeg(os.urandom(256 * 1024)) for _ in range(64)], size // (256 * 1024))
     few = Frames(frames.pool, 32)
     yield FrameCase("8 MiB of 256 KiB frames, encapsulated", few, encapsulated(few, has_table=True), at_most=1.1)
     name = f"{size // MIB:,} MiB of 256 KiB frames"
@@ -81,7 +82,7 @@ def large(size: int) -> Iterator[FrameCase]:
 
 def small(count: int) -> Iterator[FrameCase]:
     """Yield rows of frames of 100 bytes: what counts is the cost of a frame."""
-    frames = Frames([os.urandom(100) for _ in range(64)], count)
+    frames = Frames([as_jpeg(os.urandom(100)) for _ in range(64)], count)
     name = f"{count:,} frames of 100 bytes"
     least = 300_000
     contenders = encapsulated(frames, has_table=False)
@@ -130,7 +131,7 @@ def growth(path: Path) -> Iterator[str]:
     for label, syntax in (("encapsulated", JPEGBaseline8Bit), ("native", ExplicitVRLittleEndian)):
         costs = []
         for count in counts:
-            frames = Frames([os.urandom(100) for _ in range(64)], count)
+            frames = Frames([as_jpeg(os.urandom(100)) for _ in range(64)], count)
             options = {"number_of_frames": count, "offset_table": "extended"} if syntax.is_compressed else {}
             write = partial(pull, syntax, frames, options, rows=10, columns=10)
             timings = by_turns({"streamdcm": _contender(write, path)}, 3, max(1, 10_000 // count))

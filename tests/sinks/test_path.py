@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from streamdcm.errors import AtomicReplaceError, StreamdcmError, TargetTypeError
+from streamdcm.errors import AtomicReplaceError, NotDurableError, StreamdcmError, TargetTypeError
 from streamdcm.sinks import path as path_module
 from streamdcm.sinks import resolve
 from tests.support import python
@@ -220,6 +220,61 @@ def test_durable_reaches_the_disk_before_the_name_does(target, monkeypatch):
     assert calls == ["fsync", "replace", "fsync directory"]
 
 
+@either_way
+def test_durable_needs_a_directory_that_can_be_read_before_the_file_is_replaced(public_directory, atomic):
+    directory = public_directory / "inbox"
+    directory.mkdir()
+    old = directory / "old.dcm"
+    old.write_bytes(b"old")
+    for path in (old, directory):
+        os.chown(path, 65534, 65534) if os.geteuid() == 0 else None
+    directory.chmod(0o300)  # may be written, and not read
+    script = """
+        drop_privileges()
+        print(attempt(sys.argv[1], durable=True, atomic=sys.argv[2] == "True"))
+    """
+    told = run_child(script, str(old), str(atomic))
+    directory.chmod(0o700)
+    assert told.startswith("TargetError: [Errno 13] durable=True has to open the directory")
+    assert os.listdir(directory) == ["old.dcm"]
+    if atomic:
+        assert old.read_bytes() == b"old"
+
+
+@pytest.fixture
+def directories_that_do_not_sync(monkeypatch):
+    """Fail as a disk does when the entries of a directory are to be written to it."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@either_way
+@pytest.mark.usefixtures("directories_that_do_not_sync")
+def test_what_the_disk_does_not_confirm_is_in_place(target, atomic):
+    target.write_bytes(b"old")
+    output = opened(target, atomic=atomic, durable=True)
+    with pytest.raises(NotDurableError, match="the new file is in place and complete") as raised:
+        finish(output)
+    assert raised.value.errno == errno.EIO
+    output.abort()
+    assert content(target.parent) == {"target.dcm": NEW}
+
+
+@either_way
+def test_what_is_prepared_to_be_durable_can_be_aborted(target, atomic):
+    output = opened(target, atomic=atomic, durable=True)
+    output.write([NEW])
+    output.prepare()
+    output.abort()
+    assert content(target.parent) == {}
+
+
 # what a failed write leaves
 
 
@@ -339,7 +394,7 @@ def interrupted_everywhere(event, prepare, act):
 
 
 def close_descriptors_of(directory):
-    """Close what an interrupt of the directory's fsync may leave open: no object holds it."""
+    """Close what an interrupt in the very moment of its opening may leave open: no object holds it."""
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             if os.readlink(f"/proc/self/fd/{name}") == str(directory):
@@ -374,7 +429,7 @@ def test_an_interrupt_anywhere_leaves_the_old_file_or_all_of_the_new(tmp_path, e
             output.abort()
             assert content(tmp_path) in (before, {"target.dcm": NEW})
             seen.append(content(tmp_path) == before)
-            close_descriptors_of(tmp_path)
+    close_descriptors_of(tmp_path)
     assert seen == sorted(seen, reverse=True)  # once new, never old again
     assert seen.count(False) < seen.count(True) / 2
 

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 import numpy as np
-from pydicom import Dataset
+from pydicom import Dataset, Sequence
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
     CTImageStorage,
@@ -12,7 +12,9 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    VLWholeSlideMicroscopyImageStorage,
 )
 
 CT_IMAGE = CTImageStorage
@@ -55,6 +57,49 @@ def pixels(count: int, dtype: str = "u2", shape: tuple[int, ...] = (5, 7)) -> li
     return [generator.integers(low, high, shape, dtype, endpoint=True) for _ in range(count)]
 
 
+def as_jpeg(content: bytes) -> bytes:
+    """Bytes of which the first three are those of a JPEG, and the others as they were."""
+    return b"\xff\xd8\xff" + content[3:]
+
+
 def compressed(sizes: list[int]) -> list[bytes]:
-    """Frames that begin as a JPEG codestream does."""
-    return [bytes([0xFF, 0xD8]) + os.urandom(size) for size in sizes]
+    """Frames of two bytes more than the sizes, and at least three, that begin as a JPEG does."""
+    return [as_jpeg(os.urandom(2 + size)) for size in sizes]
+
+
+def slide() -> Dataset:
+    """A whole slide image of four times three JPEG tiles."""
+    dataset = template(
+        JPEGBaseline8Bit,
+        rows=32,
+        columns=32,
+        bits=8,
+        samples=3,
+        SOPClassUID=VLWholeSlideMicroscopyImageStorage,
+        StudyInstanceUID="1.2.4",
+        SeriesInstanceUID="1.2.5",
+        InstanceNumber=7,
+        FrameOfReferenceUID="1.2.6",
+        Modality="SM",
+        ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+        TotalPixelMatrixColumns=128,
+        TotalPixelMatrixRows=96,
+        ImagedVolumeWidth=0.128,
+        ImagedVolumeHeight=0.096,
+        ImagedVolumeDepth=0.01,
+        DimensionOrganizationType="TILED_FULL",
+        TotalPixelMatrixFocalPlanes=1,
+        FocusMethod="AUTO",
+        ExtendedDepthOfField="NO",
+        ImageOrientationSlide=[0, -1, 0, -1, 0, 0],
+    )
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    measures = Dataset()
+    measures.PixelSpacing, measures.SliceThickness, measures.SpacingBetweenSlices = [0.001, 0.001], 0.01, 0.01
+    shared, path = Dataset(), Dataset()
+    shared.PixelMeasuresSequence = Sequence([measures])
+    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
+    path.OpticalPathIdentifier = "0"
+    dataset.OpticalPathSequence = Sequence([path])
+    return dataset

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+from typing import get_type_hints
 
 import pydicom
 import pytest
@@ -16,6 +17,8 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdcm
+from streamdcm.errors import PlanError
+from streamdcm.options import Options
 
 SECRET = "Z9secretZ9"
 
@@ -224,10 +227,35 @@ def test_an_option_that_makes_no_sense_is_refused(options, message):
         streamdcm.dcmwrite(io.BytesIO(), small_dataset(), **options)
 
 
+FLAGS = ["enforce_file_format", "force_encoding", "overwrite", "atomic", "durable", "check_frames"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, value) for name in FLAGS for value in (None, "no", 0)],
+        *[("seekable", value) for value in ("no", 0)],
+        *[("resume", value) for value in (None, "", 1)],
+    ],
+)
+def test_a_flag_is_true_or_false(name, value, tmp_path):
+    path = tmp_path / "old.dcm"
+    path.write_bytes(b"old")
+    with pytest.raises(PlanError, match=f"{name} must be"):
+        streamdcm.dcmwrite(path, small_dataset(), **{name: value})
+    assert path.read_bytes() == b"old"
+
+
+def test_every_flag_is_checked():
+    flags = {name for name, hint in get_type_hints(Options).items() if hint in (bool, bool | None)}
+    as_pydicom = {"implicit_vr", "little_endian"}  # compared with the transfer syntax, and refused in its words
+    assert flags == {*FLAGS, "seekable", "frames_on_loop", *as_pydicom}
+
+
 @pytest.mark.parametrize("function", ["dcmwrite", "iter_chunks", "encoded_size"])
 def test_an_unknown_keyword_is_a_type_error_that_names_it(function):
     arguments = (io.BytesIO(), small_dataset()) if function == "dcmwrite" else (small_dataset(),)
-    with pytest.raises(TypeError, match=f"{function}.* colour"):
+    with pytest.raises(TypeError, match=rf"{function}\(\) got an unexpected keyword argument 'colour'"):
         getattr(streamdcm, function)(*arguments, colour="red")
 
 

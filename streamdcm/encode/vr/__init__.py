@@ -1,5 +1,5 @@
-"""Value encoders: one table from VR to how its values become bytes (PS3.5 §6.2)."""
+"""Value encoders, and the table of VRs (PS3.5 §6.2)."""
 
-from streamdcm.encode.vr.table import VR_ENCODERS, VrRow
+from streamdcm.encode.vr.table import AMBIGUOUS_VRS, BULK_VRS, VRS, VrRow
 
-__all__ = ["VR_ENCODERS", "VrRow"]
+__all__ = ["AMBIGUOUS_VRS", "BULK_VRS", "VRS", "VrRow"]

@@ -1,0 +1,157 @@
+"""One row for each option: its type, its default, how a value is checked, and the functions that take it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Final, NamedTuple, get_args
+
+from streamdcm.options import checks
+from streamdcm.options.split import Split
+from streamdcm.options.typed import (
+    ChecksumAlgorithm,
+    GroupLengths,
+    LateNames,
+    LongValues,
+    OffsetTableChoice,
+    ProgressCallback,
+    SequenceLengths,
+)
+from streamdcm.sources import PushedSource
+
+
+class Row(NamedTuple):
+    """What is said of an option beside its type and its default.
+
+    Parameters
+    ----------
+    check : callable
+        Takes the name and a value that was given; returns the value to use, or raises `PlanError`.
+    functions : frozenset of str
+        The functions that take it.
+    """
+
+    check: Callable[[str, Any], Any]
+    functions: frozenset[str]
+
+
+def _option(default: Any, check: Callable[[str, Any], Any], functions: frozenset[str]) -> Any:
+    row = {"row": Row(check, functions)}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=row)
+    return field(default=default, metadata=row)
+
+
+def _with_twins(*names: str) -> frozenset[str]:
+    return frozenset(names) | {f"{name}_async" for name in names}
+
+
+_FRAMES_GIVEN: Final = _with_twins("dcmwrite", "iter_chunks") | {"open_chunks_async"}
+_FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
+_DATASETS: Final = _FRAMES | _with_twins("encoded_size")
+_LAID_OUT: Final = _DATASETS | _with_twins("rewrite", "rewrite_chunks")
+_STREAMS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
+_READERS: Final = _STREAMS | _with_twins("encoded_size")
+_TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
+_FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async"})
+_DIVIDERS: Final = frozenset({"dcmwrite", "open_writer"})
+
+MIB: Final = 1024 * 1024
+_SMALLEST_PART: Final = 5 * MIB  # S3 takes smaller ones only as the last
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """What is decided before the first byte."""
+
+    # pydicom's TypeError comes out for what is no bool, once it is clear that the two count
+    implicit_vr: bool | None = _option(None, checks.as_given, _DATASETS)
+    little_endian: bool | None = _option(None, checks.as_given, _DATASETS)
+    enforce_file_format: bool = _option(False, checks.flag, _LAID_OUT)
+    force_encoding: bool = _option(False, checks.flag, _DATASETS)
+    sequence_lengths: SequenceLengths = _option("preserve", checks.one_of(*get_args(SequenceLengths)), _LAID_OUT)
+    group_lengths: GroupLengths = _option("omit", checks.one_of(*get_args(GroupLengths)), _LAID_OUT)
+    long_values: LongValues = _option("UN", checks.one_of(*get_args(LongValues)), _LAID_OUT)
+    frames: Iterable[Any] | AsyncIterable[Any] | PushedSource | None = _option(None, checks.as_given, _FRAMES_GIVEN)
+    number_of_frames: int | None = _option(None, checks.optional_count, _FRAMES)
+    max_frames: int | None = _option(None, checks.optional_count, _FRAMES)
+    offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _FRAMES)
+    fragments_per_frame: int = _option(1, checks.count, _FRAMES)
+    fragment_size: int | None = _option(None, checks.optional_count, _FRAMES)
+    check_frames: bool = _option(True, checks.flag, _FRAMES)
+    late: LateNames = _option((), checks.late, _FRAMES)
+    split: Split | None = _option(None, checks.split, _DIVIDERS)
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How bytes pass."""
+
+    chunk_size: int = _option(MIB, checks.size(1), _READERS)
+    hold_limit: int = _option(64 * MIB, checks.size(0), _READERS)
+    progress: ProgressCallback | None = _option(None, checks.progress, _STREAMS)
+    frames_on_loop: bool = _option(False, checks.flag, _FRAMES_ON_LOOP)
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """Where bytes go."""
+
+    overwrite: bool = _option(True, checks.flag, _TARGETS)
+    atomic: bool = _option(True, checks.flag, _TARGETS)
+    durable: bool = _option(False, checks.flag, _TARGETS)
+    seekable: bool | None = _option(None, checks.optional_flag, _TARGETS)
+    storage_options: Mapping[str, Any] = _option({}, checks.mapping, _TARGETS)
+    client: Any = _option(None, checks.as_given, _TARGETS)
+    part_size: int = _option(8 * MIB, checks.size(_SMALLEST_PART), _TARGETS)
+    workers: int = _option(8, checks.count, _TARGETS)
+    metadata: Mapping[str, str] = _option({}, checks.mapping, _TARGETS)
+    content_type: str = _option("application/dicom", checks.text, _TARGETS)
+    checksum: ChecksumAlgorithm | None = _option(None, checks.one_of(None, *get_args(ChecksumAlgorithm)), _TARGETS)
+    resume: bool | str = _option(False, checks.resume, _TARGETS)
+
+
+@dataclass(frozen=True)
+class Options(PlanSettings, StreamSettings, TargetSettings):
+    """The options of one write, checked."""
+
+
+ROWS: Final[Mapping[str, Row]] = {option.name: option.metadata["row"] for option in fields(Options)}
+"""The options by their names."""
+
+
+def check_options(given: dict[str, Any], function: str) -> Options:
+    """Return the options that a caller gave, checked.
+
+    Raises
+    ------
+    TypeError
+        For an argument that `function` does not have.
+    PlanError
+        For a value that an option cannot have.
+    """
+    if not given:
+        return _DEFAULTS
+    checked = {}
+    for name, value in given.items():
+        row = ROWS.get(name)
+        if row is None or function not in row.functions:
+            raise _unexpected(name, function)
+        checked[name] = row.check(name, value)
+    return Options(**checked)
+
+
+_DEFAULTS: Final = Options()
+
+
+def _unexpected(name: str, function: str) -> TypeError:
+    """Return the error for an argument that a function does not take, with what may have been meant."""
+    row = ROWS.get(name)
+    if row is not None:
+        others = ", ".join(f"{other}()" for other in sorted(row.functions))
+        return TypeError(f"{function}() does not take {name}=, which is for {others}")
+    taken = [other for other, row in ROWS.items() if function in row.functions]
+    close = get_close_matches(name, taken, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")

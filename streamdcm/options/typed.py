@@ -1,0 +1,256 @@
+"""The options as type checkers know them: a TypedDict for each group of functions, with a line for each option."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from streamdcm.engine.progress import ProgressEvent
+
+SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
+GroupLengths: TypeAlias = Literal["omit", "write"]
+LongValues: TypeAlias = Literal["UN", "refuse"]
+OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
+ChecksumAlgorithm: TypeAlias = Literal["sha256"]
+LateNames: TypeAlias = Mapping[Any, int | None] | Iterable[Any]
+ProgressCallback: TypeAlias = Callable[[ProgressEvent], object]
+
+
+class LayoutOptions(TypedDict, total=False):
+    """Keyword arguments about how elements are laid out.
+
+    Attributes
+    ----------
+    enforce_file_format : bool
+        Complete and check the File Meta Information, and write a preamble (PS3.10 §7).
+    sequence_lengths : {"preserve", "defined", "undefined"}
+        Whether sequences and items keep the kind of length that they have, or all get the same.
+    group_lengths : {"omit", "write"}
+        Whether to write the retired Group Length of each group (PS3.5 §7.2).
+    long_values : {"UN", "refuse"}
+        What to do with a value over 64 KiB whose VR has a 16-bit length field (PS3.5 §6.2.2).
+    """
+
+    enforce_file_format: bool
+    sequence_lengths: SequenceLengths
+    group_lengths: GroupLengths
+    long_values: LongValues
+
+
+class EncodingOptions(LayoutOptions, total=False):
+    """Keyword arguments about the encoding of a dataset, beside those of `LayoutOptions`.
+
+    Attributes
+    ----------
+    implicit_vr, little_endian : bool, optional
+        The encoding, where the Transfer Syntax UID does not give it; they must agree with it.
+    force_encoding : bool
+        Let `implicit_vr` and `little_endian` override the Transfer Syntax UID.
+    """
+
+    implicit_vr: bool | None
+    little_endian: bool | None
+    force_encoding: bool
+
+
+class ReadingOptions(TypedDict, total=False):
+    """Keyword arguments about how bytes pass.
+
+    Attributes
+    ----------
+    chunk_size : int or str
+        The most bytes to read or write at a time; a number or a size such as ``"512 KiB"``.
+    hold_limit : int or str
+        The most bytes to hold back for a target that cannot seek.
+    """
+
+    chunk_size: int | str
+    hold_limit: int | str
+
+
+class StreamOptions(ReadingOptions, total=False):
+    """Keyword arguments of all functions that give bytes, or write them.
+
+    Attributes
+    ----------
+    progress : callable, optional
+        Called with a `ProgressEvent`, at most some ten times a second and once before the commit.
+        Raising in it cancels the write.
+    """
+
+    progress: ProgressCallback | None
+
+
+class FrameOptions(TypedDict, total=False):
+    """Keyword arguments about frames that come one by one, and values that come late.
+
+    Attributes
+    ----------
+    number_of_frames : int, optional
+        How many frames there are, where they have no ``len()``.
+    max_frames : int, optional
+        How many there may be at most, where their number is not known; reserves an offset table.
+    offset_table : {"auto", "basic", "extended", "empty"}
+        The offset table of encapsulated frames (PS3.5 §A.4).
+    fragments_per_frame : int
+        The number of fragments of an encapsulated frame.
+    fragment_size : int, optional
+        The most bytes in a fragment.
+    check_frames : bool
+        Whether a compressed frame that does not begin as the transfer syntax has it is refused.
+    late : mapping or iterable, optional
+        Keywords or tags of elements whose values are set while writing (see `open_writer`); a mapping
+        gives the number of bytes to reserve.
+    """
+
+    number_of_frames: int | None
+    max_frames: int | None
+    offset_table: OffsetTableChoice
+    fragments_per_frame: int
+    fragment_size: int | None
+    check_frames: bool
+    late: LateNames
+
+
+class StorageOptions(TypedDict, total=False):
+    """Keyword arguments about object storages, of all functions that write to a target.
+
+    Attributes
+    ----------
+    storage_options : mapping
+        For URLs: keyword arguments for the library that talks to the service, such as
+        ``boto3.client("s3", …)``.
+    client : object, optional
+        For URLs: a client of that library, in place of `storage_options`; it stays open.
+    part_size : int or str
+        For object storages: the bytes of the first parts, at least 5 MiB; later ones are larger.
+    workers : int
+        For object storages: how many parts are sent at a time.
+    metadata : mapping of str to str
+        For object storages: stored with the object.
+    content_type : str
+        For object storages: stored with the object.
+    checksum : {"sha256"}, optional
+        The digest of what was written that the result is to have.
+    resume : bool or str
+        For S3: go on with an upload that was interrupted, the newest of this object or one by its id.
+    """
+
+    storage_options: Mapping[str, Any]
+    client: Any
+    part_size: int | str
+    workers: int
+    metadata: Mapping[str, str]
+    content_type: str
+    checksum: ChecksumAlgorithm | None
+    resume: bool | str
+
+
+class PlaceOptions(StorageOptions, total=False):
+    """Keyword arguments about a target.
+
+    Attributes
+    ----------
+    overwrite : bool
+        Whether a path, or an object of a URL, may exist already.
+    atomic : bool
+        Whether a path appears under its name only when it is complete.
+    durable : bool
+        Whether a path is on the disk, and not only in its cache, when the function returns.
+    seekable : bool, optional
+        Overrides what was found out about the target.
+    """
+
+    overwrite: bool
+    atomic: bool
+    durable: bool
+    seekable: bool | None
+
+
+class SplitOptions(TypedDict, total=False):
+    """The keyword argument that divides frames over several instances.
+
+    Attributes
+    ----------
+    split : int or str, optional
+        Divide the frames over the instances of a concatenation (PS3.3 §C.7.6.16.2.2.4). A number is how many frames an
+        instance has; a text such as ``"2 GiB"`` is how many bytes its file may have.
+    """
+
+    split: int | str | None
+
+
+class SizeOptions(EncodingOptions, ReadingOptions, total=False):
+    """Keyword arguments of `encoded_size` and its twin: see `EncodingOptions` and `ReadingOptions`."""
+
+
+class PushOptions(EncodingOptions, FrameOptions, StreamOptions, total=False):
+    """What the functions have in common that frames are given to, or whose frames are asked for."""
+
+
+class WriteOptions(PushOptions, total=False):
+    """Keyword arguments of `iter_chunks`: see `EncodingOptions`, `FrameOptions` and `StreamOptions`.
+
+    Attributes
+    ----------
+    frames : iterable of array or bytes-like, optional
+        The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
+    """
+
+    frames: Iterable[Any] | None
+
+
+class TargetOptions(WriteOptions, PlaceOptions, SplitOptions, total=False):
+    """Keyword arguments of functions like `dcmwrite`: see `WriteOptions`, `PlaceOptions` and `SplitOptions`."""
+
+
+class DropInOptions(TargetOptions, total=False):
+    """Keyword arguments of `dcmwrite`: those of `TargetOptions`, and one of pydicom's that is deprecated.
+
+    Attributes
+    ----------
+    write_like_original : bool
+        Deprecated, as in pydicom: the opposite of `enforce_file_format`.
+    """
+
+    write_like_original: bool
+
+
+class WriterOptions(PushOptions, PlaceOptions, SplitOptions, total=False):
+    """Keyword arguments of `open_writer`: those of `TargetOptions` but `frames`, which it is given one by one."""
+
+
+class EncoderTargetOptions(StreamOptions, PlaceOptions, total=False):
+    """Keyword arguments of `write_encoder` and its twin: see `StreamOptions` and `PlaceOptions`."""
+
+
+class RewriteChunksOptions(LayoutOptions, StreamOptions, total=False):
+    """Keyword arguments of `rewrite_chunks` and its twin: see `LayoutOptions` and `StreamOptions`."""
+
+
+class RewriteOptions(LayoutOptions, StreamOptions, PlaceOptions, total=False):
+    """Keyword arguments of `rewrite` and its twin: see `LayoutOptions`, `StreamOptions` and `PlaceOptions`."""
+
+
+class AsyncWriteOptions(PushOptions, total=False):
+    """Keyword arguments of `iter_chunks_async` and `open_chunks_async`: those of `WriteOptions`, and one more.
+
+    Attributes
+    ----------
+    frames : iterable or async iterable of array or bytes-like, optional
+        The frames of the pixel data, asked for one by one; what the dataset has of them is left out. A synchronous
+        iterable is used by one thread from its first frame to its end.
+    frames_on_loop : bool
+        Whether a synchronous iterable is used by the thread of the event loop instead.
+    """
+
+    frames: Iterable[Any] | AsyncIterable[Any] | None
+    frames_on_loop: bool
+
+
+class AsyncTargetOptions(AsyncWriteOptions, PlaceOptions, total=False):
+    """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions` and `PlaceOptions`."""
+
+
+class AsyncWriterOptions(PushOptions, PlaceOptions, total=False):
+    """Keyword arguments of `open_writer_async`: see `EncodingOptions`, `FrameOptions` and `PlaceOptions`."""
