@@ -19,8 +19,8 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name
 from streamdcm.files.dataset import dataset_of, padding
-from streamdcm.files.deferred import DeferredElement, Passing
-from streamdcm.files.edits import tag_named
+from streamdcm.files.deferred import Passing
+from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.notices import warn_of_missing_pixels
 from streamdcm.files.plan_rewrite import Request, planned
 from streamdcm.files.scan import BLOCK, ENCODINGS, Encoding, Large, Run, Scanner, Walked, Where, walk
@@ -155,6 +155,11 @@ class _Forward:
             if large is None:
                 break
             self._check_order(large.tag, done)
+            if isinstance(splicer.edits.get(large.tag), ItemEdits):
+                parts = [(yield from self._hold(large))]
+                large = yield from self._next(parts)
+                splicer.note([*parts] if large is None else [*parts, large])
+                continue
             yield from encoder_of(splicer.before(large.tag + 1))
             if large.tag in splicer.edits:
                 yield from self._skip(large)
@@ -397,7 +402,7 @@ class _Held:
 
 
 def _is_passing(element: DataElement) -> bool:
-    value = element._value if isinstance(element, DeferredElement) else stored_value(element)
+    value = stored_value(element)
     return isinstance(value, Copy) and isinstance(value.source, Passing)
 
 
@@ -417,4 +422,4 @@ def _finished(walk: Any) -> Walked | None:
 
 
 def _edited_tags(request: Request) -> set[int]:
-    return {tag_named(name) for name in request.edit} if isinstance(request.edit, Mapping) else set()
+    return set(edits_by_tag(request.edit)) if isinstance(request.edit, Mapping) else set()

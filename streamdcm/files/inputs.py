@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 import tempfile
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, BinaryIO, Final, TypeAlias
 
@@ -161,10 +161,8 @@ def spooled_source(source: Any) -> Iterator[BinaryIO]:
     """
     with tempfile.TemporaryFile(prefix="streamdcm-") as spool:
         pieces = _pieces_of(source)
-        if callable(getattr(pieces, "read", None)):
-            shutil.copyfileobj(pieces, spool, _CHUNK)
-        else:
-            for piece in pieces:
-                spool.write(piece)
+        read = getattr(pieces, "read", None)
+        for piece in iter(partial(read, _CHUNK), b"") if callable(read) else pieces:
+            spool.write(piece)
         spool.seek(0)
         yield spool

@@ -10,7 +10,7 @@ from struct import pack, pack_into
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydicom.charset import default_encoding
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, MediaStorageDirectoryStorage
@@ -21,11 +21,12 @@ from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.layout import Encoding as Packing
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PIXEL_DATA, PIXEL_TAGS, SPECIFIC_CHARACTER_SET
+from streamdcm.encode.tags import PIXEL_DATA, PIXEL_REPRESENTATION, PIXEL_TAGS, SPECIFIC_CHARACTER_SET
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
 from streamdcm.errors import element_name
 from streamdcm.files.dataset import character_set, dictionary_vr, padding, raw_element
-from streamdcm.files.edits import Edit, new_element, tag_named
+from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
+from streamdcm.files.edits import Edit, edit_items, new_element
 from streamdcm.files.notices import PIXELS_ELSEWHERE, ROWS, SIGNATURES, warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scan import LONG, Large, Row, Run
 from streamdcm.files.scan_head import Head
@@ -35,13 +36,12 @@ from streamdcm.options import Options
 from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TIFF
 from streamdcm.plan.syntaxes import encoding_of
 
-_PIXEL_REPRESENTATION: Final = 0x00280103
 _DIRECTORY: Final = 0x00041220
 
-_DECIDING: Final = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, 0x00280100, 0x00283002, PIXEL_DATA})
+_DECIDING: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, 0x00280100, 0x00283002, PIXEL_DATA})
 """The elements that decide how a new value is encoded: its characters, and its VR where that is ambiguous."""
 
-_CHANGES_OTHERS: Final = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, *PIXEL_TAGS})
+_CHANGES_OTHERS: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, *PIXEL_TAGS})
 """The elements whose new value decides how others are written."""
 
 FOLLOWED: Final = {0x00080016: 0x00020002, 0x00080018: 0x00020003}
@@ -128,6 +128,8 @@ def splicer_of(scanned: Scanned, options: Options, edit: Edit | None, transfer_s
     splicer = Splicer(scanned, edits)
     found, syntax = splicer.found, scanned.head.syntax
     if not _pixels_fit(found, edits, syntax) or not _are_uids(found, edits) or _DIRECTORY in found:
+        return None
+    if any(isinstance(value, ItemEdits) and isinstance(found.get(tag), Large) for tag, value in edits.items()):
         return None
     meta = _file_meta(scanned.head, syntax, _uids(found, edits))
     if meta is None:
@@ -235,7 +237,7 @@ def edits_of(edit: Edit | None) -> dict[int, Any] | None:
         return {}
     if not isinstance(edit, Mapping):
         return None
-    edits = {tag_named(name): value for name, value in edit.items()}
+    edits = edits_by_tag(edit)
     changes_more = any(
         tag >> 16 <= 2 or (tag in _CHANGES_OTHERS and not (tag in PIXEL_TAGS and value is None))
         for tag, value in edits.items()
@@ -312,9 +314,14 @@ class _Context:
 
     def encoded(self, tag: int, value: Any) -> Bytes:
         """Return an element with a new value, encoded; nothing if it is `None`."""
-        if value is None:
+        element: DataElement | None = None
+        if isinstance(value, ItemEdits):
+            edit_items(self._dataset, value)
+            element = self._dataset.get(tag)
+        elif value is not None:
+            element = new_element(self._dataset, tag, value)
+        if element is None:
             return b""
-        element = new_element(self._dataset, tag, value)
         if self._scope is None:
             self._scope = Scope(self._dataset, self._layout)
         pieces = Pieces()

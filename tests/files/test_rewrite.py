@@ -764,7 +764,9 @@ def test_a_file_is_not_overwritten_while_it_is_read(overwrite: Callable[[Path], 
 
 
 def test_a_source_is_a_path_or_a_file() -> None:
-    with pytest.raises(TypeError, match="the source must be a path or a binary file that can seek, not int"):
+    with pytest.raises(
+        TypeError, match="the source must be a path, a binary file, a socket or an iterable of bytes, not int"
+    ):
         rewritten(7)
     with pytest.raises(FileNotFoundError):
         rewritten("/nowhere/in.dcm")
@@ -868,3 +870,116 @@ def test_the_deflated_bytes_that_pydicom_reads_are_those_of_the_source() -> None
     content = DEFLATED.read_bytes()
     plain = zlib.decompress(content[dataset_offset(content) :], -zlib.MAX_WBITS)
     assert inflated(rewritten(DEFLATED)).endswith(plain)
+
+
+# --- Edits in the items of sequences, and what decides others ----------------------------------------------
+
+
+def with_sequences(path: Path) -> Dataset:
+    dataset = read(path)
+    dataset.RequestAttributesSequence = [Dataset(), Dataset()]
+    for number, item in enumerate(dataset.RequestAttributesSequence):
+        item.ScheduledProcedureStepID = f"step {number}"
+        item.RequestedProcedureID = "procedure"
+        item.ScheduledProtocolCodeSequence = [Dataset()]
+        item.ScheduledProtocolCodeSequence[0].CodeValue = "old"
+    return dataset
+
+
+@pytest.mark.parametrize("syntax", FOUR_SYNTAXES, ids=lambda uid: uid.keyword)
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_a_mapping_edits_items_by_their_path(syntax: UID, kind: str, tmp_path: Path) -> None:
+    dataset = with_sequences(CT)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    if not is_little(syntax):
+        del dataset.PixelData
+        dataset.PixelDataProviderURL = "https://example.org/"
+    streamdcm.dcmwrite(tmp_path / "in.dcm", dataset)
+    edit = {
+        "RequestAttributesSequence[0].ScheduledProcedureStepID": "first",
+        "RequestAttributesSequence[*].RequestedProcedureID": None,
+        "0040,0275[1].ScheduledProtocolCodeSequence[*].CodeValue": "new",
+        "RequestAttributesSequence[7].CodeValue": None,
+        "ReferencedStudySequence[*].CodeValue": None,
+        "PatientID": "new",
+    }
+    source = tmp_path / "in.dcm" if kind == "file" else iter([(tmp_path / "in.dcm").read_bytes()])
+    after = rewritten_dataset(source, edit=edit)
+    first, second = after.RequestAttributesSequence
+    assert (first.ScheduledProcedureStepID, second.ScheduledProcedureStepID) == ("first", "step 1")
+    assert "RequestedProcedureID" not in first
+    assert "RequestedProcedureID" not in second
+    assert first.ScheduledProtocolCodeSequence[0].CodeValue == "old"
+    assert second.ScheduledProtocolCodeSequence[0].CodeValue == "new"
+    assert after.PatientID == "new"
+
+
+def test_an_edit_of_items_touches_nothing_else(tmp_path: Path) -> None:
+    streamdcm.dcmwrite(tmp_path / "in.dcm", with_sequences(CT))
+    edit = {"RequestAttributesSequence[0].ScheduledProcedureStepID": "step 0"}
+    assert rewritten(tmp_path / "in.dcm", edit=edit) == rewritten(tmp_path / "in.dcm")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"RequestAttributesSequence[9].CodeValue": "x"}, r"\(0040,0275\) .* has 2 item\(s\), and no \[9\]"),
+        ({"PatientName[0].CodeValue": "x"}, r"\(0010,0010\) PatientName has VR PN and no items"),
+        ({"RequestAttributesSequence[x].CodeValue": "x"}, "is neither a keyword nor a tag of DICOM"),
+        ({"RequestAttributesSequence[0]": "x"}, "is neither a keyword nor a tag of DICOM"),
+        (
+            {"RequestAttributesSequence": None, "RequestAttributesSequence[0].CodeValue": "x"},
+            r"\(0040,0275\) .* is edited as a whole and in its items",
+        ),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(edit: Any, message: str, tmp_path: Path) -> None:
+    streamdcm.dcmwrite(tmp_path / "in.dcm", with_sequences(CT))
+    with pytest.raises(PlanError, match=message):
+        rewritten(tmp_path / "in.dcm", edit=edit)
+
+
+def test_an_old_value_of_a_wrong_vr_is_not_quoted_when_it_is_replaced(tmp_path: Path) -> None:
+    content = CT.read_bytes()
+    at = content.index(b"\x10\0\x10\0PN")
+    (tmp_path / "in.dcm").write_bytes(content[: at + 4] + b"DS" + content[at + 6 :])
+    for edit in ({"PatientName": None}, {"PatientID": "x"}):
+        rewritten(tmp_path / "in.dcm", edit=edit)
+    with pytest.raises(PlanError, match="the new value is not one that VR DS can take") as raised:
+        rewritten(tmp_path / "in.dcm", edit={"PatientName": "New^Name"})
+    assert "CompressedSamples" not in str(raised.value)
+
+
+def test_a_new_pixel_representation_decides_ambiguous_vrs_anew() -> None:
+    source = io.BytesIO(rewritten(CT, edit={"SmallestImagePixelValue": 7}))
+    assert read(source)["SmallestImagePixelValue"].VR == "SS"
+    source.seek(0)
+    after = rewritten_dataset(source, edit={"PixelRepresentation": 0})
+    assert (after["SmallestImagePixelValue"].VR, after.SmallestImagePixelValue) == ("US", 7)
+
+
+def with_encapsulated_icon(path: Path) -> Dataset:
+    dataset = read(path)
+    dataset.IconImageSequence = [Dataset()]
+    dataset.IconImageSequence[0].PixelData = encapsulate([b"icon"])
+    dataset.IconImageSequence[0]["PixelData"].is_undefined_length = True
+    dataset.IconImageSequence[0]["PixelData"].VR = "OB"
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"edit": {"PixelData": None}, "transfer_syntax": ExplicitVRLittleEndian},
+        {"edit": {"PixelData": None}, "transfer_syntax": ExplicitVRBigEndian},
+        {"edit": Dataset.decompress},
+    ],
+)
+def test_encapsulated_pixel_data_in_an_item_are_refused_where_they_would_be_native(change: Any, tmp_path: Path) -> None:
+    streamdcm.dcmwrite(tmp_path / "in.dcm", with_encapsulated_icon(RLE))
+    rewritten(tmp_path / "in.dcm", edit={"PatientID": "x"})
+    with pytest.raises(
+        PlanError, match=r"^\(0088,0200\) IconImageSequence\[0\] > \(7FE0,0010\) PixelData is encapsulated"
+    ):
+        streamdcm.rewrite(tmp_path / "in.dcm", tmp_path / "out.dcm", **change)
+    assert os.listdir(tmp_path) == ["in.dcm"]
