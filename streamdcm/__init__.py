@@ -9,15 +9,27 @@ from streamdcm.aio import (
     iter_chunks_async,
     open_chunks_async,
     open_writer_async,
+    read_header_async,
     rewrite_async,
+    rewrite_chunks_async,
     write_encoder_async,
 )
 from streamdcm.engine.progress import ProgressEvent
 from streamdcm.engine.result import Checksum, WriteResult
 from streamdcm.errors import StreamdcmError
+from streamdcm.files.chunks import rewrite_chunks
+from streamdcm.files.identity import Header, read_header
+from streamdcm.files.inputs import spooled_source
 from streamdcm.files.rewrite import rewrite
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
-from streamdcm.options import AsyncTargetOptions, AsyncWriteOptions, RewriteOptions, TargetOptions, WriteOptions
+from streamdcm.options import (
+    AsyncTargetOptions,
+    AsyncWriteOptions,
+    RewriteChunksOptions,
+    RewriteOptions,
+    TargetOptions,
+    WriteOptions,
+)
 from streamdcm.sinks import spooled
 from streamdcm.sources import ByteStream
 from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
@@ -34,9 +46,11 @@ __all__ = [
     "Encoder",
     "Fill",
     "FrameWriter",
+    "Header",
     "Need",
     "ProgressEvent",
     "Reserve",
+    "RewriteChunksOptions",
     "RewriteOptions",
     "StreamdcmError",
     "TargetOptions",
@@ -55,9 +69,14 @@ __all__ = [
     "open_chunks_async",
     "open_writer",
     "open_writer_async",
+    "read_header",
+    "read_header_async",
     "rewrite",
     "rewrite_async",
+    "rewrite_chunks",
+    "rewrite_chunks_async",
     "spooled",
+    "spooled_source",
     "stages",
     "through",
     "write_encoder",

@@ -22,6 +22,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
     ├── ReentryError                      RuntimeError   a write was entered again while it runs
     ├── MissingExtraError                 ImportError    an optional library has to be installed
+    ├── NotDicomError                     pydicom's InvalidDicomError   a source lacks the prefix DICM
     ├── PlanError                         ValueError     refused before the first byte
     │   ├── DatasetTypeError              TypeError, AttributeError
     │   ├── FileMetaError                 AttributeError a required (0002,eeee) element is missing
@@ -52,7 +53,7 @@ from contextlib import contextmanager
 from threading import RLock
 
 from pydicom.datadict import keyword_for_tag
-from pydicom.errors import BytesLengthException
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 
 class StreamdcmError(Exception):
@@ -129,6 +130,10 @@ class ReentryError(StreamdcmError, RuntimeError):
 
 class MissingExtraError(StreamdcmError, ImportError):
     """A target needs a library that streamdcm does not bring by itself."""
+
+
+class NotDicomError(StreamdcmError, InvalidDicomError):
+    """The source is no DICOM file: it lacks the prefix ``DICM`` (PS3.10 §7.1)."""
 
 
 class PlanError(StreamdcmError, ValueError):

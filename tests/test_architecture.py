@@ -43,15 +43,15 @@ ONLY_IN = {
     "multiprocessing": "",
     "obstore": "sinks",
     "pydicom.filebase": "sinks write",
-    "pydicom.filereader": "encode files",
+    "pydicom.filereader": "encode",
     "pydicom.filewriter": "",
     "resource": "cli",
     "rich": "cli",
     "selectors": "sinks",
     "shutil": "sinks cli",
-    "socket": "sinks write",
+    "socket": "sinks write files",
     "subprocess": "",
-    "tempfile": "sinks cli",
+    "tempfile": "sinks cli files",
 }
 
 WITHOUT_IO = [*PLACES[: PLACES.index("sinks")], "stages"]

@@ -8,7 +8,7 @@ from streamdcm.aio.functions import (
     open_chunks_async,
     write_encoder_async,
 )
-from streamdcm.aio.rewrite import rewrite_async
+from streamdcm.aio.rewrite import read_header_async, rewrite_async, rewrite_chunks_async
 from streamdcm.aio.writer import AsyncFrameWriter, open_writer_async
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "iter_chunks_async",
     "open_chunks_async",
     "open_writer_async",
+    "read_header_async",
     "rewrite_async",
+    "rewrite_chunks_async",
     "write_encoder_async",
 ]

@@ -33,6 +33,7 @@ async def write(
     options: Options,
     *,
     is_short: Callable[[], bool] = lambda: False,
+    waits: bool = False,
 ) -> tuple[WriteResult, T | None]:
     """Run an encoder into a target of any kind, and commit it or leave everything as it was.
 
@@ -46,6 +47,8 @@ async def write(
         `chunk_size`, `hold_limit`, `seekable` and `progress` count, and `frames` are closed in the end.
     is_short : callable
         Tells whether encoding takes no longer than going to a thread and back.
+    waits : bool
+        Whether the encoder waits for a source that others send.
 
     Returns
     -------
@@ -58,7 +61,7 @@ async def write(
     try:
         output = await delivery.resolve(options)
         if output is None:
-            async with _turn(delivery.target, options):
+            async with nullcontext() if waits else _turn(delivery.target, options):
                 return await _write_on_thread(OnThread(worker, prepare, delivery.on_thread, options), options)
         short = is_short()
         session = OnLoop(Here() if short else worker, prepare, output, options)

@@ -1,26 +1,31 @@
-"""Files to files, on an event loop: the twin of `streamdcm.rewrite`."""
+"""Files to files, on an event loop: the twins of `rewrite`, `rewrite_chunks` and `read_header`."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack
-from typing import Any, Unpack
+from functools import partial
+from typing import Any, Self, Unpack
 
+from streamdcm.aio.answers import AsyncSources
 from streamdcm.aio.delivery import delivered
-from streamdcm.aio.driver import write
-from streamdcm.aio.threads import to_the_end
+from streamdcm.aio.driver import chunks, write
+from streamdcm.aio.threads import hired, to_the_end
 from streamdcm.engine.result import WriteResult
-from streamdcm.files.dataset import Source
 from streamdcm.files.edits import Edit
-from streamdcm.files.remote import opened
-from streamdcm.files.rewrite import plan_rewrite, refuse_overwriting
-from streamdcm.instructions import Encoder
-from streamdcm.options import RewriteOptions, check_options
-from streamdcm.plan.plan import encode_file
-from streamdcm.write.functions import expected_size
+from streamdcm.files.identity import Header, header_forward, read_header
+from streamdcm.files.inputs import AsyncInput, incoming
+from streamdcm.files.plan_rewrite import Request
+from streamdcm.files.remote import opened_input
+from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwriting
+from streamdcm.files.scan import BLOCK
+from streamdcm.instructions import Encoder, Need
+from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
+from streamdcm.sources import is_async
 
 
 async def rewrite_async(
-    source: Source,
+    source: AsyncInput,
     target: Any,
     /,
     *,
@@ -31,12 +36,15 @@ async def rewrite_async(
 ) -> WriteResult:
     """Write a DICOM file anew, edited, or in another uncompressed transfer syntax, as `rewrite` does.
 
-    The source is read, and the edit made, on a thread.
+    The source is read, and the edit made, on a thread; an asynchronous source is read on the loop, no further than the
+    target takes.
 
     Parameters
     ----------
-    source : str, bytes, PathLike or binary file object
-        The file to read; see `rewrite`.
+    source : path, URL, binary file object, socket, HTTP response, iterable or async iterable of bytes
+        The file to read: whatever `rewrite` takes; an async iterable of bytes, such as Starlette's
+        ``request.stream()``; a response of httpx or aiohttp; an anyio ``ByteReceiveStream``; or an object whose
+        ``read()`` is awaited.
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`. It may be the path of the source.
     edit : callable or mapping, optional
@@ -55,21 +63,152 @@ async def rewrite_async(
 
     Raises
     ------
-    InvalidDicomError, PlanError, LayoutError, EncodeError, OSError
+    NotDicomError, PlanError, LayoutError, EncodeError, OSError
         As `rewrite` does.
     """
     files = ExitStack()
 
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
         refuse_overwriting(source, target, options)
-        file = files.enter_context(opened(source))
-        plan = plan_rewrite(file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=patchable)
-        return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+        prepared = _prepared(source, Request(edit, transfer_syntax, force), options, files, patchable=patchable)
+        return prepared.encoder, None if options.progress is None else prepared.size()
 
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "rewrite_async")
         try:
-            result, _ = await write(prepare, delivery, options)
+            result, _ = await write(prepare, delivery, options, waits=incoming(source) is not None)
         finally:
             await to_the_end(delivery.worker, files.close)
     return result
+
+
+class RewrittenChunksAsync(AsyncIterator[bytes]):
+    """The chunks of a file that is written anew, as `rewrite_chunks_async` gives them.
+
+    Leaving it before its end, close it: that closes what was opened to read the file.
+
+    Attributes
+    ----------
+    content_length : int or None
+        The number of bytes of all chunks; `None` where only the end tells (see `RewrittenChunks`).
+    """
+
+    def __init__(self, encoded: AsyncGenerator[bytes, None], content_length: int | None, files: ExitStack) -> None:
+        self.content_length = content_length
+        self._encoded = encoded
+        self._files = files
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._encoded)
+        except BaseException:
+            self._files.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close what is read."""
+        try:
+            await self._encoded.aclose()
+        finally:
+            self._files.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+
+async def rewrite_chunks_async(
+    source: AsyncInput,
+    /,
+    *,
+    edit: Edit | None = None,
+    transfer_syntax: str | None = None,
+    force: bool = False,
+    **kwargs: Unpack[RewriteChunksOptions],
+) -> RewrittenChunksAsync:
+    """Write a DICOM file anew, as `rewrite_async` does, and give it as chunks of bytes.
+
+    Parameters
+    ----------
+    source : path, URL, binary file object, socket, HTTP response, iterable or async iterable of bytes
+        The file to read; see `rewrite_async`.
+    edit, transfer_syntax, force
+        See `rewrite`.
+    **kwargs
+        See `RewriteChunksOptions`.
+
+    Returns
+    -------
+    RewrittenChunksAsync
+        An async iterator of chunks of at most `chunk_size` bytes, with their sum as `content_length`.
+
+    Raises
+    ------
+    NotDicomError, PlanError, LayoutError, EncodeError, OSError
+        As `rewrite` does.
+    """
+    options = check_options(dict(kwargs), "rewrite_chunks_async")
+    files = ExitStack()
+    request = Request(edit, transfer_syntax, force)
+
+    def prepare() -> tuple[Prepared, int | None]:
+        prepared = _prepared(source, request, options, files, patchable=False)
+        return prepared, prepared.size()
+
+    async with hired() as worker:
+        try:
+            prepared, size = await worker.run(prepare)
+        except BaseException:
+            await to_the_end(worker, files.close)
+            raise
+    return RewrittenChunksAsync(chunks(lambda _: (prepared.encoder, size), options), size, files)
+
+
+async def read_header_async(source: AsyncInput, /, *, force: bool = False) -> Header:
+    """Read what a DICOM file is, as `read_header` does, without holding up the loop.
+
+    Parameters
+    ----------
+    source : path, URL, binary file object, socket, HTTP response, iterable or async iterable of bytes
+        The file; see `rewrite_async`.
+    force : bool, optional
+        Whether to read a file that lacks the prefix ``DICM``.
+
+    Returns
+    -------
+    Header
+        Its UIDs, its transfer syntax, and the offset of its dataset.
+
+    Raises
+    ------
+    NotDicomError, SourceError, OSError
+        As `read_header` does.
+    """
+    comes = incoming(source)
+    if comes is None or not is_async(comes.stream):
+        async with hired() as worker:
+            return await worker.run(partial(read_header, source, force=force))
+    sources = AsyncSources(BLOCK, lambda count: None)
+    encoder = header_forward(comes, force=force)
+    try:
+        need = next(encoder)
+        while True:
+            assert isinstance(need, Need)
+            need = encoder.send(await sources.next_piece(need.source))
+    except StopIteration as stop:
+        header: Header = stop.value
+        return header
+    finally:
+        encoder.close()
+        await sources.close()
+
+
+def _prepared(source: Any, request: Request, options: Options, files: ExitStack, *, patchable: bool) -> Prepared:
+    """Open a source, which stays open as long as `files`, and prepare what is made of it; called on a thread."""
+    file = files.enter_context(opened_input(source))
+    return prepare_rewrite(file, request, options, patchable=patchable, on_loop=True)

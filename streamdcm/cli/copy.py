@@ -1,12 +1,8 @@
 """``streamdcm copy``: read a DICOM file and write it again, edited or in another transfer syntax."""
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from streamdcm.cli.edits import deletion, setting
@@ -26,7 +22,7 @@ def add_command(commands: "Commands") -> None:
         description="Read a DICOM file and write it again; pixel data are copied unread. OUT appears under its name "
         "only when it is complete.",
     )
-    command.add_argument("source", metavar="IN", help="a file, or - for standard input (kept in a temporary file)")
+    command.add_argument("source", metavar="IN", help="a file, or - for standard input")
     command.add_argument("target", metavar="OUT", help="a file, or - for standard output")
     command.add_argument(
         "--set",
@@ -64,7 +60,8 @@ def run(given: argparse.Namespace) -> None:
         "durable": given.durable,
     }
     start = time.perf_counter()
-    with _source(given.source, given.quiet) as source, shown(quiet=given.quiet, label="copying") as show:
+    source = sys.stdin.buffer if given.source == "-" else given.source
+    with shown(quiet=given.quiet, label="copying") as show:
         options["progress"] = show
         target = sys.stdout.buffer if given.target == "-" else given.target
         edit = dict(given.edits) if given.edits else None
@@ -76,17 +73,3 @@ def run(given: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         where = "standard output" if given.target == "-" else result.location
         print(f"{given.source} -> {where}: {result.bytes_written:,} bytes in {seconds:.3f} s", file=sys.stderr)
-
-
-@contextmanager
-def _source(name: str, quiet: bool) -> Iterator[str]:
-    """Give the path to read from; standard input, which cannot seek, is kept in a file meanwhile."""
-    if name != "-":
-        yield name
-        return
-    with tempfile.NamedTemporaryFile(prefix="streamdcm-", suffix=".spool") as spool:
-        if not quiet:
-            print(f"streamdcm: keeping standard input in {spool.name} meanwhile", file=sys.stderr)
-        shutil.copyfileobj(sys.stdin.buffer, spool, 1024 * 1024)
-        spool.flush()
-        yield spool.name

@@ -8,7 +8,7 @@ from pydicom.datadict import dictionary_VR
 
 from streamdcm.encode.vr import AMBIGUOUS_VRS, BULK_VRS, VRS
 from streamdcm.errors import PlanError, element_name
-from streamdcm.files.edits import tag_named
+from streamdcm.files.edit_paths import tag_named
 
 CommandLineEdit: TypeAlias = tuple[int, Any]
 """A tag and its new value; `None` deletes the element."""

@@ -91,13 +91,15 @@ def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Sc
     remaining = iter(elements)
     total = released = 0
     while True:
-        length, element = encode_until_sequence(remaining, pieces, scope)
-        total += length
-        if element is not None:
-            try:
+        tag = None
+        try:
+            length, element = encode_until_sequence(remaining, pieces, scope)
+            total += length
+            if element is not None:
+                tag = element.tag
                 total += yield from sequence(element, pieces, scope, patchable)
-            except RecursionError:
-                raise _recursive(scope.path_of(element.tag)) from None
+        except RecursionError:
+            raise _recursive("" if tag is None else scope.path_of(tag)) from None
         if pieces.bulk or total - released >= BULK:
             total += yield from pieces.released()
             released = total

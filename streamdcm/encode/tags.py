@@ -21,6 +21,7 @@ SOURCE_UID: Final = 0x00200242
 """SOP Instance UID of Concatenation Source."""
 
 NUMBER_OF_FRAMES: Final = 0x00280008
+PIXEL_REPRESENTATION: Final = 0x00280103
 LOSSY_RATIO: Final = 0x00282112
 """Lossy Image Compression Ratio."""
 LUT_DATA: Final = 0x00283006

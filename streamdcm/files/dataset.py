@@ -1,165 +1,187 @@
-"""Reading a file but for its bulk values, which stay in it."""
+"""A scanned file as a pydicom dataset, for edits that are functions and for what changes its layout."""
 
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Callable
-from functools import partial
-from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.filereader import read_dataset, read_partial, read_preamble
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement, convert_raw_data_element, empty_value_for_VR
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
 
 from streamdcm.encode._pydicom import Element, elements_of
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PIXEL_TAGS
-from streamdcm.encode.transfer_syntaxes import transfer_syntax
-from streamdcm.encode.vr import BULK_VRS
-from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name, silenced
+from streamdcm.encode.tags import PIXEL_TAGS, SPECIFIC_CHARACTER_SET
+from streamdcm.encode.vr import BULK_VRS, VRS
+from streamdcm.errors import RecursiveDatasetError, SourceError, StreamdcmError, element_name
+from streamdcm.files.access import Access
 from streamdcm.files.deferred import DeferredElement
-from streamdcm.files.inflate import Inflated
-from streamdcm.instructions import Copy
+from streamdcm.files.scan import Encoding, Large, Row, Run
+from streamdcm.files.scanned import Scanned
 from streamdcm.plan.syntaxes import encoding_of
-from streamdcm.sources import BufferSource, FileSource, restored_position
 
-Source: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO
-
-_DEFER_SIZE: Final = 64 * 1024
-_HEADER_LENGTH: Final = 12
-"""The most bytes before a value that can be its header (PS3.5 §7.1.2)."""
-
-_Range: TypeAlias = Callable[[int, int, str], Copy]
-"""From offset, length and label to what describes these bytes of a source."""
+_NAMES: Final = {vr.encode(): vr for vr in VRS}
 
 
-class SourceFile(NamedTuple):
-    """A file that was read.
-
-    Parameters
-    ----------
-    dataset : FileDataset
-        What is in it, with a `DeferredElement` for each value that stayed in it.
-    size : int
-        The number of its bytes.
-    """
-
-    dataset: FileDataset
-    size: int
-
-
-def read_source(source: Source, *, force: bool) -> SourceFile:
-    """Read a file; pixel data, and bytes of more than 64 KiB, become elements whose value stays in it.
-
-    Parameters
-    ----------
-    source : str, bytes, PathLike or binary file object
-        A path; or an object that can be read from its position on and sought in.
-    force : bool
-        Whether the prefix ``DICM`` may be missing.
+def dataset_of(scanned: Scanned) -> FileDataset:
+    """Return a dataset of raw elements, with a `DeferredElement` for each bulk value, which stays in the file.
 
     Raises
     ------
-    InvalidDicomError
-        If the prefix is missing; pydicom's.
     SourceError
-        If the file is truncated, or its deflated stream is broken.
-    OSError
-        If it cannot be read.
+        If the character set, or the items of a sequence that has to be parsed now, are damaged.
+    RecursiveDatasetError
+        If those items are nested too deeply.
     """
-    if isinstance(source, (str, bytes, os.PathLike)):
-        with io.BufferedReader(io.FileIO(os.path.abspath(os.fsdecode(source)))) as file:
-            return _read(file, partial(_range_of_file, file), force)
-    if not all(callable(getattr(source, name, None)) for name in ("read", "seek", "tell")):
-        raise TypeError(f"the source must be a path or a binary file that can seek, not {type(source).__name__}")
-    with restored_position(source):
-        return _read(source, partial(_range_of_buffer, source), force)
+    encoding = scanned.encoding
+    elements: dict[Any, Element] = {}
+    for run, row in scanned.rows():
+        elements[BaseTag(row[0])] = raw_element(run, row, encoding)
+    charset = character_set(elements.get(SPECIFIC_CHARACTER_SET), scanned.name)
+    dataset = Dataset(elements, parent_encoding=default_encoding)
+    dataset.set_original_encoding(encoding.implicit_vr, encoding.little_endian, charset)
+    scope = Scope(dataset, Layout(encoding_of(encoding.implicit_vr, encoding.little_endian)))
+    elements = elements_of(dataset)  # type: ignore[assignment]
+    for part in scanned.parts:
+        if isinstance(part, Large):
+            elements[BaseTag(part.tag)] = _large(part, scanned, scope)
+            continue
+        for index in part.odd:
+            row = part.rows[index]
+            if row[1] is None and not encoding.implicit_vr:
+                elements[BaseTag(row[0])] = _with_vr(part, row, scanned, scope)
+            elif row[5] == UNDEFINED_LENGTH and row[0] not in PIXEL_TAGS:
+                elements[BaseTag(row[0])] = _parsed_sequence(part, row, scanned, charset)
+        for row in part.rows:
+            if row[0] in PIXEL_TAGS:
+                elements[BaseTag(row[0])] = _pixels(part, row, scanned, scope)
+            elif (
+                row[5] == UNDEFINED_LENGTH and row[1] is None and scope.vr_of(raw_element(part, row, encoding)) is None
+            ):
+                elements[BaseTag(row[0])] = _parsed_sequence(part, row, scanned, charset)
+    read = FileDataset(
+        scanned.access.path or io.BytesIO(),
+        dataset,
+        scanned.head.preamble,
+        file_meta_of(scanned),
+        encoding.implicit_vr,
+        encoding.little_endian,
+    )
+    read.buffer = None
+    read.set_original_encoding(encoding.implicit_vr, encoding.little_endian, charset)
+    return read
 
 
-def _range_of_file(file: Any, offset: int, length: int, label: str) -> Copy:
-    status = os.fstat(file.fileno())
-    start = max(offset - _HEADER_LENGTH, 0)
-    header = os.pread(file.fileno(), offset - start, start)
-    return Copy(FileSource(file.name, status.st_mtime, start, header, label), offset, length)
+def raw_element(run: Run, row: Row, encoding: Encoding) -> RawDataElement:
+    """Return an element as pydicom has it before it is parsed; an odd value is padded (PS3.5 §7.1.1)."""
+    tag, code, _, value_at, stop, length = row
+    vr = None if code is None else _NAMES.get(code) or code.decode("latin-1")
+    value: Any = run.data[value_at:stop] if stop > value_at else empty_value_for_VR(vr, raw=True)
+    if length & 1 and length != UNDEFINED_LENGTH:
+        value += padding(tag, code)
+        length += 1
+    return RawDataElement(BaseTag(tag), vr, length, value, run.base + value_at, code is None, encoding.little_endian)
 
 
-def _range_of_buffer(buffer: Any, offset: int, length: int, label: str) -> Copy:
-    return Copy(BufferSource(buffer, label), offset, length)
+def padding(tag: int, code: bytes | None) -> bytes:
+    """Return what completes an odd value of a VR, or of that of the dictionary (PS3.5 §6.2)."""
+    vr = dictionary_vr(tag) if code is None else _NAMES.get(code)
+    row = None if vr is None else VRS.get(vr)
+    return row.pad if row is not None and row.pad else b"\0"
 
 
-def _read(file: Any, range_of: _Range, force: bool) -> SourceFile:
-    start = file.tell()
-    preamble = read_preamble(file, force)
-    if preamble is None and start:
-        raise PlanError("without the prefix DICM a file is read from its beginning; set its position to 0")
-    with silenced():  # it is read again below, unless the dataset is deflated
-        meta = read_dataset(file, False, True, stop_when=_is_behind_file_meta)
-    if transfer_syntax(meta.get("TransferSyntaxUID", None)).deflated:
-        offset = file.tell()
-        deflated = range_of(offset, file.seek(0, os.SEEK_END) - offset, "the dataset")
-        inflated: Any = Inflated(deflated)
-        dataset = read_dataset(inflated, False, True, defer_size=_DEFER_SIZE)
-        dataset = FileDataset(io.BytesIO(), dataset, preamble, FileMetaDataset(meta), False, True)
-        dataset.set_original_encoding(False, True, dataset.original_character_set)
-        _defer(dataset, inflated, partial(_range_of_buffer, inflated))
-    else:
-        file.seek(start)
-        dataset = read_partial(file, defer_size=_DEFER_SIZE, force=force)
-        _defer(dataset, file, range_of)
-    dataset.buffer = None
-    return SourceFile(dataset, file.seek(0, os.SEEK_END) - start)
+def dictionary_vr(tag: int) -> str | None:
+    """Return the VR that the dictionary gives a public element, if it does."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return None
 
 
-def _is_behind_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag >> 16 != 0x0002
-
-
-def _defer(dataset: FileDataset, file: Any, range_of: _Range) -> None:
-    """Let bulk values stay in the file, and load other values that pydicom left there."""
-    if file.read(1):
+def character_set(element: Element | None, name: str) -> Any:
+    """Return the codecs of the Specific Character Set of a dataset."""
+    if element is None:
+        return default_encoding
+    try:
+        return convert_encodings(convert_raw_data_element(element).value)  # type: ignore[arg-type]
+    except Exception as error:  # whatever pydicom says of a damaged value
         raise SourceError(
-            f"the dataset cannot be read beyond byte {file.tell() - 1:,}; the file is damaged or truncated"
-        )
-    end = file.seek(0, os.SEEK_END)
-    implicit_vr, little_endian = dataset.original_encoding
-    scope = Scope(dataset, Layout(encoding_of(bool(implicit_vr), bool(little_endian))))
-    elements = elements_of(dataset)
-    for tag, raw in list(elements.items()):
-        if isinstance(raw, RawDataElement) and raw.length and (raw.value is None or tag in PIXEL_TAGS):
-            elements[tag] = _deferred(raw, scope, file, end, range_of)
+            f"{name} states a character set that is none ({type(error).__name__}); correct it",
+            element_name(SPECIFIC_CHARACTER_SET),
+        ) from None
 
 
-def _deferred(raw: RawDataElement, scope: Scope, file: Any, end: int, range_of: _Range) -> Element:
-    undefined = raw.length == UNDEFINED_LENGTH
-    length = _length_of_items(raw, scope, file) if undefined else raw.length
-    if raw.value_tell + length > end:
-        raise SourceError("the file ends before its value does; it is truncated", element_name(raw.tag))
+def file_meta_of(scanned: Scanned) -> FileMetaDataset:
+    """Return the File Meta Information as it was read."""
+    head = scanned.head
+    raw = {BaseTag(row[0]): raw_element(head.meta, row, head.meta_encoding) for row in head.meta.rows}
+    meta = FileMetaDataset(Dataset(raw))  # type: ignore[arg-type]
+    meta.set_original_encoding(head.meta_encoding.implicit_vr, True, default_encoding)
+    return meta
+
+
+def _large(large: Large, scanned: Scanned, scope: Scope) -> Element:
+    encoding, access = scanned.encoding, scanned.access
+    stated = UNDEFINED_LENGTH if large.undefined or large.length is None else large.length
+    code = None if large.vr is None else large.vr.decode("latin-1")
+    raw = RawDataElement(BaseTag(large.tag), code, stated, None, large.value_at, code is None, encoding.little_endian)
     vr = scope.vr_of(raw) or "UN"
-    if vr not in BULK_VRS:
-        file.seek(raw.value_tell)
-        return raw._replace(value=file.read(length))
-    copy = range_of(raw.value_tell, length, element_name(raw.tag))
-    element = DeferredElement(raw.tag, vr, copy, undefined)
+    if vr in BULK_VRS and not (vr == "UN" and large.undefined):
+        return _deferred(raw, vr, large.length, access, scope)
+    assert large.length is not None
+    row = (large.tag, large.vr, 0, 0, large.length, stated)
+    run = Run(access.read(large.value_at, large.length), large.value_at, [row])
+    if vr == "UN":
+        return _parsed_sequence(run, row, scanned, scope.dataset.original_character_set)
+    return raw_element(run, row, encoding)
+
+
+def _with_vr(run: Run, row: Row, scanned: Scanned, scope: Scope) -> Element:
+    """Return an element that stands without VR among others that have one, with that of the dictionary."""
+    raw = raw_element(run, row, scanned.encoding)
+    vr = scope.vr_of(raw) or "UN"
+    if vr == "SQ" or raw.length == UNDEFINED_LENGTH:
+        return _parsed_sequence(run, row, scanned, scope.dataset.original_character_set)
+    raw = raw._replace(VR=vr, is_implicit_VR=False)
+    return raw if len(vr) == 2 else scope.parsed(raw)
+
+
+def _pixels(run: Run, row: Row, scanned: Scanned, scope: Scope) -> Element:
+    raw = raw_element(run, row, scanned.encoding)
+    vr = scope.vr_of(raw) or "UN"
+    is_bulk = row[4] > row[3] and vr in BULK_VRS
+    return _deferred(raw, vr, row[4] - row[3], scanned.access, scope) if is_bulk else raw
+
+
+def _deferred(raw: RawDataElement, vr: str, length: int | None, access: Access, scope: Scope) -> Element:
+    copy = access.range_of(raw.value_tell, length, element_name(raw.tag))
+    element = DeferredElement(raw.tag, vr, copy, raw.length == UNDEFINED_LENGTH)
     return resolve_vr(element, [scope.dataset], raw.is_little_endian) if len(vr) > 2 else element
 
 
-def _length_of_items(raw: RawDataElement, scope: Scope, file: Any) -> int:
-    """Return the length of a value that consists of items, without the delimiter behind it."""
-    encoding = scope.layout.encoding
-    offset = raw.value_tell
-    while True:
-        file.seek(offset)
-        header = file.read(8)
-        if header[:4] != encoding.item:
-            break
-        offset += 8 + int.from_bytes(header[4:], "little" if encoding.little_endian else "big")
-    if header[:4] != encoding.sequence_end[:4]:
-        raise EncapsulationError(
-            "its length is undefined, and it does not consist of items (PS3.5 §A.4); the file is damaged",
-            element_name(raw.tag),
-        )
-    return offset - raw.value_tell
+def _parsed_sequence(run: Run, row: Row, scanned: Scanned, charset: Any) -> Element:
+    """Parse a sequence that cannot be written as it stands; a UN is one in Implicit VR Little Endian (PS3.5 §6.2.2)."""
+    raw = raw_element(run, row, scanned.encoding)
+    if raw.VR == "UN":
+        raw = raw._replace(VR="SQ", is_implicit_VR=True, is_little_endian=True)
+    elif raw.VR is None:
+        raw = raw._replace(VR="SQ")
+    try:
+        return convert_raw_data_element(raw, encoding=charset)
+    except RecursionError:
+        raise RecursiveDatasetError(
+            "its items are nested too deeply to be parsed; take them out, or leave it as it is", element_name(row[0])
+        ) from None
+    except StreamdcmError:
+        raise
+    except Exception as error:  # whatever pydicom says of damaged items
+        where = run.base + row[2]
+        raise SourceError(
+            f"its items cannot be read ({type(error).__name__}), at byte {where:,} of {scanned.name}; the file is "
+            "damaged, get it again from where it came",
+            element_name(row[0]),
+        ) from None

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of
+from streamdcm.errors import SourceError
 from streamdcm.instructions import Copy
 from streamdcm.write.reading import read
 
 _CHUNK_SIZE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passing:
+    """A source that only goes forwards, and has not come to the value yet that `label` names."""
+
+    name: str
+    label: str
 
 
 class DeferredElement(DataElement):
@@ -46,6 +56,12 @@ class DeferredElement(DataElement):
     def value(self) -> Any:
         """The value, read from the file if it has not been set."""
         if isinstance(self._value, Copy):
+            if isinstance(self._value.source, Passing):
+                raise SourceError(
+                    f"the value has not come yet, because {self._value.source.name} cannot seek; give a source that "
+                    "can, such as streamdcm.spooled_source()",
+                    self._value.source.label,
+                )
             return b"".join(read(self._value, _CHUNK_SIZE))
         return self._value
 

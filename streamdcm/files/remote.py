@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from streamdcm.errors import MissingExtraError, SourceError
+from streamdcm.files.inputs import opened_pipe
 from streamdcm.sinks import scheme_of
+
+
+@contextmanager
+def opened_input(source: Any) -> Iterator[Any]:
+    """Give what can be read of a source: the file of a URL, a pipe that a path leads to; everything else as it is."""
+    with opened(source) as file, opened_pipe(file) as readable:
+        yield readable
 
 
 @contextmanager

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Unpack
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Unpack
 
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import (
-    UID,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    MediaStorageDirectoryStorage,
-)
-
-from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
-from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import LayoutError, PlanError, element_name, warn
-from streamdcm.files.dataset import Source, read_source
-from streamdcm.files.deferred import DeferredElement, copy_deferred
-from streamdcm.files.edits import Edit, edited
-from streamdcm.files.remote import opened
+from streamdcm.errors import PlanError
+from streamdcm.files.access import accessed
+from streamdcm.files.edits import Edit
+from streamdcm.files.forward import rewritten_forward
+from streamdcm.files.inputs import Input, incoming
+from streamdcm.files.plan_rewrite import Request, planned
+from streamdcm.files.remote import opened_input
+from streamdcm.files.scanned import scan_file
+from streamdcm.files.splice import spliced
+from streamdcm.instructions import Encoder
 from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.options.checks import flag
-from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
-from streamdcm.plan.plan import Plan, encode_file, plan_file
-from streamdcm.plan.syntaxes import is_compressed, syntax_named
+from streamdcm.plan.plan import encode_file
+from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sinks import Delivery
-from streamdcm.write.driver import measure, write
-from streamdcm.write.functions import expected_size
+from streamdcm.write.driver import write
+from streamdcm.write.functions import planned_size
 from streamdcm.write.targets import Target, is_path, resolve_target
 
 
 def rewrite(
-    source: Source,
+    source: Input,
     target: Target,
     /,
     *,
@@ -98,19 +92,33 @@ def rewrite(
         options = check_options(dict(kwargs), "rewrite")
         output = resolve_target(delivery, options)
         refuse_overwriting(source, target, options)
-        with opened(source) as file:
-            plan = plan_rewrite(
-                file, options, edit=edit, transfer_syntax=transfer_syntax, force=force, patchable=output.can_patch
-            )
-            encoder = encode_file(plan, options, patchable=output.can_patch)
-            result, _ = write(encoder, delivery, options, expected_size(plan, options))
+        with opened_input(source) as file:
+            request = Request(edit, transfer_syntax, force)
+            prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
+            total = None if options.progress is None else prepared.size()
+            result, _ = write(prepared.encoder, delivery, options, total)
     return result
 
 
-def plan_rewrite(
-    source: Source, options: Options, *, edit: Edit | None, transfer_syntax: str | None, force: bool, patchable: bool
-) -> Plan:
-    """Read and edit a file, and decide how it is written, or refuse it.
+class Prepared(NamedTuple):
+    """A file that was read, or begins to be, and how it is written.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its bytes.
+    size : callable
+        Returns their number; `None` where only writing tells.
+    """
+
+    encoder: Encoder[object]
+    size: Callable[[], int | None]
+
+
+def prepare_rewrite(
+    source: Input, request: Request, options: Options, *, patchable: bool, on_loop: bool = False
+) -> Prepared:
+    """Scan and edit a file, and decide how it is written, or refuse it.
 
     All that `rewrite` does before the first byte; its parameters and exceptions are described there.
 
@@ -118,115 +126,30 @@ def plan_rewrite(
     ----------
     patchable : bool
         Whether the target can fill a length in later.
+    on_loop : bool, optional
+        Whether needs are answered on an event loop, so that the source may be asynchronous.
     """
-    flag("force", force)
-    read, size = read_source(source, force=force)
-    old_syntax = _syntax_of(read)
-    if _is_directory(read):
-        if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
-            raise _moves_records()
-        return _plan_directory(read, size, options, patchable)
-    known = [keyword for keyword in FOLLOWING.values() if keyword in read]
-    made = edited(read, edit)
-    dataset = view_of(made)
-    if made is not read:
-        _complete(dataset, read)
-    syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
-    _check_compression(dataset, old_syntax, syntax)
-    if syntax != old_syntax or edit is not None:
-        _warn_of_signature(dataset)
-    dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
-    dataset.preamble = rewritten_preamble(dataset)
-    return _plan(dataset, options, patchable)
+    flag("force", request.force)
+    comes = incoming(source)
+    if comes is not None:
+        if comes.stream.stream.is_async and not on_loop:
+            raise TypeError("the source is asynchronous; use the function of the same name that ends in _async")
+        return Prepared(rewritten_forward(comes, request, options, patchable=patchable), _unknown)
+    with accessed(source) as access:
+        scanned = scan_file(access, force=request.force, hold_limit=options.hold_limit)
+        asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
+        passed_on = spliced(scanned, options, request.edit, asked)
+        if passed_on is not None:
+            return Prepared(passed_on.encoder, lambda: passed_on.size)
+        plan = planned(scanned, request, options, patchable=patchable)
+    return Prepared(encode_file(plan, options, patchable=patchable), partial(planned_size, plan, options))
 
 
-def _complete(view: Dataset, read: FileDataset) -> None:
-    """Let a dataset that an edit made have what it does not say itself from the one that was read."""
-    if getattr(view, "file_meta", None) is None:
-        view.file_meta = read.file_meta
-    if None in encoding_as_read(view):
-        implicit_vr, little_endian = encoding_as_read(read)
-        view.set_original_encoding(implicit_vr, little_endian, read.original_character_set)
+def _unknown() -> None:
+    return None
 
 
-def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:
-    copy_deferred(dataset)
-    return plan_file(dataset, options, patchable=patchable, convert_bulk=True)
-
-
-def _plan_directory(directory: Dataset, size: int, options: Options, patchable: bool) -> Plan:
-    """Plan a DICOMDIR as it is: with its own File Meta Information, and only if nothing moves."""
-    plan = _plan(directory, options, patchable)
-    if measure(encode_file(plan, options, patchable=True), options) != size:
-        raise _moves_records()
-    return plan
-
-
-def _syntax_of(dataset: Dataset) -> UID | None:
-    """Return the transfer syntax that a file says, or that it was found to have; `None` if nothing tells."""
-    stated: UID | None = dataset.file_meta.get("TransferSyntaxUID", None)
-    if stated:
-        return stated
-    if any(element.is_undefined_length for element in _untouched_pixel_data(dataset)):
-        return None
-    implicit_vr, little_endian = encoding_as_read(dataset)
-    if implicit_vr:
-        return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
-
-
-def _target_syntax(dataset: Dataset, old: UID | None, asked: str | None) -> UID:
-    if asked is not None:
-        return syntax_named(asked)
-    syntax: UID | None = copy_of_file_meta(dataset).get("TransferSyntaxUID", None) or old
-    if syntax is None:
-        raise PlanError("nothing says how the pixel data are compressed; give the transfer_syntax that they are in")
-    return syntax
-
-
-def _check_compression(dataset: Dataset, old: UID | None, new: UID) -> None:
-    """Refuse a transfer syntax that would need pixel data to be compressed or decompressed."""
-    for element in _untouched_pixel_data(dataset):
-        name = element_name(element.tag)
-        if element.is_undefined_length and not is_compressed(new):
-            raise PlanError(
-                f"{name} cannot be copied to '{new.name}', in which pixel data are not encapsulated (PS3.5 §A.4); name "
-                "the transfer syntax that they are in, or convert them in edit, for example by Dataset.decompress()"
-            )
-        if old is not None and old != new and (is_compressed(old) or is_compressed(new)):
-            raise PlanError(
-                f"{name} cannot be copied from '{old.name}' to '{new.name}': pixel data are neither compressed nor "
-                "decompressed; leave transfer_syntax out, or convert them in edit, for example by Dataset.compress()"
-            )
-
-
-def _untouched_pixel_data(dataset: Dataset) -> list[DeferredElement]:
-    elements = map(elements_of(dataset).get, PIXEL_TAGS)
-    return [element for element in elements if isinstance(element, DeferredElement) and element.is_deferred]
-
-
-def _is_directory(dataset: Dataset) -> bool:
-    meta = dataset.file_meta
-    return "DirectoryRecordSequence" in dataset or meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
-
-
-def _moves_records() -> LayoutError:
-    return LayoutError(
-        "a DICOMDIR's offsets count bytes from the start of the file, and this would move what they point at; copy the "
-        "file as it is, or build a new one with pydicom.fileset"
-    )
-
-
-def _warn_of_signature(dataset: Dataset) -> None:
-    for keyword in ("DigitalSignaturesSequence", "MACParametersSequence"):
-        if keyword in dataset:
-            warn(
-                f"{element_name(tag_for_keyword(keyword) or 0)}: what is signed may have changed, so that the "
-                "signature no longer holds (PS3.15 §C); delete it in edit, or sign the new file"
-            )
-
-
-def refuse_overwriting(source: Source, target: Any, options: Options) -> None:
+def refuse_overwriting(source: Input, target: Any, options: Options) -> None:
     """Refuse to write into the very file that is read meanwhile, unless it is replaced when that is over.
 
     Raises
@@ -234,7 +157,7 @@ def refuse_overwriting(source: Source, target: Any, options: Options) -> None:
     PlanError
         If it is.
     """
-    if options.atomic and is_path(target):
+    if (options.atomic and is_path(target)) or (not is_path(source) and incoming(source) is not None):
         return
     read, written = _status(source), _status(target)
     if source is target or (read is not None and written is not None and os.path.samestat(read, written)):

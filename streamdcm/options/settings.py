@@ -51,8 +51,8 @@ def _with_twins(*names: str) -> frozenset[str]:
 _FRAMES_GIVEN: Final = _with_twins("dcmwrite", "iter_chunks") | {"open_chunks_async"}
 _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _DATASETS: Final = _FRAMES | _with_twins("encoded_size")
-_LAID_OUT: Final = _DATASETS | _with_twins("rewrite")
-_STREAMS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite")
+_LAID_OUT: Final = _DATASETS | _with_twins("rewrite", "rewrite_chunks")
+_STREAMS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
 _READERS: Final = _STREAMS | _with_twins("encoded_size")
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
 _FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async"})

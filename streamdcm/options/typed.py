@@ -225,6 +225,10 @@ class EncoderTargetOptions(StreamOptions, PlaceOptions, total=False):
     """Keyword arguments of `write_encoder` and its twin: see `StreamOptions` and `PlaceOptions`."""
 
 
+class RewriteChunksOptions(LayoutOptions, StreamOptions, total=False):
+    """Keyword arguments of `rewrite_chunks` and its twin: see `LayoutOptions` and `StreamOptions`."""
+
+
 class RewriteOptions(LayoutOptions, StreamOptions, PlaceOptions, total=False):
     """Keyword arguments of `rewrite` and its twin: see `LayoutOptions`, `StreamOptions` and `PlaceOptions`."""
 

@@ -21,7 +21,7 @@ FOLLOWING: Final = {"MediaStorageSOPClassUID": "SOPClassUID", "MediaStorageSOPIn
 _REQUIRED: Final = (*FOLLOWING, "TransferSyntaxUID")
 
 # What readers take for a TIFF file: the offsets behind it count bytes of the file (PS3.10 §7.1)
-_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def preamble_of(dataset: Dataset) -> bytes | None:
@@ -111,7 +111,7 @@ def rewritten_preamble(dataset: Dataset) -> bytes:
     offsets point at.
     """
     content = preamble_of(dataset)
-    return bytes(128) if content is None or content.startswith(_TIFF) else content
+    return bytes(128) if content is None or content.startswith(TIFF) else content
 
 
 def _set(meta: Dataset, keyword: str, value: Any) -> None:

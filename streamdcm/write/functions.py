@@ -218,7 +218,12 @@ def refuse_async_frames(options: Options) -> None:
 
 def expected_size(plan: Plan, options: Options) -> int | None:
     """Return the size of a file for progress events, where finding it out does not cost a compression."""
-    if options.progress is None or plan.deflated or plan.pixels is not None:
+    return None if options.progress is None else planned_size(plan, options)
+
+
+def planned_size(plan: Plan, options: Options) -> int | None:
+    """Return the size of a file as planned, where finding it out does not cost a compression."""
+    if plan.deflated or plan.pixels is not None:
         return None
     with silenced():
         return measure(encode_file(plan, options, patchable=True), options)

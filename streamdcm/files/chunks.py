@@ -1,0 +1,101 @@
+"""A file written anew as chunks of bytes, for the bodies of HTTP requests and responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Self, Unpack
+
+from streamdcm.files.edits import Edit
+from streamdcm.files.inputs import Input
+from streamdcm.files.plan_rewrite import Request
+from streamdcm.files.remote import opened_input
+from streamdcm.files.rewrite import prepare_rewrite
+from streamdcm.options import RewriteChunksOptions, check_options
+from streamdcm.write.driver import chunks
+
+
+class RewrittenChunks(Iterator[bytes]):
+    """The chunks of a file that is written anew.
+
+    Leaving it before its end, close it: that closes what was opened to read the file.
+
+    Attributes
+    ----------
+    content_length : int or None
+        The number of bytes of all chunks, for a Content-Length; `None` where only the end tells: for a source that only
+        goes forwards, and a deflated transfer syntax.
+    """
+
+    def __init__(self, encoded: Iterator[bytes], content_length: int | None, files: ExitStack) -> None:
+        self.content_length = content_length
+        self._encoded = encoded
+        self._files = files
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._encoded)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close what is read."""
+        try:
+            self._encoded.close()  # type: ignore[attr-defined]
+        finally:
+            self._files.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def rewrite_chunks(
+    source: Input,
+    /,
+    *,
+    edit: Edit | None = None,
+    transfer_syntax: str | None = None,
+    force: bool = False,
+    **kwargs: Unpack[RewriteChunksOptions],
+) -> RewrittenChunks:
+    """Write a DICOM file anew, as `rewrite` does, and give it as chunks of bytes.
+
+    A source that can seek is read, edited and checked at once; one that only goes forwards, as chunks are asked for.
+
+    Parameters
+    ----------
+    source : path, URL, binary file object, socket, HTTP response or iterable of bytes
+        The file to read; see `rewrite`.
+    edit, transfer_syntax, force
+        See `rewrite`.
+    **kwargs
+        See `RewriteChunksOptions`.
+
+    Returns
+    -------
+    RewrittenChunks
+        An iterator of chunks of at most `chunk_size` bytes, whose `content_length` is their sum where it is known.
+
+    Raises
+    ------
+    NotDicomError, PlanError, LayoutError, EncodeError, OSError
+        As `rewrite` does.
+
+    Examples
+    --------
+    >>> with rewrite_chunks("in.dcm", edit={"PatientName": "Doe^Jane"}) as chunks:
+    ...     headers = {"Content-Length": str(chunks.content_length)}
+    ...     requests.post(url, data=chunks, headers=headers)
+    """
+    options = check_options(dict(kwargs), "rewrite_chunks")
+    with ExitStack() as files:
+        file = files.enter_context(opened_input(source))
+        prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, patchable=False)
+        return RewrittenChunks(chunks(prepared.encoder, options, prepared.size()), prepared.size(), files.pop_all())

@@ -1,0 +1,425 @@
+"""A file that only goes forwards, written anew while it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+from pydicom.dataelem import DataElement
+
+from streamdcm.encode._pydicom import Element, elements_of, stored_value, view_of
+from streamdcm.encode.body import sorted_body
+from streamdcm.encode.bulk import WORDS, swapped
+from streamdcm.encode.deflate import deflate
+from streamdcm.encode.file_head import file_meta, preamble
+from streamdcm.encode.header import element_header, vr_code
+from streamdcm.encode.layout import UNDEFINED_LENGTH
+from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name
+from streamdcm.files.dataset import dataset_of, padding
+from streamdcm.files.deferred import Passing
+from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
+from streamdcm.files.notices import warn_of_missing_pixels
+from streamdcm.files.plan_rewrite import Request, planned
+from streamdcm.files.scan import BLOCK, ENCODINGS, Encoding, Large, Run, Scanner, Walked, Where, walk
+from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
+from streamdcm.files.scanned import Part, Scanned
+from streamdcm.files.splice import Splicer, are_passed, encoder_of, in_order, large_header, spliced, splicer_of
+from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
+from streamdcm.instructions import Copy, Encoder
+from streamdcm.options import Options
+from streamdcm.plan.plan import Plan, encode_file
+from streamdcm.plan.syntaxes import syntax_named
+from streamdcm.sources import BufferSource, StreamSource
+
+_DROPPED: Final = frozenset({0xFFFAFFFA, 0xFFFCFFFC})
+"""What stands behind pixel data and no function has to see: signatures, which would not hold, and padding."""
+
+
+class Incoming(NamedTuple):
+    """A source that only goes forwards.
+
+    Parameters
+    ----------
+    stream : StreamSource
+        What its pieces are asked of.
+    name : str
+        What errors call it.
+    size : int or None
+        The number of its bytes, if it says that.
+    """
+
+    stream: StreamSource
+    name: str
+    size: int | None = None
+
+
+def rewritten_forward(source: Incoming, request: Request, options: Options, *, patchable: bool) -> Encoder[None]:
+    """Encode a file anew while it comes; see `rewrite`.
+
+    What comes before the pixel data is held, and so are other values of 64 KiB and more where they cannot be passed on
+    as they stand.
+
+    Parameters
+    ----------
+    source : Incoming
+        The file.
+    request : Request
+        What the caller wants of it.
+    options : Options
+        What the caller asked for.
+    patchable : bool
+        Whether the target can fill a length in later.
+
+    Raises
+    ------
+    NotDicomError, SourceError, PlanError, EncodeError
+        See `rewrite`.
+    """
+    if options.group_lengths == "write":
+        raise PlanError(
+            "group_lengths='write' needs lengths that are not known while a file comes; give a source that can seek, "
+            "or leave it out"
+        )
+    outer = Tape(pieces_of(source.stream, source.name), Where(source.name, source.size))
+    head = yield from outer.answer(scan_head(Where(source.name, source.size), force=request.force))
+    tape, where, at = outer, Where(source.name, source.size), head.at
+    if head.deflated:
+        yield from outer.drop(head.at)
+        tape, where, at = Tape(inflated_pieces(outer, source.name), Where(source.name)), Where(source.name), 0
+    first = yield from tape.read(at, BLOCK)
+    encoding = encoding_of_dataset(head.syntax, first[:8])
+    forward = _Forward(tape, where, head, encoding, Scanner(where, encoding, at, first, at, skips=False), options)
+    yield from forward.rewritten(request, patchable)
+    yield from outer.finish()
+
+
+class _Forward:
+    """One file on its way.
+
+    Parameters
+    ----------
+    tape : Tape
+        Where its dataset comes from.
+    where : Where
+        The file, for errors.
+    head : Head
+        What came before the dataset.
+    encoding : Encoding
+        How the dataset is laid out.
+    scanner : Scanner
+        Scans it.
+    options : Options
+        What the caller asked for.
+    """
+
+    def __init__(
+        self, tape: Tape, where: Where, head: Head, encoding: Encoding, scanner: Scanner, options: Options
+    ) -> None:
+        self._tape = tape
+        self._where = where
+        self._head = head
+        self._encoding = encoding
+        self._scanner = scanner
+        self._options = options
+        self._held = 0
+
+    def rewritten(self, request: Request, patchable: bool) -> Encoder[None]:
+        """Encode the file as a caller wants it."""
+        asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
+        parts: list[Part] = []
+        large = yield from self._next(parts)
+        splicer = None
+        if large is not None:
+            splicer = splicer_of(self._scanned([*parts, large]), self._options, request.edit, asked)
+        if splicer is not None and large is not None:
+            yield splicer.head
+            body = self._passed_on(splicer, parts, large)
+            yield from self._deflated(body) if self._head.deflated else body
+            return
+        while large is not None and large.tag not in PIXEL_TAGS:
+            parts.append((yield from self._hold(large)))
+            large = yield from self._next(parts)
+        yield from self._planned(parts, large, request, patchable)
+
+    # --- As it stands --------------------------------------------------------------------------------
+
+    def _passed_on(self, splicer: Splicer, parts: list[Part], large: Large | None) -> Encoder[None]:
+        """Encode the dataset as it stands, but for what an edit names."""
+        splicer.encode_known()
+        done = 0
+        while True:
+            done = yield from self._run(splicer, parts, done)
+            if large is None:
+                break
+            self._check_order(large.tag, done)
+            if isinstance(splicer.edits.get(large.tag), ItemEdits):
+                parts = [(yield from self._hold(large))]
+                large = yield from self._next(parts)
+                splicer.note([*parts] if large is None else [*parts, large])
+                continue
+            yield from encoder_of(splicer.before(large.tag + 1))
+            if large.tag in splicer.edits:
+                yield from self._skip(large)
+            else:
+                length = None if large.undefined else large.length
+                yield large_header(large, length, splicer.packing)
+                yield from self._value(large)
+                if large.undefined:
+                    yield splicer.packing.sequence_end
+                elif large.length and large.length & 1:
+                    yield padding(large.tag, large.vr)
+            done = large.tag
+            parts = []
+            large = yield from self._next(parts)
+            splicer.note([*parts] if large is None else [*parts, large])
+        yield from encoder_of(splicer.before(1 << 32))
+        warn_of_missing_pixels(splicer.found, self._where.name)
+
+    def _run(self, splicer: Splicer, parts: list[Part], done: int) -> Encoder[int]:
+        """Encode what is held, and return the highest tag."""
+        if not parts:
+            return done
+        if not are_passed(parts, implicit_vr=self._encoding.implicit_vr):
+            raise self._where.error(
+                "stands behind a large value, and has to be parsed to be written; give a source that can seek",
+                parts[0].base if isinstance(parts[0], Run) else parts[0].start,
+            )
+        scanned = self._scanned(parts)
+        for part in parts if scanned.is_sorted else in_order(parts):
+            assert isinstance(part, Run)
+            self._check_order(part.rows[0][0], done)
+            done = part.rows[-1][0]
+            yield from encoder_of(splicer.run(part))
+        return done
+
+    def _check_order(self, tag: int, done: int) -> None:
+        if tag <= done:
+            raise SourceError(
+                f"stands behind {element_name(done)} in {self._where.name}, which has a higher tag and was written "
+                "already (PS3.5 §7.1); give a source that can seek, such as streamdcm.spooled_source()",
+                element_name(tag),
+            )
+
+    # --- As a dataset --------------------------------------------------------------------------------
+
+    def _planned(self, parts: list[Part], large: Large | None, request: Request, patchable: bool) -> Encoder[None]:
+        """Encode what is edited by a function, or laid out in another way."""
+        scanned = self._scanned(parts if large is None else [*parts, large])
+        if large is None:
+            yield from self._whole(scanned, request, patchable)
+            return
+        plan = planned(scanned, request, self._options, patchable=patchable)
+        yield from preamble(plan.preamble)
+        yield from file_meta(plan.file_meta)
+        body = self._body(plan, large, request, patchable and not plan.deflated)
+        yield from self._deflated(body) if plan.deflated else body
+
+    def _whole(self, scanned: Scanned, request: Request, patchable: bool) -> Encoder[None]:
+        """Encode a file that is all at hand, as one that can seek is encoded."""
+        asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
+        passed_on = spliced(scanned, self._options, request.edit, asked)
+        if passed_on is not None:
+            yield from passed_on.encoder
+            return
+        plan = planned(scanned, request, self._options, patchable=patchable)
+        yield from encode_file(plan, self._options, patchable=patchable)
+
+    def _body(self, plan: Plan, large: Large, request: Request, patchable: bool) -> Encoder[None]:
+        scope = Scope(plan.dataset, plan.layout)
+        elements = dict(plan.elements)
+        pixels = elements.pop(large.tag, None)
+        before = [(tag, element) for tag, element in plan.elements if tag < large.tag]
+        yield from sorted_body(before, scope, plan.encapsulated, patchable)
+        if isinstance(pixels, DataElement) and _is_passing(pixels):
+            yield from self._pixels(pixels, large, plan, scope)
+        else:
+            if pixels is not None:
+                yield from sorted_body([(large.tag, pixels)], scope, plan.encapsulated, patchable)
+            yield from self._skip(large)
+        behind = yield from self._behind(large.tag, request)
+        edits = _edited_tags(request)
+        view = view_of(plan.dataset)
+        kept = {tag: element for tag, element in behind.items() if tag not in edits}
+        elements_of(view).update(kept)
+        after = kept | {tag: element for tag, element in elements.items() if tag > large.tag}
+        yield from sorted_body(sorted(after.items()), Scope(view, plan.layout), plan.encapsulated, patchable)
+
+    def _pixels(self, element: DataElement, large: Large, plan: Plan, scope: Scope) -> Encoder[None]:
+        """Encode pixel data while they come."""
+        encoding = plan.layout.encoding
+        if plan.encapsulated and not large.undefined:
+            raise EncapsulationError(
+                "the transfer syntax wants encapsulated Pixel Data, and the value is not; choose an uncompressed "
+                "transfer syntax",
+                element_name(large.tag),
+            )
+        vr = b"" if encoding.implicit_vr else vr_code(element.VR)
+        length = None if large.length is None else large.length + (large.length & 1)
+        yield element_header(large.tag, vr, length, scope)
+        value: Encoder[Any] = self._value(large)
+        word = WORDS.get(element.VR, 1)
+        if scope.swaps and word > 1 and not large.undefined:
+            value = swapped(_counted(value, large.length or 0), word)
+        yield from value
+        if large.undefined:
+            yield encoding.sequence_end
+        elif large.length and large.length & 1:
+            yield b"\0"
+
+    def _behind(self, pixels: int, request: Request) -> Encoder[dict[int, Element]]:
+        """Return what stands behind the pixel data."""
+        parts: list[Part] = []
+        while (large := (yield from self._next(parts))) is not None:
+            parts.append((yield from self._hold(large)))
+        behind = elements_of(dataset_of(self._scanned(parts)))
+        if callable(request.edit) and not isinstance(request.edit, Mapping):
+            for tag in [tag for tag in behind if tag in _DROPPED]:
+                del behind[tag]
+            for tag in behind:
+                raise SourceError(
+                    "stands behind the pixel data, where a function cannot edit it in a source that only goes "
+                    "forwards; give a mapping as edit, or a source that can seek, such as streamdcm.spooled_source()",
+                    element_name(int(tag)),
+                )
+        for tag in behind:
+            self._check_order(int(tag), pixels)
+        return {int(tag): element for tag, element in behind.items() if tag & 0xFFFF}
+
+    # --- The source ----------------------------------------------------------------------------------
+
+    def _next(self, parts: list[Part]) -> Encoder[Large | None]:
+        """Scan to the next large element, which is returned; what comes before it is added."""
+        large = yield from self._tape.answer(self._scanner.scan())
+        runs = [run for run in self._scanner.runs if run.rows]
+        self._scanner.runs.clear()
+        for run in runs:
+            self._count(len(run.rows) and run.rows[-1][4] - run.rows[0][2], run.rows[-1][0])
+        parts += runs
+        return large
+
+    def _count(self, size: int, tag: int) -> None:
+        self._held += size
+        if self._held > self._options.hold_limit:
+            raise SourceError(
+                f"more than {self._options.hold_limit:,} bytes of {self._where.name} would be held, because it cannot "
+                "seek; raise hold_limit, or give a source that can, such as streamdcm.spooled_source()",
+                element_name(tag),
+            )
+
+    def _hold(self, large: Large) -> Encoder[Run]:
+        """Read a large element, and return it as a run."""
+        value_at = large.value_at - large.start
+        if large.length is not None:
+            size = large.end - large.start
+            self._count(size, large.tag)
+            data = yield from self._tape.read(large.start, size)
+            if len(data) < size:
+                raise self._where.ends_early(large.start, large.tag)
+            self._scanner.pass_over(large)
+            stated = UNDEFINED_LENGTH if large.undefined else large.length
+            odd = [0] if large.length & 1 and not large.undefined else []
+            return Run(
+                data[:size], large.start, [(large.tag, large.vr, 0, value_at, value_at + large.length, stated)], odd
+            )
+        size = BLOCK
+        while True:
+            data = yield from self._tape.read(large.start, size)
+            walked = _finished(self._walk(large, data, large.start))
+            if walked is not None:
+                break
+            if len(data) < size:
+                raise self._where.ends_early(large.start, large.tag)
+            size = 2 * len(data)
+            if size > 2 * self._options.hold_limit:
+                self._count(size, large.tag)
+        self._count(walked.end - large.start, large.tag)
+        self._scanner.pass_over(large, walked.end)
+        row = (large.tag, large.vr, 0, value_at, walked.value_end - large.start, UNDEFINED_LENGTH)
+        odd = [0] if large.vr == b"UN" or not walked.is_regular else []
+        return Run(data[: walked.end - large.start], large.start, [row], odd)
+
+    def _walk(self, large: Large, data: bytes, base: int) -> Any:
+        fragments = large.tag in PIXEL_TAGS or large.vr not in (None, b"SQ", b"UN")
+        encoding = ENCODINGS[True, True] if large.vr == b"UN" else self._encoding
+        return walk(self._where, large.tag, encoding, large.value_at, data, base, holds_fragments=fragments)
+
+    def _value(self, large: Large) -> Encoder[None]:
+        """Yield the value of a large element, unheld."""
+        if large.length is not None:
+            yield from self._tape.take(large.value_at, large.length, large.start, large.tag)
+            self._scanner.pass_over(large)
+            return
+        start, tag = large.start, large.tag
+        walk = self._walk(large, b"", large.value_at)
+        walked, upto = yield from self._tape.take_while(walk, large.value_at, start, tag)
+        yield from self._tape.take(upto, walked.value_end - upto, start, tag)
+        self._scanner.pass_over(large, walked.end)
+
+    def _skip(self, large: Large) -> Encoder[None]:
+        """Read over a large element."""
+        value = self._value(large)
+        answer: Any = None
+        try:
+            while True:
+                instruction = value.send(answer)
+                answer = None if isinstance(instruction, (bytes, memoryview)) else (yield instruction)
+        except StopIteration:
+            return
+
+    def _scanned(self, parts: list[Part]) -> Scanned:
+        name = self._where.name
+        return Scanned(self._head, self._encoding, parts, _Held(name, parts), name, self._tape.end)
+
+    def _deflated(self, body: Encoder[None]) -> Encoder[None]:
+        return deflate(body, chunk_size=self._options.chunk_size, hold_limit=self._options.hold_limit)
+
+
+class _Held:
+    """Access to what is held of a source; what is not is passed on when it comes."""
+
+    def __init__(self, name: str, parts: Iterable[Part]) -> None:
+        self.name = name
+        self.size: int | None = None
+        self.path: str | None = None
+        self._runs = [part for part in parts if isinstance(part, Run)]
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes that are held."""
+        for run in self._runs:
+            if run.base <= offset < run.base + len(run.data):
+                return run.data[offset - run.base : offset - run.base + size]
+        return b""
+
+    def range_of(self, offset: int, length: int | None, label: str) -> Copy:
+        """Return what describes a value: what is held of it, or that it comes."""
+        held = self.read(offset, length or 0)
+        if length is not None and len(held) == length:
+            return Copy(BufferSource(BytesIO(held), label), 0, length)
+        return Copy(Passing(self.name, label), 0, length or 0)
+
+
+def _is_passing(element: DataElement) -> bool:
+    value = stored_value(element)
+    return isinstance(value, Copy) and isinstance(value.source, Passing)
+
+
+def _counted(value: Encoder[None], length: int) -> Encoder[int]:
+    yield from value
+    return length
+
+
+def _finished(walk: Any) -> Walked | None:
+    try:
+        next(walk)
+    except StopIteration as stop:
+        found: Walked = stop.value
+        return found
+    walk.close()
+    return None
+
+
+def _edited_tags(request: Request) -> set[int]:
+    return set(edits_by_tag(request.edit)) if isinstance(request.edit, Mapping) else set()

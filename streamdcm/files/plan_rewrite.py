@@ -1,0 +1,208 @@
+"""How a file that was scanned, and edited as a dataset, is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
+
+from streamdcm.encode._pydicom import Element, elements_of, encoding_as_read, view_of
+from streamdcm.encode.layout import UNDEFINED_LENGTH
+from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.errors import (
+    LayoutError,
+    PlanError,
+    RecursiveDatasetError,
+    SourceError,
+    StreamdcmError,
+    element_name,
+)
+from streamdcm.files.dataset import dataset_of
+from streamdcm.files.deferred import DeferredElement, copy_deferred
+from streamdcm.files.edits import Edit, edited
+from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
+from streamdcm.files.scanned import Scanned
+from streamdcm.options import Options
+from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
+from streamdcm.plan.plan import Plan, encode_file, plan_file
+from streamdcm.plan.syntaxes import is_compressed, syntax_named
+from streamdcm.write.driver import measure
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller wants of a file that is written anew; see `rewrite`."""
+
+    edit: Edit | None = None
+    transfer_syntax: str | None = None
+    force: bool = False
+
+
+def planned(scanned: Scanned, request: Request, options: Options, *, patchable: bool) -> Plan:
+    """Edit a file that was scanned, and decide how it is written, or refuse it.
+
+    Parameters
+    ----------
+    scanned : Scanned
+        The file.
+    request : Request
+        What the caller wants of it.
+    options : Options
+        What the caller asked for.
+    patchable : bool
+        Whether the target can fill a length in later.
+
+    Raises
+    ------
+    PlanError, EncodeError, SourceError
+        See `rewrite`.
+    """
+    edit, transfer_syntax = request.edit, request.transfer_syntax
+    with _read_by_pydicom(scanned.name):
+        read = dataset_of(scanned)
+        old_syntax = _syntax_of(read)
+        is_directory = _is_directory(read)
+    warn_of_missing_pixels(elements_of(read), scanned.name)
+    if is_directory:
+        if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
+            raise _moves_records()
+        with _read_by_pydicom(scanned.name):
+            return _plan_directory(read, scanned.size, options, patchable)
+    known = [keyword for keyword in FOLLOWING.values() if keyword in read]
+    made = edited(read, edit)
+    dataset = view_of(made)
+    if made is not read:
+        _complete(dataset, read)
+    with _read_by_pydicom(scanned.name):
+        syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
+        _check_compression(dataset, old_syntax, syntax)
+        _refuse_nested_fragments(dataset, old_syntax, syntax)
+        dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
+        dataset.preamble = rewritten_preamble(dataset)
+        plan = _plan(dataset, options, patchable)
+    if syntax != old_syntax or edit is not None:
+        warn_of_signature(elements_of(dataset))
+    return plan
+
+
+@contextmanager
+def _read_by_pydicom(name: str) -> Iterator[None]:
+    """Say in our own words what pydicom says of an element that it cannot read: it may quote a value."""
+    try:
+        yield
+    except (StreamdcmError, Warning, MemoryError):
+        raise
+    except RecursionError:
+        raise RecursiveDatasetError(f"{name} has a sequence that is nested too deeply; take it out") from None
+    except Exception as error:
+        raise SourceError(
+            f"an element of {name} that decides how it is written cannot be read ({type(error).__name__}): the "
+            "transfer syntax, the SOP class or instance, or the character set; correct it"
+        ) from None
+
+
+def _complete(view: Dataset, read: FileDataset) -> None:
+    """Let a dataset that an edit made have what it does not say itself from the one that was read."""
+    if getattr(view, "file_meta", None) is None:
+        view.file_meta = read.file_meta
+    if None in encoding_as_read(view):
+        implicit_vr, little_endian = encoding_as_read(read)
+        view.set_original_encoding(implicit_vr, little_endian, read.original_character_set)
+
+
+def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:
+    copy_deferred(dataset)
+    return plan_file(dataset, options, patchable=patchable, convert_bulk=True)
+
+
+def _plan_directory(directory: Dataset, size: int, options: Options, patchable: bool) -> Plan:
+    """Plan a DICOMDIR as it is: with its own File Meta Information, and only if nothing moves."""
+    plan = _plan(directory, options, patchable)
+    if measure(encode_file(plan, options, patchable=True), options) != size:
+        raise _moves_records()
+    return plan
+
+
+def _syntax_of(dataset: Dataset) -> UID | None:
+    """Return the transfer syntax that a file says, or that it was found to have; `None` if nothing tells."""
+    stated: UID | None = dataset.file_meta.get("TransferSyntaxUID", None)
+    if stated:
+        return stated
+    if any(element.is_undefined_length for element in _untouched_pixel_data(dataset)):
+        return None
+    implicit_vr, little_endian = encoding_as_read(dataset)
+    if implicit_vr:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
+
+
+def _target_syntax(dataset: Dataset, old: UID | None, asked: str | None) -> UID:
+    if asked is not None:
+        return syntax_named(asked)
+    syntax: UID | None = copy_of_file_meta(dataset).get("TransferSyntaxUID", None) or old
+    if syntax is None:
+        raise PlanError("nothing says how the pixel data are compressed; give the transfer_syntax that they are in")
+    return syntax
+
+
+def _check_compression(dataset: Dataset, old: UID | None, new: UID) -> None:
+    """Refuse a transfer syntax that would need pixel data to be compressed or decompressed."""
+    for element in _untouched_pixel_data(dataset):
+        name = element_name(element.tag)
+        if element.is_undefined_length and not is_compressed(new):
+            raise PlanError(
+                f"{name} cannot be copied to '{new.name}', in which pixel data are not encapsulated (PS3.5 §A.4); name "
+                "the transfer syntax that they are in, or convert them in edit, for example by Dataset.decompress()"
+            )
+        if old is not None and old != new and (is_compressed(old) or is_compressed(new)):
+            raise PlanError(
+                f"{name} cannot be copied from '{old.name}' to '{new.name}': pixel data are neither compressed nor "
+                "decompressed; leave transfer_syntax out, or convert them in edit, for example by Dataset.compress()"
+            )
+
+
+def _refuse_nested_fragments(dataset: Dataset, old: UID | None, new: UID, path: str = "") -> None:
+    """Refuse encapsulated pixel data in items, such as icons, where a native transfer syntax is to be written."""
+    if old == new or is_compressed(new) or (old is not None and not is_compressed(old)):
+        return
+    for tag, raw in list(elements_of(dataset).items()):
+        if raw.VR != "SQ" and not (raw.VR in (None, "UN") and dataset[tag].VR == "SQ"):
+            if path and tag in PIXEL_TAGS and _is_undefined(raw):
+                raise PlanError(
+                    f"{path}{element_name(tag)} is encapsulated, and '{new.name}' has no encapsulated pixel data "
+                    "(PS3.5 §A.4); delete it in edit, decompress it, or keep the transfer syntax"
+                )
+            continue
+        for index, item in enumerate(dataset[tag].value):
+            _refuse_nested_fragments(item, old, new, f"{path}{element_name(tag)}[{index}] > ")
+
+
+def _is_undefined(element: Element) -> bool:
+    return element.is_undefined_length if isinstance(element, DataElement) else element.length == UNDEFINED_LENGTH
+
+
+def _untouched_pixel_data(dataset: Dataset) -> list[DeferredElement]:
+    elements = map(elements_of(dataset).get, PIXEL_TAGS)
+    return [element for element in elements if isinstance(element, DeferredElement) and element.is_deferred]
+
+
+def _is_directory(dataset: Dataset) -> bool:
+    meta = dataset.file_meta
+    return "DirectoryRecordSequence" in dataset or meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+
+
+def _moves_records() -> LayoutError:
+    return LayoutError(
+        "a DICOMDIR's offsets count bytes from the start of the file, and this would move what they point at; copy the "
+        "file as it is, or build a new one with pydicom.fileset"
+    )

@@ -1,0 +1,146 @@
+"""A whole file, scanned: what stands before its dataset, and where the elements of that are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+from streamdcm.encode.layout import UNDEFINED_LENGTH
+from streamdcm.errors import SourceError, element_name
+from streamdcm.files.access import Access, InflatedAccess, performed
+from streamdcm.files.scan import BLOCK, Encoding, Large, Row, Run, Scanner, Where
+from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
+
+Part: TypeAlias = Run | Large
+
+
+class Scanned(NamedTuple):
+    """A file that was scanned.
+
+    Parameters
+    ----------
+    head : Head
+        What stands before its dataset.
+    encoding : Encoding
+        How the dataset is laid out.
+    parts : list of Run or Large
+        Its elements, in the order of the file.
+    access : Access
+        Where ranges of it are read: the file, or what is inflated from it.
+    name : str
+        What errors call it.
+    size : int
+        The number of bytes of the file.
+    """
+
+    head: Head
+    encoding: Encoding
+    parts: list[Part]
+    access: Access
+    name: str
+    size: int
+
+    def rows(self) -> Iterator[tuple[Run, Row]]:
+        """Give the elements that are held."""
+        for part in self.parts:
+            if isinstance(part, Run):
+                for row in part.rows:
+                    yield part, row
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the tags ascend (PS3.5 §7.1), and no retired Group Length is among them."""
+        runs_are = all(part.is_sorted for part in self.parts if isinstance(part, Run))
+        return runs_are and all(_last_tag(part) < _first_tag(behind) for part, behind in pairwise(self.parts))
+
+
+def scan_file(access: Access, *, force: bool, hold_limit: int) -> Scanned:
+    """Scan a file from its start to its end.
+
+    Parameters
+    ----------
+    access : Access
+        The file.
+    force : bool
+        Whether the prefix ``DICM`` may be missing.
+    hold_limit : int
+        The most bytes of a deflated file that are held because they come out of order.
+
+    Raises
+    ------
+    NotDicomError
+        If the prefix is missing and may not be.
+    SourceError
+        If the file is damaged or truncated.
+    """
+    assert access.size is not None
+    name, size = access.name, access.size
+    where = Where(name, size)
+    head = performed(scan_head(where, force=force), access)
+    if head.deflated:
+        access = InflatedAccess(access, head.at)
+        data = access.read(0, BLOCK)
+        encoding = encoding_of_dataset(head.syntax, data)
+        return Scanned(head, encoding, _deflated_parts(name, access, encoding, data, hold_limit), access, name, size)
+    encoding = encoding_of_dataset(head.syntax, head.data[head.at : head.at + 8])
+    scanner = Scanner(where, encoding, head.at, head.data, head.base)
+    parts: list[Part] = []
+    while (large := performed(scanner.scan(), access)) is not None:
+        parts += [run for run in scanner.runs if run.rows]
+        parts.append(large)
+        scanner.runs.clear()
+        scanner.pass_over(large)
+    parts += [run for run in scanner.runs if run.rows]
+    return Scanned(head, encoding, parts, access, name, size)
+
+
+def _deflated_parts(name: str, access: Access, encoding: Encoding, data: bytes, hold_limit: int) -> list[Part]:
+    """Scan what is deflated: inflating goes forwards only, so that what is out of order is held."""
+    scanner = Scanner(Where(name), encoding, 0, data)
+    parts: list[Part] = []
+    highest = held = 0
+    large: Large | None
+    while (large := performed(scanner.scan(), access)) is not None:
+        parts += [run for run in scanner.runs if run.rows]
+        scanner.runs.clear()
+        scanner.pass_over(large)
+        if large.tag > highest:
+            highest = large.tag
+            _check_end(scanner, large, access)
+            parts.append(large)
+            continue
+        held += large.end - large.start
+        if held > hold_limit:
+            raise SourceError(
+                f"stands behind elements with higher tags in the deflated dataset of {name}, and more than "
+                f"{hold_limit:,} bytes of such would be held; raise hold_limit, or write the file anew with its "
+                "elements in order, for example by DCMTK's dcmconv",
+                element_name(large.tag),
+            )
+        parts.append(_held_run(scanner, large, access))
+    return parts + [run for run in scanner.runs if run.rows]
+
+
+def _check_end(scanner: Scanner, large: Large, access: Access) -> None:
+    if len(access.read(large.end - 1, 1)) != 1:
+        raise scanner.where.ends_early(large.start, large.tag)
+
+
+def _held_run(scanner: Scanner, large: Large, access: Access) -> Run:
+    """Read a large element, and return it as a run."""
+    data = access.read(large.start, large.end - large.start)
+    assert large.length is not None
+    if len(data) < large.end - large.start:
+        raise scanner.where.ends_early(large.start, large.tag)
+    value_at = large.value_at - large.start
+    stated = UNDEFINED_LENGTH if large.undefined else large.length
+    return Run(data, large.start, [(large.tag, large.vr, 0, value_at, value_at + large.length, stated)])
+
+
+def _first_tag(part: Part) -> int:
+    return part.tag if isinstance(part, Large) else part.rows[0][0]
+
+
+def _last_tag(part: Part) -> int:
+    return part.tag if isinstance(part, Large) else part.rows[-1][0]
