@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from streamdcm.errors import StreamdcmError
+from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.sinks.handles import discard_handle
-from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.protocols import Interruptible, Output, PartsOutput
 from streamdcm.sinks.resolve import resolve
 
 
@@ -55,6 +54,11 @@ class Delivery:
     def prepare(self) -> None:
         """Do what can fail and is not visible yet."""
         self.output.prepare()
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have a write raise an error that waits on another thread for parts to be sent."""
+        if isinstance(self._output, Interruptible):
+            self._output.interrupt(error)
 
     def commit(self) -> None:
         """Make what was written visible under its name."""
@@ -108,5 +112,4 @@ def noted(error: BaseException | None, what: str) -> Iterator[None]:
             raise
         # Only our own texts are known to have no value of a patient and no secret in them.
         text = f"{what} ({type(problem).__name__}{f': {problem}' if isinstance(problem, StreamdcmError) else ''})"
-        logging.getLogger("streamdcm").warning(text)
-        error.add_note(text)
+        tell_of(text, error)

@@ -108,7 +108,8 @@ class Writing(Generic[T]):
         return self._go_on(self._steps.throw, error)
 
     def finish(self) -> WriteResult:
-        """Commit what is written, when all is."""
+        """Commit what is written, when all is, unless the progress callback objects."""
+        self._delivery.prepare()
         self._progress.tell()
         self._delivery.commit()
         return self.result()
