@@ -47,6 +47,7 @@ value: it may identify a patient.
 
 import logging
 import struct
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -272,6 +273,17 @@ def warn(message: str) -> None:
     """Issue a `UserWarning` and a log record, as pydicom does."""
     logging.getLogger("streamdcm").warning(message)
     warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def tell_of(text: str, error: BaseException | None = None) -> None:
+    """Tell of what a failure leaves behind: in the log, and in a note of the error on its way to the caller.
+
+    That is the one that is being handled, if none is given.
+    """
+    logging.getLogger("streamdcm").warning(text)
+    error = error or sys.exception()
+    if error is not None:
+        error.add_note(text)
 
 
 _silence = RLock()

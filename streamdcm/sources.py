@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedIOBase, FileIO, RawIOBase, UnsupportedOperation
 from threading import Lock, RLock
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
 from streamdcm.errors import SourceError, ValueTypeError
@@ -14,6 +14,29 @@ from streamdcm.instructions import Copy
 
 _locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _locks_lock = Lock()
+
+
+class BufferFrame(Protocol):
+    """A frame that is bytes: compressed, or native as the dataset describes it."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Give its memory."""
+
+
+class ArrayFrame(Protocol):
+    """A frame that is an array of pixels, such as one of NumPy."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of rows, of columns, and of samples if there are several (PS3.3 §C.7.6.3)."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its samples."""
+
+
+Frame: TypeAlias = BufferFrame | ArrayFrame
+"""What type checkers take for a frame."""
 
 
 class ByteStream(BufferedIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from functools import partial
@@ -12,15 +13,15 @@ from anyio import to_thread
 
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.batches import Batch, Prepare
+from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.on_loop import OnLoop, Production
-from streamdcm.aio.on_thread import OnThread, Resolve
+from streamdcm.aio.on_thread import OnThread
 from streamdcm.aio.prefetch import Prefetch, close_async
-from streamdcm.aio.threads import Caller, Here, Worker, hired, to_the_end
+from streamdcm.aio.threads import Caller, Here, hired, to_the_end
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Write
 from streamdcm.engine.result import WriteResult
 from streamdcm.options import Options
-from streamdcm.sinks import resolve_async
 from streamdcm.write.driver import DONE, close_frames
 
 T = TypeVar("T")
@@ -28,8 +29,7 @@ T = TypeVar("T")
 
 async def write(
     prepare: Prepare[T],
-    resolve: Resolve,
-    target: Any,
+    delivery: AsyncDelivery,
     options: Options,
     *,
     is_short: Callable[[], bool] = lambda: False,
@@ -41,10 +41,8 @@ async def write(
     ----------
     prepare : callable
         Makes the encoder; called on a thread, unless `is_short()`.
-    resolve : callable
-        Makes the output for a target that is not asynchronous; called on a thread.
-    target : object
-        The target, as the caller gave it.
+    delivery : AsyncDelivery
+        The target.
     options : Options
         `chunk_size`, `hold_limit`, `seekable` and `progress` count, and `frames` are closed in the end.
     is_short : callable
@@ -59,17 +57,17 @@ async def write(
     object
         What the encoder returned.
     """
-    async with hired() as worker:
-        try:
-            output = await resolve_async(target, worker.run, seekable=options.seekable)
-            if output is None:
-                async with nullcontext() if waits else _turn(target, options):
-                    return await _write_on_thread(OnThread(worker, prepare, resolve, options), options)
-            short = is_short()
-            session = OnLoop(Here() if short else worker, prepare, output, options)
-            return await _write_on_loop(session, ahead=not short)
-        finally:
-            await close_given(options.frames, worker)
+    worker = delivery.worker
+    try:
+        output = await delivery.resolve(options)
+        if output is None:
+            async with nullcontext() if waits else _turn(delivery.target, options):
+                return await _write_on_thread(OnThread(worker, prepare, delivery.on_thread, options), options)
+        short = is_short()
+        session = OnLoop(Here() if short else worker, prepare, output, options)
+        return await _write_on_loop(session, ahead=not short)
+    finally:
+        await close_given(options.frames, worker)
 
 
 async def chunks(
@@ -130,10 +128,11 @@ async def _write_on_thread(session: OnThread[T], options: Options) -> tuple[Writ
         while need is not DONE:
             need = await answered_by(sources, need, session)
     finally:
+        error = sys.exception()
         try:
             await sources.close()
         finally:
-            await session.abandon()
+            await session.abandon(error)
     return session.result()
 
 
@@ -145,7 +144,7 @@ async def _write_on_loop(session: OnLoop[T], *, ahead: bool) -> tuple[WriteResul
             async for batch in made:
                 await session.perform(batch)
     finally:
-        await session.abandon()
+        await session.abandon(sys.exception())
     return session.result()
 
 
@@ -158,15 +157,10 @@ async def close_given(frames: Any, caller: Caller) -> None:
 
 
 async def open_session(
-    worker: Worker,
-    prepare: Prepare[T],
-    resolve: Resolve,
-    target: Any,
-    options: Options,
-    outside: Outside,
+    prepare: Prepare[T], delivery: AsyncDelivery, options: Options, outside: Outside
 ) -> OnThread[T] | OnLoop[T]:
     """Find out what kind of target it is, for a write that waits for its caller."""
-    output = await resolve_async(target, worker.run, seekable=options.seekable)
+    output = await delivery.resolve(options)
     if output is None:
-        return OnThread(worker, prepare, resolve, options, outside)
-    return OnLoop(worker, prepare, output, options, outside)
+        return OnThread(delivery.worker, prepare, delivery.on_thread, options, outside)
+    return OnLoop(delivery.worker, prepare, output, options, outside)

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import FramesOnLoop, SizedFramesOnLoop
+from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, chunks_of, producing, write
 from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.short import is_short
@@ -30,7 +31,6 @@ from streamdcm.options import (
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.write.functions import encoded_size, encoder_for
 from streamdcm.write.instance import with_table
-from streamdcm.write.targets import resolve_target
 
 
 async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncTargetOptions]) -> WriteResult:
@@ -60,14 +60,11 @@ async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[Asyn
     PlanError, EncodeError, TargetTypeError, OSError
         As `dcmwrite` does.
     """
-    options = async_options(dict(kwargs), "dcmwrite_async")
-    result, table = await write(
-        partial(_prepare, target, dataset, options),
-        partial(resolve_target, target, options),
-        target,
-        options,
-        is_short=partial(is_short, dataset, options),
-    )
+    async with delivered(target) as delivery:
+        options = async_options(dict(kwargs), "dcmwrite_async")
+        result, table = await write(
+            partial(_prepare, target, dataset, options), delivery, options, is_short=partial(is_short, dataset, options)
+        )
     return with_table(result, table)
 
 
@@ -90,8 +87,9 @@ async def write_encoder_async(
     WriteResult
         What was written where.
     """
-    options = check_options(dict(kwargs), "write_encoder_async")
-    result, _ = await write(lambda _: (encoder, None), partial(resolve_target, target, options), target, options)
+    async with delivered(target) as delivery:
+        options = check_options(dict(kwargs), "write_encoder_async")
+        result, _ = await write(lambda _: (encoder, None), delivery, options)
     return result
 
 

@@ -11,10 +11,10 @@ from streamdcm.aio.threads import Caller, to_the_end
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Patch
 from streamdcm.engine.result import Checksum, WriteResult
-from streamdcm.errors import TargetTypeError
+from streamdcm.errors import StreamdcmError, TargetTypeError
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.sinks import AsyncOutput
+from streamdcm.sinks import AsyncOutput, noted
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, Next, policy_for
 
@@ -83,6 +83,10 @@ class Production(Generic[T]):
             batches, self._batches = self._batches, None
             self.returned, self.checksum = batches.returned, batches.checksum
             await to_the_end(self._caller, batches.close)
+
+    def drop(self) -> None:
+        """Do the same, when nobody is left to await it."""
+        self._started().close()
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Give all batches, answer all needs, and close everything in the end."""
@@ -170,9 +174,21 @@ class OnLoop(Generic[T]):
         """Tell the encoder that there is no answer to the last need, and go on."""
         return await self._go_on(await self.production.fail(error))
 
-    async def abandon(self) -> None:
-        """Close what is not exhausted; what was written cannot be taken back."""
-        await self.production.close()
+    async def abandon(self, error: BaseException | None) -> None:
+        """Close what is not exhausted; what was written cannot be taken back.
+
+        Parameters
+        ----------
+        error : BaseException or None
+            The reason, which gets a note of what goes wrong here; without one that is raised.
+        """
+        with noted(error, "the sources could not be closed"):
+            await self.production.close()
+
+    def drop(self) -> None:
+        """Close what is not exhausted, on the thread, when nobody is left to await anything or to be told of it."""
+        with noted(StreamdcmError("dropped"), "the sources could not be closed"):
+            self.production.drop()
 
     def count_frames(self, count: int = 1) -> None:
         """Count frames that were taken on the loop."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Self, Unpack
 
 from streamdcm.aio.answers import AsyncSources
+from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, write
 from streamdcm.aio.threads import hired, to_the_end
 from streamdcm.engine.result import WriteResult
@@ -21,7 +22,6 @@ from streamdcm.files.scan import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
 from streamdcm.sources import is_async
-from streamdcm.write.targets import resolve_target
 
 
 async def rewrite_async(
@@ -66,7 +66,6 @@ async def rewrite_async(
     NotDicomError, PlanError, LayoutError, EncodeError, OSError
         As `rewrite` does.
     """
-    options = check_options(dict(kwargs), "rewrite_async")
     files = ExitStack()
 
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
@@ -74,13 +73,12 @@ async def rewrite_async(
         prepared = _prepared(source, Request(edit, transfer_syntax, force), options, files, patchable=patchable)
         return prepared.encoder, None if options.progress is None else prepared.size()
 
-    async with hired() as worker:
+    async with delivered(target) as delivery:
+        options = check_options(dict(kwargs), "rewrite_async")
         try:
-            result, _ = await write(
-                prepare, partial(resolve_target, target, options), target, options, waits=incoming(source) is not None
-            )
+            result, _ = await write(prepare, delivery, options, waits=incoming(source) is not None)
         finally:
-            await to_the_end(worker, files.close)
+            await to_the_end(delivery.worker, files.close)
     return result
 
 

@@ -44,7 +44,8 @@ class Worker:
     """A thread of one's own. A call that has begun is always waited for; a cancellation is passed on after that."""
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[_Call[Any]] = SimpleQueue()
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._thread: Thread | None = None
         self.runs = False
 
     async def run(self, function: Callable[..., T], *arguments: Any, stop: Callable[[], object] | None = None) -> T:
@@ -66,7 +67,8 @@ class Worker:
         """
         await checkpoint_if_cancelled()
         if not self.runs:
-            Thread(target=self._work, name="streamdcm", daemon=True).start()
+            self._thread = Thread(target=self._work, name="streamdcm", daemon=True)
+            self._thread.start()
             self.runs = True
         call = _Call(partial(function, *arguments))
         self._calls.put(call)
@@ -79,6 +81,16 @@ class Worker:
             raise
         return call.result()
 
+    def dismiss(self, function: Callable[[], object]) -> None:
+        """Call a last function on the thread, end it, and wait for that; the worker is not given back.
+
+        For what is dropped, where nobody is left to await anything.
+        """
+        self._calls.put(function)
+        self._calls.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
     def _work(self) -> None:
         while True:
             try:
@@ -88,6 +100,8 @@ class Worker:
                     _idle.remove(self)
                     return
                 continue
+            if call is None:
+                return
             call()
             del call  # and what it holds
 
@@ -97,17 +111,19 @@ class _Call(Generic[T]):
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.finished = Event()
-        self._function = function
+        self._function: Callable[[], T] | None = function
         self._context = copy_context()
         self._tell_loop = _teller()
         self._value: T | None = None
         self._error: BaseException | None = None
 
     def __call__(self) -> None:
+        assert self._function is not None
         try:
             self._value = self._context.run(self._function)
         except BaseException as error:
             self._error = error
+        self._function = None  # so that, when the loop goes on, this thread holds nothing of it
         with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._tell_loop(self.finished.set)
 
@@ -131,17 +147,27 @@ _idle: list[Worker] = []
 os.register_at_fork(after_in_child=_idle.clear)
 
 
+def hire() -> Worker:
+    """Return a thread that works for nobody else until it is given back."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        return Worker()
+
+
+def give_back(worker: Worker) -> None:
+    """Let others have a thread."""
+    _idle.append(worker)
+
+
 @asynccontextmanager
 async def hired() -> AsyncIterator[Worker]:
     """Give a thread to work for the block."""
-    try:
-        worker = _idle.pop()
-    except IndexError:
-        worker = Worker()
+    worker = hire()
     try:
         yield worker
     finally:
-        _idle.append(worker)
+        give_back(worker)
 
 
 async def to_the_end(caller: Caller, function: Callable[[], object]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -11,10 +11,11 @@ from typing import Any, Self, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import AsyncSources, answered_by
+from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.driver import open_session
 from streamdcm.aio.on_loop import OnLoop
 from streamdcm.aio.on_thread import OnThread
-from streamdcm.aio.threads import hired
+from streamdcm.aio.threads import give_back, hire
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Chunk, Encoder
@@ -23,10 +24,10 @@ from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.plan import Plan, encode_file, late_values, plan_file
-from streamdcm.sources import is_async, is_pushed
+from streamdcm.sinks import Delivery, noted
+from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import with_table
-from streamdcm.write.targets import resolve_target
 from streamdcm.write.writer import PushedWrite, pushed_options
 
 
@@ -43,22 +44,21 @@ class AsyncFrameWriter(PushedWrite):
         self._dataset = dataset
         self._options = options
         self._running = False
-        self._hired = AsyncExitStack()
+        self._delivery: AsyncDelivery
         self._session: OnThread[TableChoice | None] | OnLoop[TableChoice | None]
 
     async def __aenter__(self) -> Self:
-        worker = await self._hired.enter_async_context(hired())
+        self._is_new = False
+        self._delivery = AsyncDelivery(self._target, hire())
         try:
             self._session = await open_session(
-                worker,
                 lambda patchable: (self._encoder(patchable), None),
-                partial(resolve_target, self._target, self._options),
-                self._target,
+                self._delivery,
                 self._options,
                 lambda source: is_pushed(source) or is_async(source),
             )
-        except BaseException:
-            await self._hired.aclose()
+        except BaseException as error:
+            await self._leave(error)
             raise
         self._sources = AsyncSources(self._options.chunk_size, self._session.count_frames)
         self._is_open = True
@@ -68,12 +68,19 @@ class AsyncFrameWriter(PushedWrite):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if error is None:
             await self.close()
         else:
-            await self.abort()
+            await self._give_up(error)
 
-    async def write_frame(self, frame: Any) -> None:
+    def __del__(self) -> None:
+        if self.__dict__.get("_is_open"):
+            warnings.warn("an AsyncFrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
+            self._delivery.worker.dismiss(self._session.drop)
+        elif self.__dict__.get("_is_new"):
+            Delivery(self._target).give_up()
+
+    async def write_frame(self, frame: Frame) -> None:
         """Write the next frame; its memory may be used again when this returns.
 
         Parameters
@@ -118,20 +125,31 @@ class AsyncFrameWriter(PushedWrite):
         written, table = self._session.result()
         self.result = with_table(written, table)
         self._is_open = False
-        await self._hired.aclose()
+        give_back(self._delivery.worker)
         return self.result
 
     async def abort(self) -> None:
         """Give up: leave what was there before. Does nothing after `close`."""
-        if self._is_open:
-            self._is_open = False
-            try:
+        await self._give_up(None)
+
+    async def _give_up(self, error: BaseException | None) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            with noted(error, "the sources could not be closed"):
                 await self._sources.close()
+        finally:
+            try:
+                await self._session.abandon(error)
             finally:
-                try:
-                    await self._session.abandon()
-                finally:
-                    await self._hired.aclose()
+                await self._leave(error)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        try:
+            await self._delivery.give_up(error)
+        finally:
+            give_back(self._delivery.worker)
 
     def _encoder(self, patchable: bool) -> Encoder[TableChoice | None]:
         self._taker = planned = _Planned(plan_file(self._dataset, self._options, patchable=patchable))
@@ -149,8 +167,8 @@ class AsyncFrameWriter(PushedWrite):
             need = await step()
             while need is not DONE and is_async(need.source):
                 need = await answered_by(self._sources, need, self._session)
-        except BaseException:
-            await self.abort()
+        except BaseException as error:
+            await self._give_up(error)
             raise
         finally:
             self._running = False

@@ -22,7 +22,8 @@ from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.options.checks import flag
 from streamdcm.plan.plan import encode_file
 from streamdcm.plan.syntaxes import syntax_named
-from streamdcm.write.driver import aborted_on_error, write
+from streamdcm.sinks import Delivery
+from streamdcm.write.driver import write
 from streamdcm.write.functions import planned_size
 from streamdcm.write.targets import Target, is_path, resolve_target
 
@@ -87,14 +88,15 @@ def rewrite(
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
     """
-    options = check_options(dict(kwargs), "rewrite")
-    output = resolve_target(target, options)
-    refuse_overwriting(source, target, options)
-    with opened_input(source) as file, aborted_on_error(output):
-        request = Request(edit, transfer_syntax, force)
-        prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
-        total = None if options.progress is None else prepared.size()
-        result, _ = write(prepared.encoder, output, options, total)
+    with Delivery(target) as delivery:
+        options = check_options(dict(kwargs), "rewrite")
+        output = resolve_target(delivery, options)
+        refuse_overwriting(source, target, options)
+        with opened_input(source) as file:
+            request = Request(edit, transfer_syntax, force)
+            prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
+            total = None if options.progress is None else prepared.size()
+            result, _ = write(prepared.encoder, delivery, options, total)
     return result
 
 

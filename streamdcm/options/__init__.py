@@ -7,6 +7,7 @@ from streamdcm.options.settings import (
     StreamSettings,
     TargetSettings,
     check_options,
+    refuse_in_vain,
 )
 from streamdcm.options.split import BytesEach, FramesEach, Split
 from streamdcm.options.typed import (
@@ -72,4 +73,5 @@ __all__ = [
     "WriteOptions",
     "WriterOptions",
     "check_options",
+    "refuse_in_vain",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, get_args
 
+from streamdcm.errors import PlanError
 from streamdcm.options import checks
 from streamdcm.options.split import Split
 from streamdcm.options.typed import (
@@ -143,6 +144,28 @@ def check_options(given: dict[str, Any], function: str) -> Options:
 
 
 _DEFAULTS: Final = Options()
+
+
+def refuse_in_vain(settings: PlanSettings | TargetSettings, names: Iterable[str], why: str) -> None:
+    """Refuse options that can have no effect, unless they have their default.
+
+    Parameters
+    ----------
+    settings : PlanSettings or TargetSettings
+        What the caller asked for.
+    names : iterable of str
+        The options that can have no effect.
+    why : str
+        The end of a sentence that begins with one of them.
+
+    Raises
+    ------
+    PlanError
+        If one of them was given.
+    """
+    for name in names:
+        if getattr(settings, name) != getattr(_DEFAULTS, name):
+            raise PlanError(f"{name}= {why}; leave it out")
 
 
 def _unexpected(name: str, function: str) -> TypeError:

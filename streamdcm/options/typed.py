@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from streamdcm.engine.progress import ProgressEvent
+from streamdcm.sources import ByteStream, Frame
 
 SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
 GroupLengths: TypeAlias = Literal["omit", "write"]
@@ -197,7 +198,7 @@ class WriteOptions(PushOptions, total=False):
         The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
     """
 
-    frames: Iterable[Any] | None
+    frames: Iterable[Frame] | ByteStream | None
 
 
 class TargetOptions(WriteOptions, PlaceOptions, SplitOptions, total=False):
@@ -244,7 +245,7 @@ class AsyncWriteOptions(PushOptions, total=False):
         Whether a synchronous iterable is used by the thread of the event loop instead.
     """
 
-    frames: Iterable[Any] | AsyncIterable[Any] | None
+    frames: Iterable[Frame] | AsyncIterable[Frame] | ByteStream | None
     frames_on_loop: bool
 
 

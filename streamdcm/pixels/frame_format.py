@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from streamdcm.encode.vr import VRS
 from streamdcm.errors import PlanError, ValueTypeError
 from streamdcm.instructions import Chunk
+from streamdcm.options.checks import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,8 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
     """
     numbers = {}
     for keyword, default in (("Rows", None), ("Columns", None), ("SamplesPerPixel", 1), ("BitsAllocated", None)):
-        value = dataset.get(keyword, default)
-        if not isinstance(value, int) or value < 1:
+        value = whole_number(dataset.get(keyword, default))
+        if value is None or value < 1:
             raise PlanError(f"frames need {keyword} in the dataset, a whole number above 0; set it")
         numbers[keyword] = value
     kind = "f" if vr in ("OF", "OD") else "i" if dataset.get("PixelRepresentation", 0) == 1 else "u"

@@ -34,7 +34,7 @@ from streamdcm.errors import (
     encode_error,
 )
 from streamdcm.instructions import Encoder
-from streamdcm.options import Options
+from streamdcm.options import FrameOptions, Options, refuse_in_vain
 from streamdcm.pixels.frame_plan import STALE, PixelPlan, has_number_of_frames, plan_pixels
 from streamdcm.pixels.pixel_data import pixel_data
 from streamdcm.pixels.table_plan import TableChoice
@@ -45,6 +45,7 @@ from streamdcm.plan.syntaxes import decide_encoding, encoding_of
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
 
 _LONG_VRS = frozenset(vr for vr, row in VRS.items() if row.long_length)
+_ABOUT_FRAMES = tuple(name for name in FrameOptions.__annotations__ if name != "late")
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 
@@ -107,6 +108,8 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bu
         If the length of a bulk value is more than can be written.
     """
     elements = _elements(dataset)
+    if options.frames is None:
+        refuse_in_vain(options, _ABOUT_FRAMES, "is about the frames that frames= gives, and none are given")
     meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")

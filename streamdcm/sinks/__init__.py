@@ -1,6 +1,8 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
 from streamdcm.sinks.asynchronous import AsyncOutput, resolve_async
+from streamdcm.sinks.delivery import Delivery, noted
+from streamdcm.sinks.handles import is_discardable
 from streamdcm.sinks.protocols import (
     Checksummed,
     Output,
@@ -18,6 +20,7 @@ from streamdcm.sinks.storage.urls import scheme_of
 __all__ = [
     "AsyncOutput",
     "Checksummed",
+    "Delivery",
     "Output",
     "PartsOutput",
     "ReadableOutput",
@@ -25,6 +28,8 @@ __all__ = [
     "Sink",
     "Storage",
     "Transactional",
+    "is_discardable",
+    "noted",
     "resolve",
     "resolve_async",
     "scheme_of",

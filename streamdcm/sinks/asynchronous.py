@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
+from streamdcm.sinks.handles import is_writer_of_obstore
 from streamdcm.sinks.object import (
     ObjectOutput,
     appends,
@@ -226,6 +227,8 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
     """
     if isinstance(target, (str, bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
         return None
+    if is_writer_of_obstore(target):
+        return await _writer_of_obstore(target, seekable)
     write = getattr(target, "write", None)
     send_all, send = getattr(target, "send_all", None), getattr(target, "send", None)
     if callable(send_all):
@@ -242,6 +245,16 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
     if has_seek_and_tell(target):
         return await _async_file(target, call, seekable) if await _tells_awaitably(target, call) else None
     return UnknownOutput(target, call, seekable=seekable)
+
+
+async def _writer_of_obstore(writer: Any, seekable: bool | None) -> AsyncFileOutput | None:
+    """Both its kinds are of one class; what ``closed()`` answers tells them apart."""
+    closed = writer.closed()
+    if not isawaitable(closed):
+        return None
+    await closed
+    check_sink(writer, False, seekable)
+    return AsyncFileOutput(writer, patchable=False)
 
 
 async def _write_and_drain(writer: Any, data: bytes) -> None:

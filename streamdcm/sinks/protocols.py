@@ -86,6 +86,14 @@ class Checksummed(Protocol):
 
 
 @runtime_checkable
+class Interruptible(Protocol):
+    """An output whose methods may wait long for others, and can be told not to."""
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have the method that waits, or the next one that would, raise an error; called from any thread."""
+
+
+@runtime_checkable
 class PartsOutput(Transactional, Protocol):
     """A resolved target that takes numbered parts in any order, as object storages do."""
 

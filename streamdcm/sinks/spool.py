@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from streamdcm.errors import TargetTypeError
+from streamdcm.sinks.delivery import Delivery
 from streamdcm.sinks.protocols import PartsOutput
-from streamdcm.sinks.resolve import resolve
 
 _COPY_SIZE = 1024 * 1024
 
@@ -28,17 +28,16 @@ def spooled(target: Any) -> Iterator[BinaryIO]:
     file-like
         A target for `dcmwrite` or `write_encoder` that can seek.
     """
-    output = resolve(target)
-    if isinstance(output, PartsOutput):
-        raise TargetTypeError("an object storage takes late values without a temporary file; write to its URL directly")
-    with tempfile.TemporaryFile(prefix="streamdcm-") as spool:
-        yield spool
-        spool.seek(0)
-        try:
-            output.open()
+    with Delivery(target) as delivery:
+        output = delivery.resolve()
+        if isinstance(output, PartsOutput):
+            raise TargetTypeError(
+                "an object storage takes late values without a temporary file; write to its URL directly"
+            )
+        with tempfile.TemporaryFile(prefix="streamdcm-") as spool:
+            yield spool
+            spool.seek(0)
+            delivery.open()
             while chunk := spool.read(_COPY_SIZE):
                 output.write((chunk,))
-            output.commit()
-        except BaseException:
-            output.abort()
-            raise
+            delivery.commit()

@@ -30,35 +30,37 @@ from streamdcm.plan.concatenation import (
 )
 from streamdcm.plan.file_meta import copy_of_file_meta
 from streamdcm.plan.plan import Plan, check_dataset, encode_file, plan_file
-from streamdcm.sinks import Output, PartsOutput
+from streamdcm.sinks import Delivery
 from streamdcm.sources import PushedSource
 from streamdcm.write.driver import measure
 from streamdcm.write.instance import Instance
-from streamdcm.write.targets import Targets, refuse_own_source, resolve_target, target_of_each, target_of_one
+from streamdcm.write.targets import refuse_own_source, target_of_each, target_of_one
 
 _LONGEST_HEADER = 12
 _SEQUENCE_HEADER_AND_END = 12 + 8
 
 
-def open_instances(target: Targets, dataset: Dataset, options: Options, progress: Progress) -> Instance | Concatenation:
+def open_instances(
+    delivery: Delivery, dataset: Dataset, options: Options, progress: Progress
+) -> Instance | Concatenation:
     """Return what takes frames: an instance, or, where ``split=`` wants it, a concatenation.
 
     If it is known ahead that all frames fit into one instance, that is an ordinary one.
     """
     split = options.split
     if split is None:
-        return Instance(resolve_target(target, options), dataset, options, progress)
+        return Instance(delivery, dataset, options, progress)
     check_dataset(dataset)
     if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
-    targets = target_of_each(target)
+    targets = target_of_each(delivery.target)
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
     options = replace(options, late=late)
     source = source_of_concatenation(dataset, late)
     division = _division(source, options, split)
     if division.counts is not None and len(division.counts) == 1:
         options = replace(options, split=None)
-        return OnlyInstance(resolve_target(target_of_one(target), options), dataset, options, progress)
+        return OnlyInstance(Delivery(target_of_one(delivery.target)), dataset, options, progress)
     return Concatenation(targets, source, options, split, division, progress)
 
 
@@ -106,7 +108,7 @@ class Concatenation:
         self._part = division.part(1, 0)
         self._last = self._instance(self._part)
         self._open = [self._last]
-        self._complete: list[tuple[Output | PartsOutput, WriteResult]] = []
+        self._complete: list[tuple[Delivery, WriteResult]] = []
 
     @property
     def _pixels(self) -> PixelPlan:
@@ -163,21 +165,21 @@ class Concatenation:
 
     def commit(self) -> None:
         """Give all instances their names."""
-        for done, (output, _) in enumerate(self._complete):
+        for done, (delivery, _) in enumerate(self._complete):
             try:
-                output.commit()
+                delivery.commit()
             except BaseException as error:
                 named = done + isinstance(error, NotDurableError)
                 error.add_note(f"{named:,} of {len(self._complete):,} instances have their names already")
                 raise
 
-    def abort(self) -> None:
-        """Leave what was there before."""
+    def abort(self, error: BaseException | None) -> None:
+        """Leave what was there before; what goes wrong is told with the error that led to it, if there is one."""
         with ExitStack() as stack:
-            for output, _ in self._complete:
-                stack.callback(output.abort)
+            for delivery, _ in self._complete:
+                stack.callback(delivery.give_up, error)
             for instance in self._open:
-                stack.callback(instance.abort)
+                stack.callback(instance.abort, error)
 
     def _fits(self, size: int) -> bool:
         most, space = self._part.most, self._division.space
@@ -208,7 +210,7 @@ class Concatenation:
         except Exception as error:
             _note_instance(error, len(self._complete) + 1)
             raise
-        self._complete.append((instance.output, result))
+        self._complete.append((instance.delivery, result))
         del self._open[0]
 
     def _instance(self, part: Part) -> Instance:
@@ -223,9 +225,7 @@ class Concatenation:
         dataset = instance_dataset(self._source, part, self._split)
         if not options.atomic:
             refuse_own_source(target, self._source)
-        return Instance(
-            resolve_target(target, options), dataset, options, ProgressShare(self._progress), first=part.offset
-        )
+        return Instance(Delivery(target), dataset, options, ProgressShare(self._progress), first=part.offset)
 
     def _frames_of(self, part: Part) -> Iterable[Any] | PushedSource:
         """Return what is known of the frames of an instance ahead, which is all if they are in a list."""

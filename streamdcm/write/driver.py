@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -28,7 +27,7 @@ from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import StreamSettings
-from streamdcm.sinks import Checksummed, Output, PartsOutput
+from streamdcm.sinks import Checksummed, Delivery, PartsOutput, noted
 from streamdcm.sources import FrameSource, StreamSource, is_pushed, underlying
 from streamdcm.write.reading import descriptor_of, pieces_of, read
 
@@ -58,8 +57,8 @@ class Writing(Generic[T]):
     ----------
     encoder : Encoder
         What to write.
-    output : Output or PartsOutput
-        Where to write.
+    delivery : Delivery
+        Where to write: a target that is resolved, and not open yet.
     options : StreamSettings
         `chunk_size` and `hold_limit` count.
     progress : Progress
@@ -73,12 +72,14 @@ class Writing(Generic[T]):
     def __init__(
         self,
         encoder: Encoder[T],
-        output: Output | PartsOutput,
+        delivery: Delivery,
         options: StreamSettings,
         progress: Progress,
         outside: Callable[[Any], bool] = is_pushed,
         steps_of: Callable[[Encoder[T], ReleasePolicy], Steps[T]] = steps,
     ) -> None:
+        output = delivery.output
+        self._delivery = delivery
         self._output: Any = output  # the policy was chosen for it: it can do what the operations ask for
         self._progress = progress
         self._chunk_size = options.chunk_size
@@ -95,7 +96,7 @@ class Writing(Generic[T]):
 
     def begin(self) -> Next:
         """Open the output and write what the encoder yields, up to the first need for what is outside."""
-        self._output.open()
+        self._delivery.open()
         return self.advance()
 
     def advance(self, answer: Answer = None) -> Next:
@@ -107,9 +108,10 @@ class Writing(Generic[T]):
         return self._go_on(self._steps.throw, error)
 
     def finish(self) -> WriteResult:
-        """Commit what is written, when all is."""
+        """Commit what is written, when all is, unless the progress callback objects."""
+        self._delivery.prepare()
         self._progress.tell()
-        self._output.commit()
+        self._delivery.commit()
         return self.result()
 
     def result(self) -> WriteResult:
@@ -124,12 +126,19 @@ class Writing(Generic[T]):
         finally:
             self._sources.close()
 
-    def abandon(self) -> None:
-        """Close the encoder and its sources, and leave everything as it was before."""
+    def abandon(self, error: BaseException | None) -> None:
+        """Close the encoder and its sources, and leave everything as it was before.
+
+        Parameters
+        ----------
+        error : BaseException or None
+            The reason, which gets notes of what goes wrong here; without one that is raised.
+        """
         try:
-            self.close()
+            with noted(error, "the sources could not be closed"):
+                self.close()
         finally:
-            self._output.abort()
+            self._delivery.give_up(error)
 
     def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Next:
         if self._running:
@@ -229,9 +238,9 @@ def policy_for(options: StreamSettings, *, patchable: bool) -> ReleasePolicy:
 
 
 def write(
-    encoder: Encoder[T], output: Output | PartsOutput, options: StreamSettings, total: int | None
+    encoder: Encoder[T], delivery: Delivery, options: StreamSettings, total: int | None
 ) -> tuple[WriteResult, T | None]:
-    """Run an encoder into an output, and commit it or leave everything as it was.
+    """Run an encoder into a target, and commit it or leave everything as it was.
 
     Returns
     -------
@@ -240,22 +249,12 @@ def write(
     object
         What the encoder returned.
     """
-    writing = Writing(encoder, output, options, Progress(options.progress, total))
+    writing = Writing(encoder, delivery, options, Progress(options.progress, total))
     try:
         writing.begin()
         return writing.finish(), writing.returned
-    except BaseException:
-        writing.abandon()
-        raise
-
-
-@contextmanager
-def aborted_on_error(output: Output | PartsOutput) -> Iterator[None]:
-    """Abort an output if the block raises, even before it was opened: a caller's handle may have to be discarded."""
-    try:
-        yield
-    except BaseException:
-        output.abort()
+    except BaseException as error:
+        writing.abandon(error)
         raise
 
 

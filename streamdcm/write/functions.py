@@ -23,7 +23,8 @@ from streamdcm.options import (
 )
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.plan import Plan, encode_file, plan_file
-from streamdcm.write.driver import aborted_on_error, chunks, close_frames, measure, write
+from streamdcm.sinks import Delivery
+from streamdcm.write.driver import chunks, close_frames, measure, write
 from streamdcm.write.instance import with_table
 from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
 from streamdcm.write.writer import write_split
@@ -71,17 +72,17 @@ def dcmwrite(
     OSError
         If writing fails; a path is as it was before.
     """
-    options = _drop_in_options(__write_like_original, dict(kwargs))
-    try:
-        refuse_async_frames(options)
-        if options.split is not None:
-            return write_split(filename, dataset, options)
-        output = resolve_target(filename, options)
-        with aborted_on_error(output):
+    with Delivery(filename) as delivery:
+        options = _drop_in_options(__write_like_original, dict(kwargs))
+        try:
+            refuse_async_frames(options)
+            if options.split is not None:
+                return write_split(delivery, dataset, options)
+            output = resolve_target(delivery, options)
             encoder, total = encoder_for(filename, dataset, options, patchable=output.can_patch)
-            result, table = write(encoder, output, options, total)
-    finally:
-        close_frames(options.frames)
+            result, table = write(encoder, delivery, options, total)
+        finally:
+            close_frames(options.frames)
     return with_table(result, table)
 
 
@@ -102,8 +103,10 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Enc
     WriteResult
         What was written where.
     """
-    options = check_options(dict(kwargs), "write_encoder")
-    result, _ = write(encoder, resolve_target(target, options), options, None)
+    with Delivery(target) as delivery:
+        options = check_options(dict(kwargs), "write_encoder")
+        resolve_target(delivery, options)
+        result, _ = write(encoder, delivery, options, None)
     return result
 
 

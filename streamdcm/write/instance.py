@@ -15,8 +15,9 @@ from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.plan import encode_file, late_values, plan_file
-from streamdcm.sinks import Output, PartsOutput
-from streamdcm.write.driver import Writing, aborted_on_error
+from streamdcm.sinks import Delivery
+from streamdcm.write.driver import Writing
+from streamdcm.write.targets import resolve_target
 
 
 class Instance:
@@ -24,8 +25,8 @@ class Instance:
 
     Parameters
     ----------
-    output : Output or PartsOutput
-        Where to write.
+    delivery : Delivery
+        Where to write; given up if the instance cannot be planned.
     dataset : Dataset
         All but the pixel data; only read.
     options : Options
@@ -38,15 +39,16 @@ class Instance:
 
     def __init__(
         self,
-        output: Output | PartsOutput,
+        delivery: Delivery,
         dataset: Dataset,
         options: Options,
         progress: Progress,
         *,
         first: int = 0,
     ) -> None:
-        self.output = output
-        with aborted_on_error(output):
+        self.delivery = delivery
+        with delivery:
+            output = resolve_target(delivery, options)
             plan = plan_file(dataset, options, patchable=output.can_patch)
         assert plan.pixels is not None
         self.pixels: PixelPlan | VideoPlan = plan.pixels
@@ -55,7 +57,7 @@ class Instance:
         plan = replace(plan, pixels=self.pixels)
         self._late = late_values(plan)
         encoder = encode_file(plan, options, patchable=output.can_patch, late=self._late)
-        self._writing = Writing(encoder, output, options, progress, self._is_given)
+        self._writing = Writing(encoder, delivery, options, progress, self._is_given)
 
     @property
     def takes_frames(self) -> bool:
@@ -77,16 +79,16 @@ class Instance:
     def finish(self) -> WriteResult:
         """Write what comes after the last frame; only `commit` is left to do."""
         self._writing.advance(END)
-        self.output.prepare()
+        self.delivery.prepare()
         return with_table(self._writing.result(), self._writing.returned)
 
     def commit(self) -> None:
         """Give the instance its name."""
-        self.output.commit()
+        self.delivery.commit()
 
-    def abort(self) -> None:
-        """Leave what was there before."""
-        self._writing.abandon()
+    def abort(self, error: BaseException | None) -> None:
+        """Leave what was there before; what goes wrong is told with the error that led to it, if there is one."""
+        self._writing.abandon(error)
 
     def _is_given(self, source: object) -> bool:
         return source is self.pixels.source

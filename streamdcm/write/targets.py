@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeAlias
 
@@ -14,17 +15,17 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import TargetSettings
-from streamdcm.sinks import Output, PartsOutput, Sink, Storage, resolve
+from streamdcm.sinks import Delivery, Output, PartsOutput, Sink, Storage
 
-Target: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | WriteableBuffer | DicomIO | Sink
+Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Target: TypeAlias = Path | socket.socket | BinaryIO | WriteableBuffer | DicomIO | Sink
 Targets: TypeAlias = Target | Callable[[int], Target]
 """A target, or a function that gives the target of each instance by its number, from 1."""
 
 
-def resolve_target(target: Any, options: TargetSettings) -> Output | PartsOutput:
+def resolve_target(delivery: Delivery, options: TargetSettings) -> Output | PartsOutput:
     """Find out how to write to a target, as the options say."""
-    return resolve(
-        target,
+    return delivery.resolve(
         overwrite=options.overwrite,
         atomic=options.atomic,
         durable=options.durable,

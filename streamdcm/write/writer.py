@@ -18,7 +18,8 @@ from streamdcm.instructions import END, Chunk
 from streamdcm.options import Options, WriterOptions, check_options
 from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import check_frames
-from streamdcm.sources import PushedSource
+from streamdcm.sinks import Delivery
+from streamdcm.sources import Frame, PushedSource
 from streamdcm.write.concatenation import open_instances
 from streamdcm.write.driver import close_frames
 from streamdcm.write.targets import Targets
@@ -41,6 +42,7 @@ class PushedWrite:
     _taker: TakesFrames
 
     def __init__(self) -> None:
+        self._is_new = True
         self._is_open = False
         self.result: WriteResult | None = None
         """What was written, when all was."""
@@ -87,34 +89,35 @@ class FrameWriter(PushedWrite):
     what was there before.
     """
 
-    def __init__(self, target: Targets, dataset: Dataset, options: Options) -> None:
-        super().__init__()
+    def __init__(self, delivery: Delivery, dataset: Dataset, options: Options) -> None:
         self._progress = Progress(options.progress)
-        self._taker = self._instances = open_instances(target, dataset, options, self._progress)
+        self._taker = self._instances = open_instances(delivery, dataset, options, self._progress)
+        super().__init__()
 
     def __enter__(self) -> Self:
-        self._is_open = True
+        self._is_new, self._is_open = False, True
         try:
             self._instances.open()
-        except BaseException:
-            self.abort()
+        except BaseException as error:
+            self._give_up(error)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if error is None:
             self.close()
         else:
-            self.abort()
+            self._give_up(error)
 
     def __del__(self) -> None:
         if self.__dict__.get("_is_open"):
             warnings.warn("a FrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
+        if "_is_new" in self.__dict__:
             self.abort()
 
-    def write_frame(self, frame: Any) -> None:
+    def write_frame(self, frame: Frame) -> None:
         """Write the next frame; its memory may be used again when this returns.
 
         Parameters
@@ -160,8 +163,8 @@ class FrameWriter(PushedWrite):
             result = self._instances.finish()
             self._progress.tell()
             self._instances.commit()
-        except BaseException:
-            self.abort()
+        except BaseException as error:
+            self._give_up(error)
             raise
         self._is_open = False
         self.result = result
@@ -169,15 +172,18 @@ class FrameWriter(PushedWrite):
 
     def abort(self) -> None:
         """Give up: leave what was there before. Does nothing after `close`."""
-        if self._is_open:
-            self._is_open = False
-            self._instances.abort()
+        self._give_up(None)
+
+    def _give_up(self, error: BaseException | None) -> None:
+        if self._is_new or self._is_open:
+            self._is_new = self._is_open = False
+            self._instances.abort(error)
 
     def _push(self, piece: Any) -> None:
         try:
             self._instances.write(piece)
-        except BaseException:
-            self.abort()
+        except BaseException as error:
+            self._give_up(error)
             raise
 
 
@@ -204,7 +210,8 @@ def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[WriterOpt
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
     """
-    return FrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer"))
+    with Delivery(target) as delivery:
+        return FrameWriter(delivery, dataset, pushed_options(dict(kwargs), "open_writer"))
 
 
 def pushed_options(given: dict[str, Any], function: str) -> Options:
@@ -213,7 +220,7 @@ def pushed_options(given: dict[str, Any], function: str) -> Options:
     return replace(options, frames=PushedSource(is_live=options.split is None))
 
 
-def write_split(target: Targets, dataset: Dataset, options: Options) -> WriteResult:
+def write_split(delivery: Delivery, dataset: Dataset, options: Options) -> WriteResult:
     """Push the frames of the options into the instances that ``split=`` makes of them."""
     if options.frames is None:
         raise PlanError(
@@ -223,7 +230,7 @@ def write_split(target: Targets, dataset: Dataset, options: Options) -> WriteRes
     check_frames(options.frames)
     frames: Iterator[Any] = iter(options.frames)  # type: ignore[arg-type]
     try:
-        with FrameWriter(target, dataset, options) as writer:
+        with FrameWriter(delivery, dataset, options) as writer:
             for number in count(1):
                 try:
                     frame = next(frames, END)

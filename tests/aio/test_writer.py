@@ -1,7 +1,10 @@
 """Frames are pushed on an event loop as they are in a thread."""
 
+import gc
 import io
 import os
+import threading
+import warnings
 
 import anyio
 import pydicom
@@ -9,6 +12,7 @@ import pytest
 from pydicom.uid import MPEG4HP41
 
 import streamdcm
+from streamdcm.aio import threads
 from streamdcm.errors import EncodeError, PlanError, ReentryError
 from tests.aio.test_write import as_async, ct, multi_frame, reused, what
 from tests.support.async_targets import KINDS, Awaited
@@ -126,3 +130,31 @@ async def test_closing_is_once():
         await writer.abort()
     assert writer.result is result
     assert target.getvalue() == written(multi_frame(), frames=iter([bytes(131072)]))
+
+
+async def dropped(target, make_frames) -> None:
+    writer = streamdcm.open_writer_async(target, multi_frame())
+    await writer.__aenter__()
+    for frame in make_frames:
+        await writer.write_frame(frame)
+
+
+@pytest.mark.parametrize("make", [None, Awaited])
+async def test_a_writer_that_is_dropped_leaves_neither_file_nor_thread(make, tmp_path):
+    before = set(threading.enumerate())
+    for worker in threads._idle:
+        before.discard(worker._thread)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        await dropped(tmp_path / "new.dcm" if make is None else make(), [bytes(131072)])
+        gc.collect()
+    assert [str(each.message) for each in told if "AsyncFrameWriter was dropped" in str(each.message)]
+    assert os.listdir(tmp_path) == []
+    left = {thread for thread in threading.enumerate() if thread.name.startswith("streamdcm")} - before
+    assert left <= {worker._thread for worker in threads._idle}
+
+
+async def test_a_writer_that_is_dropped_before_it_is_entered_leaves_nothing(tmp_path):
+    streamdcm.open_writer_async(tmp_path / "new.dcm", multi_frame())
+    gc.collect()
+    assert os.listdir(tmp_path) == []

@@ -14,7 +14,7 @@ import streamdcm
 from streamdcm.encode.bulk import swap_words, swapped, value_bytes
 from streamdcm.options import Options
 from streamdcm.plan.plan import encode_file, plan_file
-from streamdcm.sinks import resolve
+from streamdcm.sinks import Delivery
 from streamdcm.write.driver import write
 from tests.support.images import template
 
@@ -33,7 +33,9 @@ def converted(dataset, syntax, *, patchable=True, chunk_size=1 << 20):
     options = Options(chunk_size=chunk_size)
     plan = plan_file(dataset, options, patchable=patchable, convert_bulk=True)
     buffer = io.BytesIO()
-    write(encode_file(plan, options, patchable=patchable), resolve(buffer, seekable=patchable), options, None)
+    delivery = Delivery(buffer)
+    delivery.resolve(seekable=patchable)
+    write(encode_file(plan, options, patchable=patchable), delivery, options, None)
     return pydicom.dcmread(io.BytesIO(buffer.getvalue()))
 
 

@@ -114,3 +114,21 @@ def test_whole_numbers_of_numpy_are_taken():
     assert (options.chunk_size, options.number_of_frames) == (4096, 7)
     assert type(options.chunk_size) is type(options.number_of_frames) is int
     assert options.split == streamdcm.options.FramesEach(2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("offset_table", "extended"),
+        ("max_frames", 5),
+        ("fragments_per_frame", 2),
+        ("number_of_frames", 1),
+        ("fragment_size", 100),
+        ("check_frames", False),
+    ],
+)
+def test_options_about_frames_without_frames_are_refused(option, value, tmp_path):
+    with pytest.raises(PlanError, match=f"^{option}= is about the frames that frames= gives"):
+        streamdcm.dcmwrite(tmp_path / "out.dcm", examples.jpeg2k, **{option: value})
+    default = getattr(Options(), option)
+    streamdcm.dcmwrite(tmp_path / "out.dcm", examples.jpeg2k, **{option: default})

@@ -23,7 +23,7 @@ import streamdcm
 from streamdcm.engine.progress import Progress
 from streamdcm.errors import silenced
 from streamdcm.options import Options
-from streamdcm.sinks import resolve
+from streamdcm.sinks import Delivery
 from streamdcm.write.driver import Writing
 from tests.support import python
 from tests.support.writing import written
@@ -171,8 +171,9 @@ def test_a_write_that_is_entered_again_by_its_own_sink_is_refused():
         def write(self, data):
             writing.advance()
 
-    output = resolve(Reentering(), seekable=False)
-    writing = Writing((chunk for chunk in [bytes(100_000)]), output, Options(), Progress(None))
+    delivery = Delivery(Reentering())
+    delivery.resolve(seekable=False)
+    writing = Writing((chunk for chunk in [bytes(100_000)]), delivery, Options(), Progress(None))
     with pytest.raises(streamdcm.errors.ReentryError):
         writing.advance()
 

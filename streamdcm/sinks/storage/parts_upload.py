@@ -1,8 +1,6 @@
 """What all object storages with parts have in common: sending in threads, digests, completing or aborting."""
 
 import hashlib
-import logging
-import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -73,6 +71,12 @@ class PartsUpload(Generic[R]):
             self._pool = None
         if self._digests is not None and self.checksum is None:
             self.checksum = self._digests.checksum()
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have whoever waits for parts to be sent raise an error; may be called from any thread."""
+        pool = self._pool
+        if pool is not None:
+            pool.interrupt(error)
 
     def commit(self) -> None:
         """Make the object appear.
@@ -213,6 +217,12 @@ class SendingPool(Generic[R]):
         self._pool.shutdown()
         return dict(sorted(self._sent.items()))
 
+    def interrupt(self, error: BaseException) -> None:
+        """Have whoever waits for parts to be sent raise an error, as if sending one had raised it."""
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
     def stop(self) -> None:
         """Send no more parts, and wait for those that are being sent."""
         self._pool.shutdown(cancel_futures=True)
@@ -235,11 +245,3 @@ class SendingPool(Generic[R]):
             with self._changed:
                 self._on_their_way -= len(data)
                 self._changed.notify_all()
-
-
-def tell_of(text: str) -> None:
-    """Tell of what is left behind: in the log, and with the error that is on its way to the caller."""
-    logging.getLogger("streamdcm").warning(text)
-    error = sys.exception()
-    if error is not None:
-        error.add_note(text)

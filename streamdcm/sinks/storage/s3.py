@@ -22,9 +22,10 @@ from streamdcm.errors import (
     StorageError,
     TargetTypeError,
     WrongRegionError,
+    tell_of,
 )
 from streamdcm.sinks.storage.options import Storage
-from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload, tell_of
+from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
 
 try:
     import boto3

@@ -1,0 +1,60 @@
+"""The twin of `streamdcm.sinks.Delivery`: a target that tasks write to, and the thread that works for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from anyio import CancelScope
+
+from streamdcm.aio.threads import Worker, hired, to_the_end
+from streamdcm.options import Options
+from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, resolve_async
+
+
+class AsyncDelivery:
+    """A target, from when it is given to an asynchronous function until it is committed or left as it was.
+
+    Parameters
+    ----------
+    target : object
+        What the caller gave.
+    worker : Worker
+        The thread for what is not asynchronous.
+    """
+
+    def __init__(self, target: Any, worker: Worker) -> None:
+        self.worker = worker
+        self.on_thread = Delivery(target)
+        """The target for who writes to it on the thread."""
+
+    @property
+    def target(self) -> Any:
+        """What the caller gave."""
+        return self.on_thread.target
+
+    async def resolve(self, options: Options) -> AsyncOutput | None:
+        """Find out how to write to the target from the event loop; `None` if that is to be done on the thread."""
+        return await resolve_async(self.target, self.worker.run, seekable=options.seekable)
+
+    async def give_up(self, error: BaseException | None) -> None:
+        """Leave what was there before; see `Delivery.give_up`."""
+        if self.on_thread.is_resolved:
+            await to_the_end(self.worker, partial(self.on_thread.give_up, error))
+        elif is_discardable(self.target):
+            with CancelScope(shield=True):
+                await self.worker.run(self.on_thread.give_up, error)
+
+
+@asynccontextmanager
+async def delivered(target: Any) -> AsyncIterator[AsyncDelivery]:
+    """Give a target and a thread to the block, and give the target up if the block raises."""
+    async with hired() as worker:
+        delivery = AsyncDelivery(target, worker)
+        try:
+            yield delivery
+        except BaseException as error:
+            await delivery.give_up(error)
+            raise

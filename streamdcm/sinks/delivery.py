@@ -1,0 +1,115 @@
+"""The one place where targets are opened, committed, and left as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from streamdcm.errors import StreamdcmError, tell_of
+from streamdcm.sinks.handles import discard_handle
+from streamdcm.sinks.protocols import Interruptible, Output, PartsOutput
+from streamdcm.sinks.resolve import resolve
+
+
+class Delivery:
+    """A target, from when it is given to a function until it is committed or left as it was.
+
+    Every function that writes makes one of each of its targets before it does anything else. The ``with`` block gives
+    the target up if it raises; what outlives the function, as a writer of pushed frames does, gives up by itself.
+
+    Parameters
+    ----------
+    target : object
+        What the caller gave.
+    """
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        self.is_settled = False
+        """Whether the target was committed or given up."""
+        self._output: Output | PartsOutput | None = None
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it is known how to write to the target."""
+        return self._output is not None
+
+    @property
+    def output(self) -> Output | PartsOutput:
+        """What is written to, once it is known."""
+        assert self._output is not None
+        return self._output
+
+    def resolve(self, **how: Any) -> Output | PartsOutput:
+        """Find out how to write to the target; the arguments and exceptions are those of `resolve`."""
+        self._output = resolve(self.target, **how)
+        return self._output
+
+    def open(self) -> None:
+        """Make ready to write; the first step that can leave a trace."""
+        self.output.open()
+
+    def prepare(self) -> None:
+        """Do what can fail and is not visible yet."""
+        self.output.prepare()
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have a write raise an error that waits on another thread for parts to be sent."""
+        if isinstance(self._output, Interruptible):
+            self._output.interrupt(error)
+
+    def commit(self) -> None:
+        """Make what was written visible under its name."""
+        self.output.commit()
+        self.is_settled = True
+
+    def give_up(self, error: BaseException | None = None) -> None:
+        """Leave what was there before, and discard a handle whose closing would publish what was written.
+
+        Does nothing once the target is committed or given up.
+
+        Parameters
+        ----------
+        error : BaseException, optional
+            The reason, which gets a note of what goes wrong here; without one that is raised.
+        """
+        if self.is_settled:
+            return
+        with noted(error, "what was written could not be taken back"):
+            if self._output is None:
+                discard_handle(self.target)
+            else:
+                self._output.abort()
+            self.is_settled = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.give_up(error)
+
+
+@contextmanager
+def noted(error: BaseException | None, what: str) -> Iterator[None]:
+    """Let no exception of the block take the place of the error that led to it: it becomes a note of that.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        The error on its way to the caller; without one, exceptions of the block are raised.
+    what : str
+        What it means for the caller.
+    """
+    try:
+        yield
+    except Exception as problem:
+        if error is None:
+            raise
+        # Only our own texts are known to have no value of a patient and no secret in them.
+        text = f"{what} ({type(problem).__name__}{f': {problem}' if isinstance(problem, StreamdcmError) else ''})"
+        tell_of(text, error)
