@@ -23,6 +23,7 @@ from tests.benchmarks import datasets
 from tests.benchmarks.datasets import MIB
 from tests.benchmarks.frames import measure_frames
 from tests.benchmarks.objects import measure_objects
+from tests.benchmarks.rewrite import measure_rewrite
 from tests.benchmarks.timing import Contender, Timings, by_turns
 
 try:
@@ -68,6 +69,8 @@ def main() -> None:
                 print(row(case, timings), flush=True)
         if not options.only or "frames" in options.only:
             measure_frames(tmpfs, long, (128 if options.quick else 1024) * MIB)
+        if not options.only or "rewrite" in options.only:
+            measure_rewrite(tmpfs, 7 if options.quick else 21, (128 if options.quick else 1024) * MIB)
         if not options.only or "objects" in options.only:
             measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 256) * MIB)
 
