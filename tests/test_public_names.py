@@ -47,7 +47,7 @@ def test_the_version_is_that_of_the_package():
         ("import streamdcm", {"pydicom", "numpy", "anyio", "asyncio", "importlib.metadata"}),
         (
             "import streamdcm; streamdcm.dcmwrite, streamdcm.open_writer",
-            {"anyio", "asyncio", "boto3", "fsspec", "http"},
+            {"anyio", "asyncio", "boto3", "fsspec", "obstore"},
         ),
     ],
 )
