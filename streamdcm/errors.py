@@ -273,6 +273,21 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
 )
 
 
+def refuse_running_generator(error: ValueError) -> None:
+    """Raise our error in place of the one by which Python refuses to enter a generator that is running.
+
+    Raises
+    ------
+    ReentryError
+        If `error` is that one.
+    """
+    if error.args == ("generator already executing",):
+        raise ReentryError(
+            "what gives the frames or chunks of this write is running already, in another thread or for another write; "
+            "give each write its own"
+        ) from error
+
+
 def warn(message: str) -> None:
     """Issue a `UserWarning` and a log record, as pydicom does."""
     logging.getLogger("streamdcm").warning(message)

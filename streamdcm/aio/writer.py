@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -129,7 +130,8 @@ class AsyncFrameWriter(PushedWrite):
 
     async def abort(self) -> None:
         """Give up: leave what was there before. Does nothing after `close`."""
-        await self._give_up(None)
+        with self._only_call():
+            await self._give_up(None)
 
     async def _give_up(self, error: BaseException | None) -> None:
         if not self._is_open:
@@ -159,9 +161,8 @@ class AsyncFrameWriter(PushedWrite):
         return await self._session.advance(frame)
 
     async def _go_on(self, step: Callable[[], Awaitable[Next]]) -> None:
-        if self._running:
-            raise ReentryError("another task is writing to this writer; it takes one frame after the other")
-        self._running = True
+        with self._only_call():
+            self._running = True
         try:
             need = await step()
             while need is not DONE and is_async(need.source):
@@ -171,6 +172,11 @@ class AsyncFrameWriter(PushedWrite):
             raise
         finally:
             self._running = False
+
+    def _only_call(self) -> AbstractContextManager[object]:
+        if self._running:
+            raise ReentryError("another call on this writer is running; it takes one after the other")
+        return nullcontext()
 
 
 def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncWriterOptions]) -> AsyncFrameWriter:

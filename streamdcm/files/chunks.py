@@ -12,7 +12,7 @@ from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened_input
 from streamdcm.files.rewrite import prepare_rewrite
 from streamdcm.options import RewriteChunksOptions, check_options
-from streamdcm.write.driver import chunks
+from streamdcm.write.driver import Chunks
 
 
 class RewrittenChunks(Iterator[bytes]):
@@ -98,4 +98,4 @@ def rewrite_chunks(
     with ExitStack() as files:
         file = files.enter_context(opened_input(source))
         prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, patchable=False)
-        return RewrittenChunks(chunks(prepared.encoder, options, prepared.size()), prepared.size(), files.pop_all())
+        return RewrittenChunks(Chunks(prepared.encoder, options, prepared.size()), prepared.size(), files.pop_all())

@@ -24,7 +24,7 @@ from streamdcm.engine.release import (
 )
 from streamdcm.engine.result import WriteResult
 from streamdcm.engine.steps import Steps, steps
-from streamdcm.errors import ReentryError
+from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import StreamSettings
 from streamdcm.sinks import Checksummed, Delivery, PartsOutput, noted
@@ -121,6 +121,7 @@ class Writing(Generic[T]):
 
     def close(self) -> None:
         """Close the encoder and its sources, whatever has become of them."""
+        self._refuse_while_running()
         try:
             self._steps.close()
         finally:
@@ -134,6 +135,7 @@ class Writing(Generic[T]):
         error : BaseException or None
             The reason, which gets notes of what goes wrong here; without one that is raised.
         """
+        self._refuse_while_running()
         try:
             with noted(error, "the sources could not be closed"):
                 self.close()
@@ -141,8 +143,7 @@ class Writing(Generic[T]):
             self._delivery.give_up(error)
 
     def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Next:
-        if self._running:
-            raise ReentryError("this write is running already; a sink or a source must not write to it")
+        self._refuse_while_running()
         self._running = True
         send, perform = self._steps.send, self._perform
         try:
@@ -152,12 +153,19 @@ class Writing(Generic[T]):
                 except StopIteration as stop:
                     self.returned = stop.value
                     return DONE
+                except ValueError as error:
+                    refuse_running_generator(error)
+                    raise
                 if isinstance(operation, Need):
                     return operation
                 step, argument = send, None
                 perform(operation)
         finally:
             self._running = False
+
+    def _refuse_while_running(self) -> None:
+        if self._running:
+            raise ReentryError("this write is running already; a sink or a source must not write to it")
 
     def _perform(self, operation: Operation) -> None:
         if isinstance(operation, Write):
@@ -284,8 +292,35 @@ def answered(
         run.close()
 
 
-def chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Iterator[bytes]:
-    """Run an encoder and give what it encodes, in order."""
+class Chunks(Iterator[bytes]):
+    """What an encoder encodes, in order, for one thread at a time.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder.
+    options : StreamSettings
+        `chunk_size`, `hold_limit` and `progress` count.
+    total : int or None
+        The number of bytes that there will be, for progress, if that is known.
+    """
+
+    def __init__(self, encoder: Encoder[Any], options: StreamSettings, total: int | None) -> None:
+        self._chunks = _chunks(encoder, options, total)
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except ValueError as error:
+            refuse_running_generator(error)
+            raise
+
+    def close(self) -> None:
+        """Close the encoder and its sources."""
+        _close(self._chunks)
+
+
+def _chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Generator[bytes, None, None]:
     progress = Progress(options.progress, total)
     sources = Sources(options.chunk_size, progress.count_frames)
     encoded = answered(in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
@@ -336,8 +371,13 @@ def close_frames(frames: Any) -> None:
 
 def _close(pieces: Any) -> None:
     close = getattr(pieces, "close", None)
-    if close is not None:
+    if close is None:
+        return
+    try:
         close()
+    except ValueError as error:
+        refuse_running_generator(error)
+        raise
 
 
 def _size(instruction: Instruction) -> int:

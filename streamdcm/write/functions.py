@@ -24,7 +24,7 @@ from streamdcm.options import (
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.plan import Plan, encode_file, plan_file
 from streamdcm.sinks import Delivery
-from streamdcm.write.driver import chunks, close_frames, measure, write
+from streamdcm.write.driver import Chunks, close_frames, measure, write
 from streamdcm.write.instance import with_table
 from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
 from streamdcm.write.writer import write_split
@@ -139,7 +139,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     except BaseException:
         close_frames(options.frames)
         raise
-    return chunks(encoder, options, total)
+    return Chunks(encoder, options, total)
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> Iterator[bytes]:
@@ -157,7 +157,7 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) ->
     iterator of bytes
         Chunks of at most `chunk_size` bytes.
     """
-    return chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
+    return Chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
 
 
 def encoded_size(dataset: Dataset, /, **kwargs: Unpack[SizeOptions]) -> int:

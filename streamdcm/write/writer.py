@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import count
+from threading import Lock
 from types import TracebackType
 from typing import Any, Protocol, Self, Unpack
 
@@ -13,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError, ValueTypeError
+from streamdcm.errors import PlanError, ReentryError, ValueTypeError, refuse_running_generator
 from streamdcm.instructions import END, Chunk, as_chunk
 from streamdcm.options import Options, WriterOptions, check_options
 from streamdcm.pixels.frame_plan import check_frames
@@ -63,8 +65,13 @@ class PushedWrite:
         EncodeError
             If the value does not fit it.
         """
-        self._require_open()
-        self._taker.set(name, value)
+        with self._only_call():
+            self._require_open()
+            self._taker.set(name, value)
+
+    def _only_call(self) -> AbstractContextManager[object]:
+        """Give what keeps other calls out; refuse this one if another is running."""
+        raise NotImplementedError
 
     def _require_frames(self) -> None:
         self._require_open()
@@ -86,35 +93,48 @@ class FrameWriter(PushedWrite):
 
     Leaving the block completes the file. Leaving it by an exception, or an error while writing, leaves
     what was there before.
+
+    Threads may take turns. A call that comes while another is running, from another thread or from a progress callback,
+    is a `ReentryError` and changes nothing.
     """
 
     def __init__(self, delivery: Delivery, dataset: Dataset, options: Options) -> None:
+        self._lock = Lock()
         self._progress = Progress(options.progress)
         self._taker = self._instances = open_instances(delivery, dataset, options, self._progress)
         super().__init__()
 
     def __enter__(self) -> Self:
-        self._is_new, self._is_open = False, True
-        try:
-            self._instances.open()
-        except BaseException as error:
-            self._give_up(error)
-            raise
+        with self._only_call():
+            if not self._is_new:
+                raise ReentryError("this writer was entered before; make another one with open_writer()")
+            self._is_new, self._is_open = False, True
+            try:
+                self._instances.open()
+            except BaseException as error:
+                self._give_up(error)
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is not None:
+            self._give_up_last(error)
+            return
+        try:
             self.close()
-        else:
-            self._give_up(error)
+        except ReentryError as refused:
+            self._give_up_last(refused)
+            raise
 
     def __del__(self) -> None:
-        if self.__dict__.get("_is_open"):
-            warnings.warn("a FrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
-        if "_is_new" in self.__dict__:
-            self.abort()
+        if "_is_new" not in self.__dict__:
+            return
+        with self._only_call():
+            if self._is_open:
+                warnings.warn("a FrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
+            self._give_up(None)
 
     def write_frame(self, frame: Frame) -> None:
         """Write the next frame; its memory may be used again when this returns.
@@ -131,9 +151,10 @@ class FrameWriter(PushedWrite):
         ValueError
             If the writer is not open.
         """
-        self._require_frames()
-        self._progress.count_frames()
-        self._push(frame)
+        with self._only_call():
+            self._require_frames()
+            self._progress.count_frames()
+            self._push(frame)
 
     def write(self, data: Chunk) -> None:
         """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
@@ -150,13 +171,28 @@ class FrameWriter(PushedWrite):
         ValueError
             If the writer is not open, or the transfer syntax is not one of a video.
         """
-        self._require_video()
-        self._push(piece_of_stream(data))
+        with self._only_call():
+            self._require_video()
+            self._push(piece_of_stream(data))
 
     def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
-        if self.result is not None:
+        with self._only_call():
+            if self.result is None:
+                self.result = self._complete()
             return self.result
+
+    def abort(self) -> None:
+        """Give up: leave what was there before. Does nothing after `close`."""
+        with self._only_call():
+            self._give_up(None)
+
+    def _only_call(self) -> AbstractContextManager[object]:
+        if self._lock.locked():
+            raise ReentryError("another call on this writer is running; it takes one after the other")
+        return self._lock  # whoever comes between the two lines waits for the other, which is as good
+
+    def _complete(self) -> WriteResult:
         self._require_open()
         try:
             result = self._instances.finish()
@@ -166,17 +202,17 @@ class FrameWriter(PushedWrite):
             self._give_up(error)
             raise
         self._is_open = False
-        self.result = result
         return result
-
-    def abort(self) -> None:
-        """Give up: leave what was there before. Does nothing after `close`."""
-        self._give_up(None)
 
     def _give_up(self, error: BaseException | None) -> None:
         if self._is_new or self._is_open:
             self._is_new = self._is_open = False
             self._instances.abort(error)
+
+    def _give_up_last(self, error: BaseException) -> None:
+        """Give up after the call that another thread is still making, if there is one: nobody else would."""
+        with self._lock:
+            self._give_up(error)
 
     def _push(self, piece: Any) -> None:
         try:
@@ -248,6 +284,8 @@ def write_split(delivery: Delivery, dataset: Dataset, options: Options) -> Write
                 try:
                     frame = next(frames, END)
                 except Exception as error:
+                    if isinstance(error, ValueError):
+                        refuse_running_generator(error)
                     error.add_note(f"when frame {number:,} was asked for")
                     raise
                 if frame is END:

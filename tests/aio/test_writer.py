@@ -103,8 +103,11 @@ async def test_a_second_task_is_refused():
         async with anyio.create_task_group() as group:
             group.start_soon(writer.write_frame, bytes(131072))
             await anyio.wait_all_tasks_blocked()
+            for intrude in (lambda: writer.write_frame(bytes(131072)), writer.close, writer.abort):
+                with pytest.raises(ReentryError):
+                    await intrude()
             with pytest.raises(ReentryError):
-                await writer.write_frame(bytes(131072))
+                writer.set("ImageComments", "late")
         await writer.write_frame(bytes(131072))
     assert target.data == in_order(multi_frame(), frames=[bytes(131072)] * 2)
 

@@ -164,12 +164,13 @@ def test_several_threads_that_silence_warnings_leave_the_filters_as_they_were():
     assert warnings.filters == before
 
 
-def test_a_write_that_is_entered_again_by_its_own_sink_is_refused():
+@pytest.mark.parametrize("name", ["advance", "close", "abandon"])
+def test_a_write_that_is_entered_again_by_its_own_sink_is_refused(name):
     writing = None
 
     class Reentering(io.BytesIO):
         def write(self, data):
-            writing.advance()
+            getattr(writing, name)(*([None] if name == "abandon" else []))
 
     delivery = Delivery(Reentering())
     delivery.resolve(seekable=False)
