@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import (
     UID,
@@ -16,8 +15,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from streamdcm.encode._pydicom import Element, elements_of, encoding_as_read, view_of
-from streamdcm.encode.layout import UNDEFINED_LENGTH
+from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
 from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.errors import (
     LayoutError,
@@ -30,6 +28,7 @@ from streamdcm.errors import (
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
+from streamdcm.files.nested_pixels import refuse_nested_pixels
 from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scanned import Scanned
 from streamdcm.options import Options
@@ -86,7 +85,7 @@ def planned(scanned: Scanned, request: Request, options: Options, *, patchable: 
     with _read_by_pydicom(scanned.name):
         syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
         _check_compression(dataset, old_syntax, syntax)
-        _refuse_nested_fragments(dataset, old_syntax, syntax)
+        refuse_nested_pixels(dataset, old_syntax, syntax)
         dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
         dataset.preamble = rewritten_preamble(dataset)
         plan = _plan(dataset, options, patchable)
@@ -169,26 +168,6 @@ def _check_compression(dataset: Dataset, old: UID | None, new: UID) -> None:
                 f"{name} cannot be copied from '{old.name}' to '{new.name}': pixel data are neither compressed nor "
                 "decompressed; leave transfer_syntax out, or convert them in edit, for example by Dataset.compress()"
             )
-
-
-def _refuse_nested_fragments(dataset: Dataset, old: UID | None, new: UID, path: str = "") -> None:
-    """Refuse encapsulated pixel data in items, such as icons, where a native transfer syntax is to be written."""
-    if old == new or is_compressed(new) or (old is not None and not is_compressed(old)):
-        return
-    for tag, raw in list(elements_of(dataset).items()):
-        if raw.VR != "SQ" and not (raw.VR in (None, "UN") and dataset[tag].VR == "SQ"):
-            if path and tag in PIXEL_TAGS and _is_undefined(raw):
-                raise PlanError(
-                    f"{path}{element_name(tag)} is encapsulated, and '{new.name}' has no encapsulated pixel data "
-                    "(PS3.5 §A.4); delete it in edit, decompress it, or keep the transfer syntax"
-                )
-            continue
-        for index, item in enumerate(dataset[tag].value):
-            _refuse_nested_fragments(item, old, new, f"{path}{element_name(tag)}[{index}] > ")
-
-
-def _is_undefined(element: Element) -> bool:
-    return element.is_undefined_length if isinstance(element, DataElement) else element.length == UNDEFINED_LENGTH
 
 
 def _untouched_pixel_data(dataset: Dataset) -> list[DeferredElement]:
