@@ -9,6 +9,7 @@ from streamdcm.cli.edits import deletion, setting
 from streamdcm.cli.progress import shown
 from streamdcm.files.rewrite import rewrite
 from streamdcm.options import RewriteOptions
+from streamdcm.sinks import printable
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -72,4 +73,6 @@ def run(given: argparse.Namespace) -> None:
     if not given.quiet:
         seconds = time.perf_counter() - start
         where = "standard output" if given.target == "-" else result.location
-        print(f"{given.source} -> {where}: {result.bytes_written:,} bytes in {seconds:.3f} s", file=sys.stderr)
+        print(
+            f"{printable(given.source)} -> {where}: {result.bytes_written:,} bytes in {seconds:.3f} s", file=sys.stderr
+        )

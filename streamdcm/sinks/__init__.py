@@ -3,6 +3,7 @@
 from streamdcm.sinks.asynchronous import AsyncOutput, resolve_async
 from streamdcm.sinks.delivery import Delivery, noted
 from streamdcm.sinks.handles import is_discardable
+from streamdcm.sinks.locations import printable, printable_text
 from streamdcm.sinks.protocols import (
     Checksummed,
     Output,
@@ -30,6 +31,8 @@ __all__ = [
     "Transactional",
     "is_discardable",
     "noted",
+    "printable",
+    "printable_text",
     "resolve",
     "resolve_async",
     "scheme_of",

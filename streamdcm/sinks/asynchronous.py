@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.handles import is_writer_of_obstore
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.object import (
     ObjectOutput,
     appends,
@@ -116,7 +117,7 @@ class AsyncFileOutput:
         self._written = 0
         self.can_patch = patchable
         name = getattr(sink, "name", None)
-        self.location = name if isinstance(name, str) else None
+        self.location = printable(name) if isinstance(name, str) else None
 
     async def open(self) -> None:
         """Note the position, which patches are relative to."""
@@ -174,7 +175,7 @@ class UnknownOutput:
         self._call = call
         self._known: AsyncFileOutput | ObjectOutput | None = None
         name = getattr(sink, "name", None)
-        self.location = name if isinstance(name, str) else None
+        self.location = printable(name) if isinstance(name, str) else None
 
     async def open(self) -> None:
         """Do nothing: the object is the caller's."""

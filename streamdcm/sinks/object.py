@@ -17,6 +17,7 @@ from streamdcm.errors import SinkContractError, TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import would_block
 from streamdcm.sinks.handles import discard_handle
+from streamdcm.sinks.locations import printable
 
 _DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
 
@@ -56,7 +57,7 @@ class ObjectOutput:
         self._start = 0
         self._written = 0
         name = getattr(sink, "name", None)
-        self.location = name if isinstance(name, str) else None
+        self.location = printable(name) if isinstance(name, str) else None
         self.can_patch = can_patch(sink) if seekable is None else seekable
 
     @property

@@ -16,6 +16,7 @@ from streamdcm.errors import (
 )
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.handles import discard_handle
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.storage.in_order import InOrderOutput
 from streamdcm.sinks.storage.options import Storage
 
@@ -68,7 +69,7 @@ class FsspecOutput(InOrderOutput):
     """
 
     def __init__(self, system: Any, path: str, location: str, storage: Storage, *, overwrite: bool) -> None:
-        self.location: str | None = location
+        self.location: str | None = printable(location)
         self._system = system
         self._path = path
         self._storage = storage

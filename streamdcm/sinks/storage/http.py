@@ -17,6 +17,7 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from streamdcm.instructions import Chunk
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.storage.in_order import InOrderOutput
 from streamdcm.sinks.storage.options import Storage
 
@@ -46,8 +47,7 @@ class HttpOutput(InOrderOutput):
     """
 
     def __init__(self, url: SplitResult, storage: Storage, *, overwrite: bool) -> None:
-        address = url.hostname if url.port is None else f"{url.hostname}:{url.port}"
-        self.location: str | None = f"{url.scheme}://{address}{url.path}"
+        self.location: str | None = printable(url.geturl())
         self._url = url
         self._options = {name: value for name, value in storage.options.items() if name != "headers"}
         self._headers = {"Content-Type": storage.content_type, "Transfer-Encoding": "chunked"}
