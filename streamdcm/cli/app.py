@@ -11,6 +11,7 @@ from pydicom.errors import InvalidDicomError
 
 from streamdcm.cli import copy, demo, uploads
 from streamdcm.cli.discretion import described, discreet_warnings
+from streamdcm.cli.signals import Terminated, terminable
 from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable, printable_text
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 if not, 130 after Ctrl-C; wrong arguments exit with 2.
+        0 if all went well, 1 if not, 130 after Ctrl-C, 143 after SIGTERM; wrong arguments exit with 2.
     """
     parser: argparse.ArgumentParser = _Parser(prog="streamdcm", description="The streaming DICOM writer.")
     parser.add_argument("--version", action="version", version=f"streamdcm {version('streamdcm')}")
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_command(commands)
     given = parser.parse_args(arguments)
     try:
-        with discreet_warnings():
+        with terminable(), discreet_warnings():
             given.run(given)
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads any more; leave without a second complaint
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{printable(given.source)} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
     except (StreamdcmError, OSError) as error:
         return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
+    except Terminated:
+        _fail("terminated; nothing is left half-written")
+        return 128 + signal.SIGTERM
     except KeyboardInterrupt:
         _fail("interrupted; nothing is left half-written")
         return 128 + signal.SIGINT
