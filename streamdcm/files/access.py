@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 from streamdcm.files.inflate import Inflated
 from streamdcm.files.scan import BLOCK, Scan, T
 from streamdcm.instructions import Copy
+from streamdcm.sinks import printable
 from streamdcm.sources import BufferSource, FileSource, restored_position
 
 Source: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO
@@ -90,7 +91,7 @@ class BufferAccess:
     def __init__(self, buffer: Any, start: int, name: str | None = None) -> None:
         named = getattr(buffer, "name", None) if name is None else name
         self.path: str | None = named if isinstance(named, str) else None
-        self.name = self.path or f"the {type(buffer).__name__}"
+        self.name = printable(self.path or f"the {type(buffer).__name__}")
         self._buffer = buffer
         self._start = start
         self.size: int | None = max(buffer.seek(0, os.SEEK_END) - start, 0) if name is None else None

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 from streamdcm.files.access import Source
 from streamdcm.files.forward import Incoming
+from streamdcm.sinks import printable
 from streamdcm.sources import ByteStream, StreamSource
 
 Input: TypeAlias = Source | socket.socket | Iterable[bytes] | Any
@@ -37,8 +38,7 @@ def incoming(source: Any) -> Incoming | None:
     if isinstance(source, (str, bytes, os.PathLike)) or _can_seek(source):
         return None
     name = getattr(source, "name", None)
-    if not isinstance(name, str):
-        name = f"the {type(source).__name__}"
+    name = printable(name) if isinstance(name, str) else f"the {type(source).__name__}"
     pieces = _pieces_of(source)
     if pieces is None:
         raise TypeError(

@@ -69,3 +69,16 @@ def test_a_file_system_of_fsspec_is_named_without_secrets():
     fsspec.register_implementation("secretive", Secretive, clobber=True)
     result = streamdcm.dcmwrite("secretive://out.dcm", template("1.2.840.10008.1.2.1"))
     assert result.location == "secretive://h/out.dcm"
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+def test_a_source_is_named_without_secrets(seekable):
+    class Handle(io.BytesIO):
+        name = "http://user:secret@h/in.dcm?Signature=token"
+
+        def seekable(self):
+            return seekable
+
+    with pytest.raises(streamdcm.errors.StreamdcmError, match=r"^http://h/in\.dcm ") as caught:
+        streamdcm.rewrite(Handle(b"no DICOM file" * 100), io.BytesIO())
+    assert not any(secret in str(caught.value) for secret in SECRETS)
