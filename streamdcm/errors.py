@@ -12,7 +12,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     │   └── StorageError                                 an object storage does not take it
     │       ├── CredentialsError          PermissionError    no credentials, or not valid ones
     │       ├── AccessDeniedError         PermissionError    they do not allow it
-    │       ├── NoBucketError             FileNotFoundError  there is no such bucket or container
+    │       ├── ContainerNotFoundError    FileNotFoundError  there is no such bucket or container
     │       ├── WrongRegionError                         the bucket is in another region
     │       ├── ConnectionLostError       ConnectionError    the network, or the service, is not there
     │       ├── ObjectExistsError         FileExistsError    overwrite=False, and there is one
@@ -93,8 +93,12 @@ class AccessDeniedError(StorageError, PermissionError):
     """The credentials do not allow this write."""
 
 
-class NoBucketError(StorageError, FileNotFoundError):
+class ContainerNotFoundError(StorageError, FileNotFoundError):
     """There is no bucket or container of this name."""
+
+
+NoBucketError = ContainerNotFoundError
+"""The earlier name of `ContainerNotFoundError`."""
 
 
 class WrongRegionError(StorageError):

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Yield = TypeVar("Yield")
 
 Chunk: TypeAlias = bytes | bytearray | memoryview
 """Bytes on their way to a sink. What is not an exact `bytes` object is borrowed: it may be reused by
@@ -77,7 +78,10 @@ END: Final = _End.END
 """The answer to a `Need` whose source is exhausted."""
 
 Answer: TypeAlias = Chunk | Literal[_End.END] | None
-Instruction: TypeAlias = Chunk | Reserve | Fill | Copy | Need
+Content: TypeAlias = Chunk | Reserve | Fill | Copy
+"""What becomes of an encoder's output: every instruction but a `Need`."""
+
+Instruction: TypeAlias = Content | Need
 Encoder: TypeAlias = Generator[Instruction, Answer, T]
 
 
@@ -98,7 +102,7 @@ def through(
     on_chunk : callable
         Called with each chunk of `inner`; returns (or generates) the chunks that take its place.
         Where `inner` reserves fields or copies ranges, and the transformation must see those bytes
-        too, wrap ``streamdcm.stages.settle(inner)`` instead.
+        too, wrap ``streamdcm.stages.in_order(inner)`` instead.
     finish : callable, optional
         Called when `inner` is exhausted; returns the chunks that come last.
 
@@ -108,39 +112,67 @@ def through(
         An encoder that returns what `inner` returns.
     """
 
-    def on_instruction(instruction: Instruction) -> Encoder[None]:
-        if isinstance(instruction, (Reserve, Fill, Copy)):
-            yield instruction
-        elif not isinstance(instruction, Need):
-            yield from on_chunk(instruction)
+    def on_content(content: Content) -> Encoder[None]:
+        if isinstance(content, (Reserve, Fill, Copy)):
+            yield content
+        else:
+            yield from on_chunk(content)
 
-    result = yield from replace(inner, on_instruction)
+    result = yield from substitute(inner, on_content)
     yield from finish()
     return result
 
 
-def replace(inner: Encoder[T], on_instruction: Callable[[Instruction], Encoder[None]]) -> Encoder[T]:
-    """Wrap an encoder: run an encoder in place of each instruction that is not a `Need`.
+def substitute(
+    inner: Generator[Any, Answer, T], on_each: Callable[[Any], Generator[Yield, Answer, None]]
+) -> Generator[Yield | Need, Answer, T]:
+    """Run a generator in the place of each thing that another yields, but for its needs.
 
     Answers to the needs of `inner`, and exceptions thrown in their place, are passed on to it.
+
+    Parameters
+    ----------
+    inner : generator
+        Yields instructions or operations, and needs.
+    on_each : callable
+        Takes what `inner` yields, but for needs; returns what is run in its place.
+
+    Returns
+    -------
+    generator
+        Returns what `inner` returns.
     """
-    advance: Callable[[], Instruction] = partial(next, inner)
+    advance: Callable[[], Any] = partial(next, inner)
     try:
         while True:
             try:
-                instruction = advance()
+                thing = advance()
             except StopIteration as stop:
                 result: T = stop.value
                 return result
             advance = partial(next, inner)
-            if not isinstance(instruction, Need):
-                yield from on_instruction(instruction)
+            if not isinstance(thing, Need):
+                yield from on_each(thing)
                 continue
             try:
-                answer = yield instruction
+                answer = yield thing
             except Exception as error:
                 advance = partial(inner.throw, error)
             else:
                 advance = partial(inner.send, answer)
     finally:
         inner.close()
+
+
+def as_chunk(data: Any) -> Chunk:
+    """Return what is bytes-like as flat bytes, uncopied.
+
+    Raises
+    ------
+    TypeError
+        If it is not bytes-like, or not contiguous in memory (C order).
+    """
+    if data.__class__ is bytes:
+        return data
+    view = memoryview(data)
+    return view.cast("B") if view.nbytes else b""

@@ -9,7 +9,20 @@ from streamdcm.encode.body import dataset_body
 from streamdcm.encode.deflate import deflate
 from streamdcm.encode.file_head import file_meta, preamble
 from streamdcm.encode.layout import Encoding, Layout
-from streamdcm.engine.in_order import settle
+from streamdcm.engine.in_order import in_order
 from streamdcm.engine.read_copies import read_copies
 
-__all__ = ["Encoding", "Layout", "dataset_body", "deflate", "file_meta", "preamble", "read_copies", "settle"]
+settle = in_order
+"""The earlier name of `in_order`."""
+
+__all__ = [
+    "Encoding",
+    "Layout",
+    "dataset_body",
+    "deflate",
+    "file_meta",
+    "in_order",
+    "preamble",
+    "read_copies",
+    "settle",
+]

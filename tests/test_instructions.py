@@ -1,7 +1,7 @@
 """What wraps an encoder passes answers, errors and the end on to it."""
 
 from streamdcm import END, Copy, Fill, Need, Reserve, through
-from streamdcm.stages import settle
+from streamdcm.stages import in_order
 
 
 def shout(chunk):
@@ -75,6 +75,6 @@ def test_settling_leaves_only_bytes_in_order():
         yield Fill(reserve, b"xy")
         return 7
 
-    out, result = result_of(settle(inner()), [b"ab", b"cde", END])
+    out, result = result_of(in_order(inner()), [b"ab", b"cde", END])
     assert b"".join(out) == b"<xyabcde>"
     assert result == 7

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from streamdcm.aio.prefetch import Prefetch, close_async
@@ -11,7 +11,7 @@ from streamdcm.aio.threads import hired
 from streamdcm.instructions import END, Answer, Chunk, Need
 from streamdcm.sources import CopySource, FrameSource, StreamSource
 from streamdcm.write.driver import close_frames
-from streamdcm.write.reading import Announced, bytes_of, take_stream
+from streamdcm.write.stream_reading import StreamReading, is_end
 
 Step = TypeVar("Step", covariant=True)
 
@@ -64,7 +64,7 @@ class AsyncSources:
             frames: AsyncIterator[Any] = aiter(source.frames)  # type: ignore[arg-type]
             return await self._tasks.enter_async_context(Prefetch(_kept(frames))) if self._ahead else frames
         if isinstance(source, CopySource):
-            return _announced_pieces(source, self._chunk_size)
+            return _stream_pieces(source.copy.source, self._chunk_size, source.copy.length)
         return _stream_pieces(source, self._chunk_size, None)
 
 
@@ -106,37 +106,21 @@ def _copy_of(frame: Any) -> Any:
         return frame  # refused by whoever encodes it
 
 
-async def _announced_pieces(source: CopySource, chunk_size: int) -> AsyncGenerator[Chunk, None]:
-    stream: StreamSource = source.copy.source
-    left = Announced(source.copy.length, stream.label)
-    async with aclosing(_stream_pieces(stream, chunk_size, source.copy.length)) as pieces:
-        async for piece in pieces:
-            left.take(piece)
-            yield piece
-    left.finish()
-
-
-async def _stream_pieces(source: StreamSource, chunk_size: int, most: int | None) -> AsyncGenerator[Chunk, None]:
-    taken = take_stream(source)
-    pieces = _reader_pieces(taken, chunk_size, most) if source.stream.reads else aiter(taken)
+async def _stream_pieces(source: StreamSource, chunk_size: int, length: int | None) -> AsyncGenerator[Chunk, None]:
+    reading = StreamReading(source, chunk_size, length)
+    pieces = _read_pieces(reading) if source.stream.reads else aiter(reading.stream)
     try:
         async for piece in pieces:
-            view = bytes_of(piece, source)
-            if len(view):
+            if view := reading.taken(piece):
                 yield view
+        reading.finish()
     finally:
         await close_async(pieces)
 
 
-async def _reader_pieces(reader: Any, chunk_size: int, most: int | None) -> AsyncIterator[Any]:
-    left = most
-    while left is None or left > 0:
-        piece = await reader.read(chunk_size if left is None else min(chunk_size, left))
-        if piece is not None and len(piece) == 0:
-            return
+async def _read_pieces(reading: StreamReading) -> AsyncIterator[Any]:
+    while (size := reading.size) and not is_end(piece := await reading.stream.read(size)):
         yield piece
-        if left is not None:
-            left -= len(piece)
 
 
 class FramesOnLoop:

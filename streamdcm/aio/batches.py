@@ -11,7 +11,7 @@ from streamdcm.aio.answers import Outside
 from streamdcm.engine.release import Operation, Patch, ReleasePolicy, Transfer, Write
 from streamdcm.engine.result import Checksum
 from streamdcm.engine.steps import Steps, steps
-from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, replace
+from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, substitute
 from streamdcm.options import Options
 from streamdcm.sources import CopySource, is_async
 from streamdcm.write.driver import DONE, Done, Sources, answered
@@ -71,7 +71,7 @@ class Batches(Generic[T]):
         self._takes_views = takes_views
         self._frames = 0
         self._sources = Sources(options.chunk_size, self.count_frames)
-        in_memory = replace(steps_on_loop(encoder, policy), self._read)  # type: ignore[arg-type]
+        in_memory = substitute(steps_on_loop(encoder, policy), self._read)
         self._steps: Generator[Write | Patch | Need, Answer, T] = answered(in_memory, self._sources, outside)
         self._ready: deque[Chunk] = deque()
         self.returned: T | None = None
@@ -167,27 +167,27 @@ class Batches(Generic[T]):
         self._frames -= batch.frames
         return batch
 
-    def _read(self, operation: Operation | Need) -> Encoder[None]:
+    def _read(self, operation: Operation) -> Steps[None]:
         """Yield an operation, or writes of what there is to be read in its place."""
         if isinstance(operation, Transfer):
             for chunk in read(operation.copy, self._chunk_size):
-                yield Write((chunk,))  # type: ignore[misc]
+                yield Write((chunk,))
         else:
-            yield operation  # type: ignore[misc]
+            yield operation
 
 
 def steps_on_loop(encoder: Encoder[T], policy: ReleasePolicy) -> Steps[T]:
     """Run an encoder through a release policy; what can only be read on the loop is asked for, not transferred."""
-    return replace(steps(encoder, policy), _asked_for)  # type: ignore[arg-type, return-value]
+    return substitute(steps(encoder, policy), _asked_for)
 
 
-def _asked_for(operation: Operation) -> Encoder[None]:
+def _asked_for(operation: Operation) -> Steps[None]:
     if isinstance(operation, Transfer) and is_async(operation.copy.source):
         need = Need(CopySource(operation.copy))
         while (piece := (yield need)) is not END and piece is not None:
-            yield Write((piece,))  # type: ignore[misc]
+            yield Write((piece,))
     else:
-        yield operation  # type: ignore[misc]
+        yield operation
 
 
 def _written(buffers: list[Chunk]) -> list[Write | Patch]:

@@ -20,7 +20,6 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import AsyncWriterOptions, Options
-from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.plan import Plan, encode_file, late_values, plan_file
@@ -28,7 +27,7 @@ from streamdcm.sinks import Delivery, noted
 from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import with_table
-from streamdcm.write.writer import PushedWrite, pushed_options
+from streamdcm.write.writer import PushedWrite, piece_of_stream, pushed_options
 
 
 class AsyncFrameWriter(PushedWrite):
@@ -114,7 +113,7 @@ class AsyncFrameWriter(PushedWrite):
             If the writer is not open, or the transfer syntax is not one of a video.
         """
         self._require_video()
-        await self._go_on(partial(self._session.advance, flat_view(data)))
+        await self._go_on(partial(self._session.advance, piece_of_stream(data)))
 
     async def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""

@@ -162,7 +162,7 @@ def _report(camera: Camera, recording: Recording, comparison: Comparison, place:
         "throughput": f"{result.bytes_written / seconds / 2**20:,.0f} MiB/s, {camera.played / seconds:,.0f} frames/s",
         "peak memory": f"{binary_size(memory.most)}, {binary_size(memory.most - memory.start)} above the start",
         "patches": f"{result.patches:,}",
-        "offset table": f"{comparison.table}; {result.reason}",
+        "offset table": f"{comparison.table}; {result.offset_table_reason}",
         "read back": f"{equal:,} of {len(comparison.frames):,} frames, taken at random, are equal",
     }
     width = max(map(len, rows))

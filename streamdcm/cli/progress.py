@@ -118,7 +118,7 @@ class _Measure:
             label=self._label,
             bytes_written=event.bytes_written,
             total=total and max(total, event.bytes_written),
-            frames=event.frame,
+            frames=event.frames,
             seconds=time.monotonic() - self._start,
             memory=self._memory() if self._memory is not None else None,
         )

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from typing import TypeVar
 
-from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT, settle
+from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT, in_order
 from streamdcm.instructions import Chunk, Encoder, through
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ def deflate(
 ) -> Encoder[T]:
     """Compress what an encoder yields, piece by piece, and pad the end to even length.
 
-    Nothing can be patched inside a deflated stream, so `inner` is settled first.
+    Nothing can be patched inside a deflated stream, so what `inner` yields is put in order first.
 
     Parameters
     ----------
@@ -53,4 +53,4 @@ def deflate(
         if (size + len(last)) % 2:
             yield b"\0"
 
-    return through(settle(inner, chunk_size=chunk_size, hold_limit=hold_limit), on_chunk, finish)
+    return through(in_order(inner, chunk_size=chunk_size, hold_limit=hold_limit), on_chunk, finish)

@@ -1,10 +1,10 @@
-"""Settling an encoder: the same bytes in order, with nothing left to be filled in or copied."""
+"""An encoder in order: the same bytes as chunks, with nothing left to be filled in or copied."""
 
 from typing import TypeVar
 
 from streamdcm.engine.read_copies import read_copy
 from streamdcm.engine.release import InOrderPolicy, Operation, Transfer, Write
-from streamdcm.instructions import Encoder, Instruction, replace
+from streamdcm.instructions import Content, Encoder, substitute
 
 T = TypeVar("T")
 
@@ -12,7 +12,7 @@ DEFAULT_CHUNK_SIZE = 1024 * 1024
 DEFAULT_HOLD_LIMIT = 64 * 1024 * 1024
 
 
-def settle(
+def in_order(
     inner: Encoder[T], *, chunk_size: int = DEFAULT_CHUNK_SIZE, hold_limit: int = DEFAULT_HOLD_LIMIT
 ) -> Encoder[T]:
     """Run an encoder through the in-order policy, for stages that must see every byte once and in order.
@@ -20,7 +20,7 @@ def settle(
     Parameters
     ----------
     inner : Encoder
-        The encoder to settle.
+        The encoder.
     chunk_size : int
         The most bytes in one chunk.
     hold_limit : int
@@ -38,17 +38,17 @@ def settle(
     """
     policy = InOrderPolicy(chunk_size, hold_limit)
 
-    def on_instruction(instruction: Instruction) -> Encoder[None]:
-        for operation in policy.feed(instruction):
-            yield from _settled(operation)
+    def on_content(content: Content) -> Encoder[None]:
+        for operation in policy.feed(content):
+            yield from _released(operation)
 
-    result = yield from replace(inner, on_instruction)
+    result = yield from substitute(inner, on_content)
     for operation in policy.finish():
-        yield from _settled(operation)
+        yield from _released(operation)
     return result
 
 
-def _settled(operation: Operation) -> Encoder[None]:
+def _released(operation: Operation) -> Encoder[None]:
     if isinstance(operation, Write):
         yield from operation.buffers
     elif isinstance(operation, Transfer):

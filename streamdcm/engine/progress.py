@@ -17,13 +17,18 @@ class ProgressEvent:
         The number of bytes that the sink has taken.
     total : int or None
         The number of bytes that there will be, where it can be known.
-    frame : int or None
+    frames : int or None
         The number of frames that were written, where frames are.
     """
 
     bytes_written: int
     total: int | None = None
-    frame: int | None = None
+    frames: int | None = None
+
+    @property
+    def frame(self) -> int | None:
+        """The earlier name of `frames`."""
+        return self.frames
 
 
 class Progress:
@@ -41,12 +46,12 @@ class Progress:
         self._callback = callback
         self._total = total
         self._next = monotonic() + _INTERVAL
-        self._frame: int | None = None
+        self._frames: int | None = None
         self.bytes_written = 0
 
     def count_frames(self, count: int = 1) -> None:
         """Count frames that were taken from their source."""
-        self._frame = (self._frame or 0) + count
+        self._frames = (self._frames or 0) + count
 
     def add(self, count: int) -> None:
         """Count bytes that the sink has taken."""
@@ -57,7 +62,7 @@ class Progress:
     def tell(self) -> None:
         """Tell the callback how far it is now."""
         if self._callback is not None:
-            self._callback(ProgressEvent(self.bytes_written, self._total, self._frame))
+            self._callback(ProgressEvent(self.bytes_written, self._total, self._frames))
             self._next = monotonic() + _INTERVAL
 
 

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from streamdcm.errors import InstructionError
-from streamdcm.instructions import END, Copy, Encoder, Instruction, Need, replace
+from streamdcm.instructions import END, Content, Copy, Encoder, Need, substitute
 from streamdcm.sources import CopySource
 
 T = TypeVar("T")
@@ -23,13 +23,13 @@ def read_copies(inner: Encoder[T]) -> Encoder[T]:
         Yields no `Copy`, and returns what `inner` returns.
     """
 
-    def on_instruction(instruction: Instruction) -> Encoder[None]:
-        if isinstance(instruction, Copy):
-            yield from read_copy(instruction)
+    def on_content(content: Content) -> Encoder[None]:
+        if isinstance(content, Copy):
+            yield from read_copy(content)
         else:
-            yield instruction
+            yield content
 
-    return (yield from replace(inner, on_instruction))
+    return (yield from substitute(inner, on_content))
 
 
 def read_copy(copy: Copy) -> Encoder[None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+OffsetTableKind: TypeAlias = Literal["basic", "extended", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class WriteResult:
         Where the bytes went: a path; `None` for objects without a name.
     offset_table : {"basic", "extended", "empty"} or None
         The offset table that encapsulated frames were given.
-    reason : str
+    offset_table_reason : str
         Why it was that one.
     instances : tuple of WriteResult
         With ``split=``, what was done for each instance, in order; the numbers above are their sums then.
@@ -51,7 +53,12 @@ class WriteResult:
     bytes_written: int
     patches: int
     location: str | None
-    offset_table: str | None = None
-    reason: str = ""
+    offset_table: OffsetTableKind | None = None
+    offset_table_reason: str = ""
     instances: tuple[WriteResult, ...] = ()
     checksum: Checksum | None = None
+
+    @property
+    def reason(self) -> str:
+        """The earlier name of `offset_table_reason`."""
+        return self.offset_table_reason

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from streamdcm.encode.vr import VRS
 from streamdcm.errors import PlanError, ValueTypeError
-from streamdcm.instructions import Chunk
+from streamdcm.instructions import Chunk, as_chunk
 from streamdcm.options.checks import whole_number
 
 
@@ -75,7 +75,10 @@ class FrameFormat:
         """
         if frame.__class__ is not bytes and _is_array(frame):
             return self._encode_array(frame)
-        view = flat_view(frame)
+        try:
+            view = as_chunk(frame)
+        except TypeError:
+            raise ValueTypeError(f"is of type {type(frame).__name__}; give bytes or an array") from None
         if len(view) != self.length:
             raise ValueTypeError(
                 f"has {len(view):,} bytes, not the {self.length:,} that Rows, Columns, SamplesPerPixel and "
@@ -136,23 +139,6 @@ class BitPacker:
     def finish(self) -> bytes:
         """Return the byte that is left, if any."""
         return bytes([self._rest]) if self._rest_bits else b""
-
-
-def flat_view(frame: Any) -> Chunk:
-    """Return the bytes of a bytes-like frame, uncopied.
-
-    Raises
-    ------
-    ValueTypeError
-        If it is not bytes-like and contiguous.
-    """
-    if frame.__class__ is bytes:
-        return frame
-    try:
-        view = memoryview(frame)
-        return view.cast("B") if view.nbytes else b""
-    except TypeError:
-        raise ValueTypeError(f"is of type {type(frame).__name__}; give bytes or an array") from None
 
 
 def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:

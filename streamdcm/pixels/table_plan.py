@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from pydicom.dataset import Dataset
 
+from streamdcm.engine.result import OffsetTableKind
 from streamdcm.errors import PlanError
 
-TableKind: TypeAlias = Literal["basic", "extended", "empty"]
+TableKind: TypeAlias = OffsetTableKind
 
 _MOST_BASIC: Final = 0xFFFFFFFF
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from streamdcm.engine.in_order import settle
+from streamdcm.engine.in_order import in_order
 from streamdcm.engine.parts import PartsPolicy
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
@@ -288,15 +288,15 @@ def chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) ->
     """Run an encoder and give what it encodes, in order."""
     progress = Progress(options.progress, total)
     sources = Sources(options.chunk_size, progress.count_frames)
-    settled = answered(settle(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
+    encoded = answered(in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
     try:
-        for chunk in settled:
+        for chunk in encoded:
             yield bytes(chunk)
             progress.add(len(chunk))
         progress.tell()
     finally:
         try:
-            settled.close()
+            encoded.close()
         finally:
             sources.close()
 

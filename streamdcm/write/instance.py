@@ -96,4 +96,4 @@ class Instance:
 
 def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:
     """Add to a result which offset table was chosen, and why."""
-    return result if table is None else replace(result, offset_table=table.kind, reason=table.reason)
+    return result if table is None else replace(result, offset_table=table.kind, offset_table_reason=table.reason)

@@ -9,6 +9,7 @@ from typing import Any
 from streamdcm.errors import InstructionError, SourceError
 from streamdcm.instructions import Chunk, Copy
 from streamdcm.sources import BufferSource, CopySource, FileSource, FrameSource, StreamSource, restored_position
+from streamdcm.write.stream_reading import StreamReading, is_end
 
 
 def pieces_of(source: Any, chunk_size: int) -> Iterator[Any]:
@@ -120,107 +121,27 @@ def _is_plain_file(buffer: Any) -> bool:
 
 
 def _read_stream(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
-    source: StreamSource = copy.source
-    left = Announced(copy.length, source.label)
-    for piece in _stream_pieces(source, chunk_size, copy.length):
-        left.take(piece)
-        yield piece
-    left.finish()
+    return _stream_pieces(copy.source, chunk_size, copy.length)
 
 
-class Announced:
-    """Holds a source to the number of bytes that were announced for it."""
-
-    def __init__(self, length: int, label: str) -> None:
-        self._length = self._left = length
-        self._label = label
-
-    def take(self, piece: Chunk) -> None:
-        """Count a piece.
-
-        Raises
-        ------
-        SourceError
-            If it is more than there should be.
-        """
-        self._left -= len(piece)
-        if self._left < 0:
-            raise SourceError(f"its source has more than the {self._length:,} bytes that were announced", self._label)
-
-    def finish(self) -> None:
-        """Check that all have come.
-
-        Raises
-        ------
-        SourceError
-            If they have not.
-        """
-        if self._left:
-            raise SourceError(
-                f"its source ended after {self._length - self._left:,} of the {self._length:,} bytes that were "
-                "announced",
-                self._label,
-            )
-
-
-def _stream_pieces(source: StreamSource, chunk_size: int, most: int | None = None) -> Iterator[Chunk]:
-    """Give the pieces of a stream; no more than `most` bytes are asked of a reader."""
+def _stream_pieces(source: StreamSource, chunk_size: int, length: int | None = None) -> Iterator[Chunk]:
     if source.stream.is_async:
         raise SourceError(
             "its source is asynchronous; write it with a function whose name ends in _async", source.label
         )
-    taken = take_stream(source)
-    pieces = _reader_pieces(taken, chunk_size, most) if source.stream.reads else iter(taken)
+    reading = StreamReading(source, chunk_size, length)
+    pieces = _read_pieces(reading) if source.stream.reads else iter(reading.stream)
     try:
         for piece in pieces:
-            view = bytes_of(piece, source)
-            if len(view):
+            if view := reading.taken(piece):
                 yield view
+        reading.finish()
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:
             close()
 
 
-def _reader_pieces(reader: Any, chunk_size: int, most: int | None) -> Iterator[Any]:
-    left = most
-    while left is None or left > 0:
-        piece = reader.read(chunk_size if left is None else min(chunk_size, left))
-        if piece is not None and len(piece) == 0:
-            return
+def _read_pieces(reading: StreamReading) -> Iterator[Any]:
+    while (size := reading.size) and not is_end(piece := reading.stream.read(size)):
         yield piece
-        if left is not None:
-            left -= len(piece)
-
-
-def take_stream(source: StreamSource) -> Any:
-    """Return what a stream is read from.
-
-    Raises
-    ------
-    SourceError
-        If it was read before and cannot be read again.
-    """
-    try:
-        return source.stream.take()
-    except ValueError as error:
-        raise SourceError(str(error), source.label) from None
-
-
-def bytes_of(piece: Any, source: StreamSource) -> Chunk:
-    """Return a piece of a stream as flat bytes.
-
-    Raises
-    ------
-    SourceError
-        If it is not bytes-like.
-    """
-    if piece.__class__ is bytes:
-        return piece
-    try:
-        view = memoryview(piece)
-        return view.cast("B") if view.nbytes else b""
-    except TypeError:
-        raise SourceError(
-            f"its source gave an object of type {type(piece).__name__}, not contiguous bytes", source.label
-        ) from None

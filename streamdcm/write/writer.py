@@ -13,10 +13,9 @@ from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError
-from streamdcm.instructions import END, Chunk
+from streamdcm.errors import PlanError, ValueTypeError
+from streamdcm.instructions import END, Chunk, as_chunk
 from streamdcm.options import Options, WriterOptions, check_options
-from streamdcm.pixels.frame_format import flat_view
 from streamdcm.pixels.frame_plan import check_frames
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
@@ -152,7 +151,7 @@ class FrameWriter(PushedWrite):
             If the writer is not open, or the transfer syntax is not one of a video.
         """
         self._require_video()
-        self._push(flat_view(data))
+        self._push(piece_of_stream(data))
 
     def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
@@ -185,6 +184,20 @@ class FrameWriter(PushedWrite):
         except BaseException as error:
             self._give_up(error)
             raise
+
+
+def piece_of_stream(data: Any) -> Chunk:
+    """Return a piece of the bit stream of a video as flat bytes.
+
+    Raises
+    ------
+    ValueTypeError
+        If it is not bytes-like and contiguous.
+    """
+    try:
+        return as_chunk(data)
+    except TypeError:
+        raise ValueTypeError(f"a piece of a bit stream is bytes, not an object of type {type(data).__name__}") from None
 
 
 def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[WriterOptions]) -> FrameWriter:

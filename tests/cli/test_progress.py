@@ -22,7 +22,7 @@ from streamdcm.engine.progress import ProgressEvent
 progress._BETWEEN_LINES = 0
 with progress.shown(quiet=False, label="copying", total=1000) as show:
     time.sleep(progress._PATIENCE)
-    show(ProgressEvent(500, frame=7))
+    show(ProgressEvent(500, frames=7))
 """
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def test_lines_come_every_few_seconds_and_at_the_end(clock, capsys):
     with shown(quiet=False, label="copying", total=4 * 2**20, memory=lambda: 2**24) as show:
         for seconds in range(8):
             clock.now = 100.0 + seconds
-            show(ProgressEvent(seconds * 2**19, frame=seconds))
+            show(ProgressEvent(seconds * 2**19, frames=seconds))
     assert capsys.readouterr().err.splitlines() == [
         "copying: 37 %, 1.5 MiB of 4.0 MiB, 512 KiB/s, 3 frames, 16.0 MiB of memory, 0:00:03 elapsed, 0:00:05 left",
         "copying: 75 %, 3.0 MiB of 4.0 MiB, 512 KiB/s, 6 frames, 16.0 MiB of memory, 0:00:06 elapsed, 0:00:02 left",

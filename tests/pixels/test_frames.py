@@ -203,7 +203,7 @@ class TestEncapsulated:
             return
         data, result = write(dataset, seekable=seekable, **options)
         assert result.offset_table is not None
-        assert result.reason
+        assert result.offset_table_reason == result.reason != ""
         again = read(data)
         assert again.NumberOfFrames == len(frames)
         for frame, original in zip(frames_of(again), frames, strict=True):
@@ -216,7 +216,10 @@ class TestEncapsulated:
         dataset.add_new(0x7FDF1001, "UT", "else")
         data, result = write(dataset, frames=iter(frames), max_frames=100)
         again = read(data)
-        assert (result.offset_table, result.reason) == ("basic", "a table was reserved for 100 frames; it was enough")
+        assert (result.offset_table, result.offset_table_reason) == (
+            "basic",
+            "a table was reserved for 100 frames; it was enough",
+        )
         assert again[0x7FDF0011].value == "STREAMDCM PADDING"
         assert set(again[0x7FDF1100].value) == {0}
         assert again[0x7FDF1001].value == "else"
@@ -295,7 +298,7 @@ class TestCounts:
 def test_progress_counts_frames():
     events = []
     write(template(ExplicitVRLittleEndian), frames=pixels(3), progress=events.append)
-    assert events[-1].frame == 3
+    assert events[-1].frames == events[-1].frame == 3
 
 
 class TestSources:

@@ -4,7 +4,7 @@ from typing import Any
 
 from streamdcm.encode.layout import Context
 from streamdcm.encode.vr.values import is_empty
-from streamdcm.instructions import Chunk
+from streamdcm.instructions import Chunk, as_chunk
 
 
 def encode_bytes(value: Any, context: Context) -> Chunk:
@@ -19,5 +19,4 @@ def encode_bytes(value: Any, context: Context) -> Chunk:
         return value
     if is_empty(value):
         return b""
-    view = memoryview(value)
-    return view.cast("B") if view.nbytes else b""
+    return as_chunk(value)

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 import streamdcm
-from streamdcm.errors import NoBucketError
+from streamdcm.errors import ContainerNotFoundError
 from tests.sinks.storage.conftest import Bucket
 from tests.support.uploads import SourceError, failing_frames, frames, in_memory, large, small
 
@@ -74,5 +74,5 @@ async def test_a_cancellation_leaves_nothing(moto: Bucket):
 
 
 async def test_errors_are_those_of_the_synchronous_functions(moto: Bucket):
-    with pytest.raises(NoBucketError):
+    with pytest.raises(ContainerNotFoundError):
         await streamdcm.dcmwrite_async("s3://no-such-bucket/1.dcm", small(), client=moto.client)

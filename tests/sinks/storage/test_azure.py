@@ -15,8 +15,8 @@ from streamdcm import Fill, Reserve
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     CredentialsError,
-    NoBucketError,
     ObjectExistsError,
     TargetTypeError,
 )
@@ -140,7 +140,7 @@ def test_wrong_credentials_are_told_without_them(container: Container):
 
 def test_no_such_container(container: Container):
     for dataset in (small(), large()):
-        with pytest.raises(NoBucketError):
+        with pytest.raises(ContainerNotFoundError):
             streamdcm.dcmwrite("az://not-there/1.dcm", dataset, client=container.service)
 
 

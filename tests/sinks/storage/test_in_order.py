@@ -20,8 +20,8 @@ from streamdcm.cli.app import main
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     CredentialsError,
-    NoBucketError,
     ObjectExistsError,
     StorageError,
     TargetTypeError,
@@ -272,7 +272,12 @@ def test_headers_and_the_condition_are_sent(web: Server):
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        *((401, CredentialsError), (403, AccessDeniedError), (404, NoBucketError), (409, NoBucketError)),
+        *(
+            (401, CredentialsError),
+            (403, AccessDeniedError),
+            (404, ContainerNotFoundError),
+            (409, ContainerNotFoundError),
+        ),
         *((412, ObjectExistsError), (413, StorageError), (500, StorageError)),
     ],
 )

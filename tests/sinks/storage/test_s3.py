@@ -16,8 +16,8 @@ from streamdcm import Fill, Reserve
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     CredentialsError,
-    NoBucketError,
     ObjectExistsError,
     PlanError,
     StorageError,
@@ -182,7 +182,7 @@ def test_credentials_that_do_not_allow_it(seaweed: Bucket):
 
 def test_no_such_bucket(moto: Bucket):  # SeaweedFS makes one
     for dataset in (small(), large()):
-        with pytest.raises(NoBucketError) as raised:
+        with pytest.raises(ContainerNotFoundError) as raised:
             streamdcm.dcmwrite("s3://not-there/1.dcm", dataset, client=moto.client)
         assert isinstance(raised.value, FileNotFoundError)
 
