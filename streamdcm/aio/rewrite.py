@@ -18,7 +18,7 @@ from streamdcm.files.inputs import AsyncInput, incoming
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwriting
-from streamdcm.files.scan import BLOCK
+from streamdcm.files.scan_words import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
 from streamdcm.sinks import Storage

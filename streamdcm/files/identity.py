@@ -14,8 +14,9 @@ from streamdcm.files.access import Access, InflatedAccess, accessed, performed
 from streamdcm.files.forward import Incoming
 from streamdcm.files.inputs import Input, incoming
 from streamdcm.files.remote import opened_input
-from streamdcm.files.scan import BLOCK, Ask, Large, Row, Run, Scan, Scanner, Where
+from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
+from streamdcm.files.scan_words import BLOCK, Ask, Large, Row, Run, Scan, Where
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
 from streamdcm.instructions import Encoder
 from streamdcm.sinks import Storage
