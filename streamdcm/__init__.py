@@ -1,39 +1,47 @@
 """The streaming DICOM writer for Python."""
 
-from streamdcm import errors, instructions, stages
-from streamdcm.aio import (
-    AsyncFrameWriter,
-    dcmwrite_async,
-    encoded_size_async,
-    encoder_chunks_async,
-    iter_chunks_async,
-    open_chunks_async,
-    open_writer_async,
-    read_header_async,
-    rewrite_async,
-    rewrite_chunks_async,
-    write_encoder_async,
-)
-from streamdcm.engine.progress import ProgressEvent
-from streamdcm.engine.result import Checksum, WriteResult
-from streamdcm.errors import StreamdcmError
-from streamdcm.files.chunks import rewrite_chunks
-from streamdcm.files.identity import Header, read_header
-from streamdcm.files.inputs import spooled_source
-from streamdcm.files.rewrite import rewrite
-from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
-from streamdcm.options import (
-    AsyncTargetOptions,
-    AsyncWriteOptions,
-    RewriteChunksOptions,
-    RewriteOptions,
-    TargetOptions,
-    WriteOptions,
-)
-from streamdcm.sinks import spooled
-from streamdcm.sources import ByteStream
-from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
-from streamdcm.write.writer import FrameWriter, open_writer
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamdcm import errors, instructions, stages
+    from streamdcm.aio import (
+        AsyncFrameWriter,
+        dcmwrite_async,
+        encoded_size_async,
+        encoder_chunks_async,
+        iter_chunks_async,
+        open_chunks_async,
+        open_writer_async,
+        read_header_async,
+        rewrite_async,
+        rewrite_chunks_async,
+        write_encoder_async,
+    )
+    from streamdcm.engine.progress import ProgressEvent
+    from streamdcm.engine.result import Checksum, WriteResult
+    from streamdcm.errors import StreamdcmError
+    from streamdcm.files.chunks import rewrite_chunks
+    from streamdcm.files.identity import Header, read_header
+    from streamdcm.files.inputs import spooled_source
+    from streamdcm.files.rewrite import rewrite
+    from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
+    from streamdcm.options import (
+        AsyncTargetOptions,
+        AsyncWriteOptions,
+        RewriteChunksOptions,
+        RewriteOptions,
+        TargetOptions,
+        WriteOptions,
+    )
+    from streamdcm.sinks import spooled
+    from streamdcm.sources import ByteStream
+    from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
+    from streamdcm.write.writer import FrameWriter, open_writer
+
+__version__ = "0.1.0"
 
 __all__ = [
     "END",
@@ -82,3 +90,80 @@ __all__ = [
     "write_encoder",
     "write_encoder_async",
 ]
+
+# Nothing is imported before it is used: pydicom alone takes longer than many a program that only may write a file.
+_MODULES = {
+    "streamdcm.aio": (
+        "AsyncFrameWriter",
+        "dcmwrite_async",
+        "encoded_size_async",
+        "encoder_chunks_async",
+        "iter_chunks_async",
+        "open_chunks_async",
+        "open_writer_async",
+        "read_header_async",
+        "rewrite_async",
+        "rewrite_chunks_async",
+        "write_encoder_async",
+    ),
+    "streamdcm.engine.progress": ("ProgressEvent",),
+    "streamdcm.engine.result": (
+        "Checksum",
+        "WriteResult",
+    ),
+    "streamdcm.errors": ("StreamdcmError",),
+    "streamdcm.files.chunks": ("rewrite_chunks",),
+    "streamdcm.files.identity": (
+        "Header",
+        "read_header",
+    ),
+    "streamdcm.files.inputs": ("spooled_source",),
+    "streamdcm.files.rewrite": ("rewrite",),
+    "streamdcm.instructions": (
+        "END",
+        "Copy",
+        "Encoder",
+        "Fill",
+        "Need",
+        "Reserve",
+        "through",
+    ),
+    "streamdcm.options": (
+        "AsyncTargetOptions",
+        "AsyncWriteOptions",
+        "RewriteChunksOptions",
+        "RewriteOptions",
+        "TargetOptions",
+        "WriteOptions",
+    ),
+    "streamdcm.sinks": ("spooled",),
+    "streamdcm.sources": ("ByteStream",),
+    "streamdcm.write.functions": (
+        "dcmwrite",
+        "encoded_size",
+        "encoder_chunks",
+        "iter_chunks",
+        "write_encoder",
+    ),
+    "streamdcm.write.writer": (
+        "FrameWriter",
+        "open_writer",
+    ),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+_SUBMODULES = frozenset({"aio", "errors", "instructions", "options", "sinks", "sources", "stages"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        value = getattr(import_module(_PLACES[name]), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"streamdcm.{name}")
+    else:
+        raise AttributeError(f"module 'streamdcm' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})
