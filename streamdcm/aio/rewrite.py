@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Self, Unpack
+from typing import Any, Final, Self, Unpack
 
 from streamdcm.aio.answers import AsyncSources
 from streamdcm.aio.delivery import delivered
@@ -16,12 +16,15 @@ from streamdcm.files.edits import Edit
 from streamdcm.files.identity import Header, header_forward, read_header
 from streamdcm.files.inputs import AsyncInput, incoming
 from streamdcm.files.plan_rewrite import Request
-from streamdcm.files.remote import opened_input
+from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwriting
-from streamdcm.files.scan import BLOCK
+from streamdcm.files.scan_words import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
+from streamdcm.sinks import Storage
 from streamdcm.sources import is_async
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 async def rewrite_async(
@@ -70,7 +73,9 @@ async def rewrite_async(
 
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
         refuse_overwriting(source, target, options)
-        prepared = _prepared(source, Request(edit, transfer_syntax, force), options, files, patchable=patchable)
+        storage = source_storage(source, target, options)
+        request = Request(edit, transfer_syntax, force)
+        prepared = _prepared(source, storage, request, options, files, patchable=patchable)
         return prepared.encoder, None if options.progress is None else prepared.size()
 
     async with delivered(target) as delivery:
@@ -157,7 +162,8 @@ async def rewrite_chunks_async(
     request = Request(edit, transfer_syntax, force)
 
     def prepare() -> tuple[Prepared, int | None]:
-        prepared = _prepared(source, request, options, files, patchable=False)
+        storage = source_storage(source, None, options)
+        prepared = _prepared(source, storage, request, options, files, patchable=False)
         return prepared, prepared.size()
 
     async with hired() as worker:
@@ -169,7 +175,14 @@ async def rewrite_chunks_async(
     return RewrittenChunksAsync(chunks(lambda _: (prepared.encoder, size), options), size, files)
 
 
-async def read_header_async(source: AsyncInput, /, *, force: bool = False) -> Header:
+async def read_header_async(
+    source: AsyncInput,
+    /,
+    *,
+    force: bool = False,
+    storage_options: Mapping[str, Any] = _NOTHING,
+    client: Any = None,
+) -> Header:
     """Read what a DICOM file is, as `read_header` does, without holding up the loop.
 
     Parameters
@@ -178,6 +191,8 @@ async def read_header_async(source: AsyncInput, /, *, force: bool = False) -> He
         The file; see `rewrite_async`.
     force : bool, optional
         Whether to read a file that lacks the prefix ``DICM``.
+    storage_options, client
+        See `read_header`.
 
     Returns
     -------
@@ -192,7 +207,9 @@ async def read_header_async(source: AsyncInput, /, *, force: bool = False) -> He
     comes = incoming(source)
     if comes is None or not is_async(comes.stream):
         async with hired() as worker:
-            return await worker.run(partial(read_header, source, force=force))
+            return await worker.run(
+                partial(read_header, source, force=force, storage_options=storage_options, client=client)
+            )
     sources = AsyncSources(BLOCK, lambda count: None)
     encoder = header_forward(comes, force=force)
     try:
@@ -208,7 +225,9 @@ async def read_header_async(source: AsyncInput, /, *, force: bool = False) -> He
         await sources.close()
 
 
-def _prepared(source: Any, request: Request, options: Options, files: ExitStack, *, patchable: bool) -> Prepared:
+def _prepared(
+    source: Any, storage: Storage, request: Request, options: Options, files: ExitStack, *, patchable: bool
+) -> Prepared:
     """Open a source, which stays open as long as `files`, and prepare what is made of it; called on a thread."""
-    file = files.enter_context(opened_input(source))
+    file = files.enter_context(opened_input(source, storage))
     return prepare_rewrite(file, request, options, patchable=patchable, on_loop=True)

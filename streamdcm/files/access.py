@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 from streamdcm.files.inflate import Inflated
-from streamdcm.files.scan import BLOCK, Scan, T
+from streamdcm.files.scan_words import BLOCK, Scan, T
 from streamdcm.instructions import Copy
 from streamdcm.sinks import printable
 from streamdcm.sources import BufferSource, FileSource, restored_position

@@ -9,7 +9,7 @@ from typing import Self, Unpack
 from streamdcm.files.edits import Edit
 from streamdcm.files.inputs import Input
 from streamdcm.files.plan_rewrite import Request
-from streamdcm.files.remote import opened_input
+from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.rewrite import prepare_rewrite
 from streamdcm.options import RewriteChunksOptions, check_options
 from streamdcm.write.driver import Chunks
@@ -96,6 +96,6 @@ def rewrite_chunks(
     """
     options = check_options(dict(kwargs), "rewrite_chunks")
     with ExitStack() as files:
-        file = files.enter_context(opened_input(source))
+        file = files.enter_context(opened_input(source, source_storage(source, None, options)))
         prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, patchable=False)
         return RewrittenChunks(Chunks(prepared.encoder, options, prepared.size()), prepared.size(), files.pop_all())

@@ -20,7 +20,7 @@ from streamdcm.encode.vr import BULK_VRS, VRS
 from streamdcm.errors import RecursiveDatasetError, SourceError, StreamdcmError, element_name
 from streamdcm.files.access import Access
 from streamdcm.files.deferred import DeferredElement
-from streamdcm.files.scan import Encoding, Large, Row, Run
+from streamdcm.files.scan_words import Encoding, Large, Row, Run
 from streamdcm.files.scanned import Scanned
 from streamdcm.plan.syntaxes import encoding_of
 

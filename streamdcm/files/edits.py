@@ -12,7 +12,14 @@ from pydicom.tag import BaseTag, TagType
 from streamdcm.encode import tags
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
-from streamdcm.errors import DatasetTypeError, PlanError, RecursiveDatasetError, SourceError, element_name
+from streamdcm.errors import (
+    DatasetTypeError,
+    PlanError,
+    RecursiveDatasetError,
+    SourceError,
+    StreamdcmError,
+    element_name,
+)
 from streamdcm.files.edit_paths import ItemEdits, Step, edits_by_tag
 
 Edit: TypeAlias = Callable[[Dataset], Dataset | None] | Mapping[TagType, Any]
@@ -31,6 +38,10 @@ NOT_EDITED: Final = frozenset(
 )
 
 
+_TEXTS: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UN", "UT"})
+"""VRs whose values are in the character set of their dataset (PS3.5 §6.1.2.2), and one that may hide any of them."""
+
+
 def edited(dataset: Dataset, edit: Edit | None) -> Dataset:
     """Return what an edit makes of a dataset: the dataset itself, changed, or another.
 
@@ -45,6 +56,8 @@ def edited(dataset: Dataset, edit: Edit | None) -> Dataset:
         return dataset
     if isinstance(edit, Mapping):
         edits = edits_by_tag(edit)
+        if tags.SPECIFIC_CHARACTER_SET in edits:
+            _decode_items(dataset)
         for tag, value in edits.items():
             _set(dataset, tag, value)
         if tags.PIXEL_REPRESENTATION in edits:
@@ -86,6 +99,34 @@ def _decide_anew(dataset: Dataset) -> None:
         element = elements.get(tag)
         if isinstance(element, RawDataElement) and element.VR in ("US", "SS"):
             elements[tag] = element._replace(VR=vr)
+
+
+def _decode_items(dataset: Dataset) -> None:
+    """Decode the texts in items that inherit the character set, before there is another (PS3.5 §6.1.2.3, §7.5.3).
+
+    pydicom would take the bytes of what it has not parsed for ones in the new character set.
+    """
+    tag = 0
+    try:
+        for tag, raw in list(elements_of(dataset).items()):
+            if raw.VR != "SQ" and not (raw.VR in (None, "UN") and dataset[tag].VR == "SQ"):
+                continue
+            for item in dataset[tag].value:
+                if tags.SPECIFIC_CHARACTER_SET not in item:
+                    _decode(item)
+    except RecursionError:
+        raise RecursiveDatasetError("its items are nested too deeply; take them out", element_name(tag)) from None
+    except StreamdcmError:
+        raise
+    except Exception as error:  # whatever pydicom says, it may quote a value
+        raise SourceError(f"its items cannot be read ({type(error).__name__})", element_name(tag)) from None
+
+
+def _decode(item: Dataset) -> None:
+    for tag, raw in list(elements_of(item).items()):
+        if isinstance(raw, RawDataElement) and (raw.VR is None or raw.VR in _TEXTS):
+            item[tag]  # which stores what it has parsed
+    _decode_items(item)
 
 
 def edit_items(dataset: Dataset, edits: ItemEdits) -> None:

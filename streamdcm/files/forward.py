@@ -23,8 +23,10 @@ from streamdcm.files.deferred import Passing
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.notices import warn_of_missing_pixels
 from streamdcm.files.plan_rewrite import Request, planned
-from streamdcm.files.scan import BLOCK, ENCODINGS, Encoding, Large, Run, Scanner, Walked, Where, walk
+from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
+from streamdcm.files.scan_walk import at_hand, walk
+from streamdcm.files.scan_words import BLOCK, ENCODINGS, Encoding, Large, Run, Where
 from streamdcm.files.scanned import Part, Scanned
 from streamdcm.files.splice import Splicer, are_passed, encoder_of, in_order, large_header, spliced, splicer_of
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
@@ -327,7 +329,7 @@ class _Forward:
         size = BLOCK
         while True:
             data = yield from self._tape.read(large.start, size)
-            walked = _finished(self._walk(large, data, large.start))
+            walked = at_hand(self._walk(large, data, large.start))
             if walked is not None:
                 break
             if len(data) < size:
@@ -409,16 +411,6 @@ def _is_passing(element: DataElement) -> bool:
 def _counted(value: Encoder[None], length: int) -> Encoder[int]:
     yield from value
     return length
-
-
-def _finished(walk: Any) -> Walked | None:
-    try:
-        next(walk)
-    except StopIteration as stop:
-        found: Walked = stop.value
-        return found
-    walk.close()
-    return None
 
 
 def _edited_tags(request: Request) -> set[int]:

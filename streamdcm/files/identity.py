@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +14,15 @@ from streamdcm.files.access import Access, InflatedAccess, accessed, performed
 from streamdcm.files.forward import Incoming
 from streamdcm.files.inputs import Input, incoming
 from streamdcm.files.remote import opened_input
-from streamdcm.files.scan import BLOCK, Ask, Large, Row, Run, Scan, Scanner, Where
+from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
+from streamdcm.files.scan_words import BLOCK, Ask, Large, Row, Run, Scan, Where
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
 from streamdcm.instructions import Encoder
+from streamdcm.sinks import Storage
 from streamdcm.write.driver import Sources, answered
 
+_NOTHING: Final[Mapping[str, Any]] = {}
 _SOP_CLASS: Final = 0x00080016
 _SOP_INSTANCE: Final = 0x00080018
 _STUDY: Final = 0x0020000D
@@ -52,7 +55,14 @@ class Header:
     dataset_offset: int
 
 
-def read_header(source: Input, /, *, force: bool = False) -> Header:
+def read_header(
+    source: Input,
+    /,
+    *,
+    force: bool = False,
+    storage_options: Mapping[str, Any] = _NOTHING,
+    client: Any = None,
+) -> Header:
     """Read what a DICOM file is: from its start, until (0020,000E) has been passed, without bulk values.
 
     Parameters
@@ -62,6 +72,10 @@ def read_header(source: Input, /, *, force: bool = False) -> Header:
         forwards, what was read is gone.
     force : bool, optional
         Whether to read a file that lacks the prefix ``DICM``.
+    storage_options : mapping, optional
+        For URLs: keyword arguments for the library that talks to the service.
+    client : object, optional
+        For URLs: a client of that library, in place of `storage_options`; it stays open.
 
     Returns
     -------
@@ -77,7 +91,7 @@ def read_header(source: Input, /, *, force: bool = False) -> Header:
     OSError
         If it cannot be opened.
     """
-    with opened_input(source) as file:
+    with opened_input(source, Storage(options=storage_options, client=client)) as file:
         comes = incoming(file)
         if comes is None:
             with accessed(file) as access:

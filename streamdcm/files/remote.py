@@ -1,46 +1,50 @@
-"""Files to read that are not on this machine."""
+"""What is read of a source before anybody asks for its bytes: a URL, a path to a pipe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from streamdcm.errors import MissingExtraError, SourceError
 from streamdcm.files.inputs import opened_pipe
-from streamdcm.sinks import scheme_of
+from streamdcm.options import Options
+from streamdcm.sinks import Storage, scheme_of, url_reader
 
 
 @contextmanager
-def opened_input(source: Any) -> Iterator[Any]:
-    """Give what can be read of a source: the file of a URL, a pipe that a path leads to; everything else as it is."""
-    with opened(source) as file, opened_pipe(file) as readable:
-        yield readable
+def opened_input(source: Any, storage: Storage) -> Iterator[Any]:
+    """Give what can be read of a source: the file of a URL, a pipe that a path leads to; everything else as it is.
 
-
-@contextmanager
-def opened(source: Any) -> Iterator[Any]:
-    """Give the file of a URL, opened through fsspec; everything else as it is.
+    Parameters
+    ----------
+    source : object
+        What the caller gave.
+    storage : Storage
+        How to reach the service of a URL.
 
     Raises
     ------
     MissingExtraError
-        If fsspec, or what it needs for this scheme, is not installed.
-    SourceError
-        If the file cannot be opened.
+        If a library for the scheme is not installed.
+    FileNotFoundError
+        If there is nothing at the URL.
+    StorageError, SourceError
+        If it cannot be read.
     """
-    if scheme_of(source) is None:
-        yield source
+    scheme = scheme_of(source)
+    if scheme is None or scheme == "file":
+        with opened_pipe(source if scheme is None else url2pathname(urlsplit(source).path)) as file:
+            yield file
         return
-    try:
-        import fsspec
-
-        file = fsspec.open(source, "rb").open()
-    except ImportError as error:
-        raise MissingExtraError(
-            "a URL to read needs fsspec and its file system: pip install 'streamdcm[fsspec]', and for S3 s3fs"
-        ) from error
-    except Exception as error:
-        raise SourceError(f"the URL cannot be opened for reading ({type(error).__name__})") from error
-    with file:
+    with url_reader(source, storage) as file:
         yield file
+
+
+def source_storage(source: Any, target: Any, options: Options) -> Storage:
+    """Return how to reach the service of a source: as that of the target, if it is the same and no other is given."""
+    is_same = scheme_of(source) is not None and scheme_of(source) == scheme_of(target)
+    if options.source_client is not None or options.source_options or not is_same:
+        return Storage(options=options.source_options, client=options.source_client)
+    return Storage(options=options.storage_options, client=options.client)

@@ -14,7 +14,7 @@ from streamdcm.files.edits import Edit
 from streamdcm.files.forward import rewritten_forward
 from streamdcm.files.inputs import Input, incoming
 from streamdcm.files.plan_rewrite import Request, planned
-from streamdcm.files.remote import opened_input
+from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.scanned import scan_file
 from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
@@ -92,7 +92,7 @@ def rewrite(
         options = check_options(dict(kwargs), "rewrite")
         output = resolve_target(delivery, options)
         refuse_overwriting(source, target, options)
-        with opened_input(source) as file:
+        with opened_input(source, source_storage(source, target, options)) as file:
             request = Request(edit, transfer_syntax, force)
             prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
             total = None if options.progress is None else prepared.size()

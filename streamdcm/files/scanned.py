@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeAlias
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.errors import SourceError, element_name
 from streamdcm.files.access import Access, InflatedAccess, performed
-from streamdcm.files.scan import BLOCK, Encoding, Large, Row, Run, Scanner, Where
+from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
+from streamdcm.files.scan_words import BLOCK, Encoding, Large, Row, Run, Where
 
 Part: TypeAlias = Run | Large
 

@@ -28,8 +28,8 @@ from streamdcm.files.dataset import character_set, dictionary_vr, padding, raw_e
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.edits import Edit, edit_items, new_element
 from streamdcm.files.notices import PIXELS_ELSEWHERE, ROWS, SIGNATURES, warn_of_missing_pixels, warn_of_signature
-from streamdcm.files.scan import LONG, Large, Row, Run
 from streamdcm.files.scan_head import Head
+from streamdcm.files.scan_words import LONG, Large, Row, Run
 from streamdcm.files.scanned import Part, Scanned
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from streamdcm.errors import SourceError, StreamdcmError
-from streamdcm.files.scan import Scan, T, Where
+from streamdcm.files.scan_words import Scan, T, Where
 from streamdcm.instructions import END, Chunk, Encoder, Need
 from streamdcm.sources import StreamSource
 

@@ -52,6 +52,7 @@ _FRAMES_GIVEN: Final = _with_twins("dcmwrite", "iter_chunks") | {"open_chunks_as
 _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _DATASETS: Final = _FRAMES | _with_twins("encoded_size")
 _LAID_OUT: Final = _DATASETS | _with_twins("rewrite", "rewrite_chunks")
+_REWRITERS: Final = _with_twins("rewrite", "rewrite_chunks")
 _STREAMS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
 _READERS: Final = _STREAMS | _with_twins("encoded_size")
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
@@ -114,7 +115,15 @@ class TargetSettings:
 
 
 @dataclass(frozen=True)
-class Options(PlanSettings, StreamSettings, TargetSettings):
+class SourceSettings:
+    """How the URL of a source is read."""
+
+    source_options: Mapping[str, Any] = _option({}, checks.mapping, _REWRITERS)
+    source_client: Any = _option(None, checks.as_given, _REWRITERS)
+
+
+@dataclass(frozen=True)
+class Options(PlanSettings, StreamSettings, TargetSettings, SourceSettings):
     """The options of one write, checked."""
 
 

@@ -225,12 +225,28 @@ class EncoderTargetOptions(StreamOptions, PlaceOptions, total=False):
     """Keyword arguments of `write_encoder` and its twin: see `StreamOptions` and `PlaceOptions`."""
 
 
-class RewriteChunksOptions(LayoutOptions, StreamOptions, total=False):
-    """Keyword arguments of `rewrite_chunks` and its twin: see `LayoutOptions` and `StreamOptions`."""
+class SourceOptions(TypedDict, total=False):
+    """Keyword arguments about the URL of a source.
+
+    Attributes
+    ----------
+    source_options : mapping
+        Keyword arguments for the library that talks to the service of the source; those of the target if it is in the
+        same service and this is not given.
+    source_client : object, optional
+        A client of that library, in place of `source_options`; it stays open.
+    """
+
+    source_options: Mapping[str, Any]
+    source_client: Any
 
 
-class RewriteOptions(LayoutOptions, StreamOptions, PlaceOptions, total=False):
-    """Keyword arguments of `rewrite` and its twin: see `LayoutOptions`, `StreamOptions` and `PlaceOptions`."""
+class RewriteChunksOptions(LayoutOptions, StreamOptions, SourceOptions, total=False):
+    """Keyword arguments of `rewrite_chunks` and its twin: see `LayoutOptions`, `StreamOptions` and `SourceOptions`."""
+
+
+class RewriteOptions(LayoutOptions, StreamOptions, PlaceOptions, SourceOptions, total=False):
+    """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`."""
 
 
 class AsyncWriteOptions(PushOptions, total=False):

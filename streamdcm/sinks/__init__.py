@@ -16,7 +16,7 @@ from streamdcm.sinks.protocols import (
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage.options import Storage
-from streamdcm.sinks.storage.urls import scheme_of
+from streamdcm.sinks.storage.urls import scheme_of, url_reader
 
 __all__ = [
     "AsyncOutput",
@@ -37,4 +37,5 @@ __all__ = [
     "resolve_async",
     "scheme_of",
     "spooled",
+    "url_reader",
 ]

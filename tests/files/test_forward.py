@@ -103,7 +103,7 @@ def test_a_stream_gives_the_bytes_of_the_file(path: Path, change: str) -> None:
 @pytest.fixture(params=[200, 2000])
 def small_bulk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let short values be bulk, so that small files have much of it."""
-    for module in ("scan", "forward", "access", "scanned"):
+    for module in ("scan", "scan_walk", "forward", "access", "scanned"):
         monkeypatch.setattr(f"streamdcm.files.{module}.BLOCK", request.param)
     monkeypatch.setattr("streamdcm.files.scan.BULK", request.param)
     monkeypatch.setattr("streamdcm.files.scan._HELD", request.param)

@@ -983,3 +983,23 @@ def test_encapsulated_pixel_data_in_an_item_are_refused_where_they_would_be_nati
     ):
         streamdcm.rewrite(tmp_path / "in.dcm", tmp_path / "out.dcm", **change)
     assert os.listdir(tmp_path) == ["in.dcm"]
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_a_new_character_set_recodes_every_text_in_its_scope(kind: str, tmp_path: Path) -> None:
+    """PS3.5 §6.1.2.3, §7.5.3: items inherit it, unless they have their own."""
+    dataset = read(CT)
+    dataset.SpecificCharacterSet, dataset.PatientName = "ISO_IR 100", "Müller^Jörg"
+    dataset.RequestAttributesSequence = [Dataset(), Dataset()]
+    inherits, has_own = dataset.RequestAttributesSequence
+    inherits.RequestedProcedureDescription = "Übung"
+    has_own.SpecificCharacterSet, has_own.RequestedProcedureDescription = "ISO_IR 144", "ЖЩЮЯ"
+    streamdcm.dcmwrite(tmp_path / "in.dcm", dataset)
+    source = tmp_path / "in.dcm" if kind == "file" else iter([(tmp_path / "in.dcm").read_bytes()])
+    data = rewritten(source, edit={"SpecificCharacterSet": "ISO_IR 192"})
+    after = read(io.BytesIO(data))
+    assert after.PatientName == "Müller^Jörg"
+    assert [item.RequestedProcedureDescription for item in after.RequestAttributesSequence] == ["Übung", "ЖЩЮЯ"]
+    assert "Müller^Jörg".encode() in data
+    assert "Übung".encode() in data
+    assert "ЖЩЮЯ".encode("iso8859_5") in data

@@ -23,6 +23,8 @@ def directory() -> Iterator[Path]:
     ("source", "change"),
     [
         ("native", "edited"),
+        ("native", "mapped"),
+        ("encapsulated", "mapped"),
         ("native", "implicit"),
         ("native", "deflated"),
         ("encapsulated", "edited"),
@@ -30,12 +32,13 @@ def directory() -> Iterator[Path]:
         ("deflated", "implicit"),
     ],
 )
-def test_a_gigabyte_of_pixel_data_adds_8_mib(source: str, change: str, directory: Path) -> None:
-    written, added = measure(CHILD, source, change, directory)
+@pytest.mark.parametrize("way", ["file", "stream"])
+def test_a_gigabyte_of_pixel_data_adds_8_mib(source: str, change: str, way: str, directory: Path) -> None:
+    written, added = measure(CHILD, source, change, directory, way)
     assert written < 1 << 22 if "deflated" in (change, source) and change != "implicit" else written > 1 << 30
     assert added <= 8 * MIB, f"{added / MIB:.1f} MiB"
 
 
 def test_pixel_data_that_an_edit_asks_for_are_seen_in_memory(directory: Path) -> None:
-    _, added = measure(CHILD, "native", "loaded", directory)
+    _, added = measure(CHILD, "native", "loaded", directory, "file")
     assert added > 1000 * MIB

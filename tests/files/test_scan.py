@@ -18,7 +18,8 @@ import streamdcm
 from streamdcm.errors import NotDicomError, RecursiveDatasetError, SourceError, StreamdcmError
 from streamdcm.files import inflate
 from streamdcm.files.access import accessed
-from streamdcm.files.scan import BLOCK, ENCODINGS, Ask, Large, Run, Scan, Scanner, Where
+from streamdcm.files.scan import Scanner
+from streamdcm.files.scan_words import BLOCK, ENCODINGS, Ask, Large, Run, Scan, Where
 from streamdcm.files.scanned import scan_file
 from tests.support.corpus import CORPUS, DATA, is_one_of_many, name
 

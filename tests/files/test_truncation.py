@@ -11,7 +11,7 @@ import pytest
 
 import streamdcm
 from streamdcm.files.access import accessed
-from streamdcm.files.scan import Large
+from streamdcm.files.scan_words import Large
 from streamdcm.files.scanned import scan_file
 from tests.support.corpus import CORPUS, is_one_of_many, name
 from tests.support.oracle import dataset_offset

@@ -18,6 +18,7 @@ from streamdcm.errors import (
     StorageError,
     TargetTypeError,
 )
+from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.parts_upload import PartsUpload
 
@@ -41,6 +42,54 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "AzureOutput":
     if not found:
         raise TargetTypeError("a blob is named az://CONTAINER/NAME, and its name does not end with a slash")
     return AzureOutput(found["container"], found["name"], storage, overwrite=overwrite)
+
+
+@contextmanager
+def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
+    """Give the blob ``az://CONTAINER/NAME``, to be read by ranged requests.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such blob.
+    StorageError
+        If the service does not give it.
+    """
+    found = _URL.fullmatch(url)
+    if not found:
+        raise TargetTypeError("a blob is named az://CONTAINER/NAME, and its name does not end with a slash")
+    location = f"az://{found['container']}/{found['name']}"
+    with _reading_errors(location):
+        service = storage.client or _make_service(dict(storage.options))
+        blob = service.get_blob_client(found["container"], found["name"])
+    try:
+        with _reading_errors(location):
+            about = blob.get_blob_properties()
+
+        def fetch(offset: int, length: int) -> bytes:
+            same = {"etag": about.etag, "match_condition": MatchConditions.IfNotModified}
+            with _reading_errors(location):
+                data: bytes = blob.download_blob(offset, length, **same).readall()
+            return data
+
+        yield ObjectReader(location, about.size, fetch)
+    finally:
+        if storage.client is None:
+            service.close()
+
+
+@contextmanager
+def _reading_errors(location: str) -> Iterator[None]:
+    try:
+        yield
+    except azure.ResourceModifiedError as error:
+        raise has_changed(location) from error
+    except azure.ResourceNotFoundError as error:
+        if getattr(error, "error_code", None) in ("ContainerNotFound", "ContainerBeingDeleted"):
+            raise _translated(error, location) from error
+        raise no_such_object(location) from error
+    except (azure.AzureError, ValueError) as error:
+        raise _translated(error, location) from error
 
 
 class AzureOutput(PartsUpload[str]):
@@ -142,7 +191,7 @@ def _translated(error: Exception, location: str | None) -> StorageError:
     for kind, theirs, codes, problem in _TRANSLATIONS:
         if code in codes or isinstance(error, theirs):
             return kind(f"{location}: {problem} ({code})")
-    return StorageError(f"{location}: Azure does not take the blob ({code})")
+    return StorageError(f"{location}: Azure does not take or give the blob ({code})")
 
 
 _TRANSLATIONS: tuple[tuple[type[StorageError], Any, frozenset[str], str], ...] = (

@@ -11,6 +11,7 @@ from streamdcm.errors import (
     MissingExtraError,
     NoBucketError,
     ObjectExistsError,
+    SourceError,
     StorageError,
     TargetTypeError,
 )
@@ -46,6 +47,31 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "FsspecOutput"
     except ImportError as error:
         raise MissingExtraError(f"fsspec needs another library for this URL: {error}") from error
     return FsspecOutput(system, path, system.unstrip_protocol(path), storage, overwrite=overwrite)
+
+
+@contextmanager
+def reader_for(url: str, storage: Storage) -> Iterator[Any]:
+    """Give the file of a URL, open; the storage options are those of the file system.
+
+    Raises
+    ------
+    MissingExtraError
+        If the file system needs a library that is not installed.
+    SourceError
+        If the file cannot be opened.
+    """
+    storage.refuse("client")
+    try:
+        system, path = url_to_fs(url, **storage.options)
+        file = system.open(path, "rb")
+    except ImportError as error:
+        raise MissingExtraError(f"fsspec needs another library for this URL: {error}") from error
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise SourceError(f"the URL cannot be opened for reading ({type(error).__name__})") from error
+    with file:
+        yield file
 
 
 class FsspecOutput(InOrderOutput):

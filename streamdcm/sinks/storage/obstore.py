@@ -16,6 +16,7 @@ from streamdcm.errors import (
 )
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.storage.in_order import InOrderOutput
+from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
 from streamdcm.sinks.storage.options import Storage
 
 try:
@@ -35,6 +36,45 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "ObstoreOutput
     if not found:
         raise TargetTypeError("an object is named SCHEME://BUCKET/KEY, and its key does not end with a slash")
     return ObstoreOutput(found["root"], found["key"], storage, overwrite=overwrite)
+
+
+@contextmanager
+def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
+    """Give the object ``gs://BUCKET/KEY``, to be read by ranged requests.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such object.
+    StorageError
+        If the service does not give it.
+    """
+    found = _URL.fullmatch(url)
+    if not found:
+        raise TargetTypeError("an object is named SCHEME://BUCKET/KEY, and its key does not end with a slash")
+    key, location = found["key"], url.partition("?")[0]
+    with _reading_errors(location):
+        store = storage.client or from_url(found["root"], **storage.options)
+        about = obstore.head(store, key)
+
+    def fetch(offset: int, length: int) -> bytes:
+        options = {"range": (offset, offset + length), "if_match": about["e_tag"]}
+        with _reading_errors(location):
+            return bytes(obstore.get(store, key, options=options).bytes())
+
+    yield ObjectReader(location, about["size"], fetch)
+
+
+@contextmanager
+def _reading_errors(location: str) -> Iterator[None]:
+    try:
+        yield
+    except (exceptions.NotFoundError, FileNotFoundError) as error:
+        raise no_such_object(location) from error
+    except exceptions.PreconditionError as error:
+        raise has_changed(location) from error
+    except exceptions.BaseError as error:
+        raise StorageError(f"{location}: the service does not give the object ({type(error).__name__})") from error
 
 
 class ObstoreOutput(InOrderOutput):

@@ -24,6 +24,7 @@ from streamdcm.errors import (
     WrongRegionError,
     tell_of,
 )
+from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
 
@@ -63,6 +64,51 @@ def make_client(storage: Storage) -> Any:
         return storage.client
     with _MAKING_CLIENT:
         return boto3.client("s3", **storage.options)
+
+
+@contextmanager
+def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
+    """Give the object ``s3://BUCKET/KEY``, to be read by ranged requests.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such object.
+    StorageError
+        If the service does not give it.
+    """
+    bucket, key = bucket_and_key(url)
+    named = {"Bucket": bucket, "Key": key}
+    location = f"s3://{bucket}/{key}"
+    with _reading_errors(location):
+        client = make_client(storage)
+    try:
+        with _reading_errors(location):
+            about = client.head_object(**named)
+
+        def fetch(offset: int, length: int) -> bytes:
+            wanted = {"Range": f"bytes={offset}-{offset + length - 1}", "IfMatch": about["ETag"]}
+            with _reading_errors(location):
+                data: bytes = client.get_object(**named, **wanted)["Body"].read()
+            return data
+
+        yield ObjectReader(location, about["ContentLength"], fetch)
+    finally:
+        if storage.client is None:
+            client.close()
+
+
+@contextmanager
+def _reading_errors(location: str) -> Iterator[None]:
+    try:
+        yield
+    except (boto.ClientError, boto.BotoCoreError) as error:
+        code = _code(error)
+        if code in ("404", "NoSuchKey", "NotFound"):
+            raise no_such_object(location) from error
+        if code in ("412", "PreconditionFailed"):
+            raise has_changed(location) from error
+        raise _translated(error, location) from error
 
 
 class S3Output(PartsUpload[Sent]):
@@ -282,7 +328,7 @@ def _translated(error: Exception, location: str | None) -> StorageError:
     for kind, codes, problem in _TRANSLATIONS:
         if code in codes:
             return kind(f"{location}: {problem} ({code})")
-    return StorageError(f"{location}: S3 does not take the object ({code})")
+    return StorageError(f"{location}: S3 does not take or give the object ({code})")
 
 
 def _code(error: Exception) -> str:

@@ -19,6 +19,7 @@ _MODULES = {
     "http": ("http",),
     "https": ("http",),
 }
+_READERS = {"s3": ("s3", "fsspec"), "az": ("azure", "fsspec"), "gs": ("obstore", "fsspec")}
 _ELSE = ("fsspec",)
 _DEFAULT_STORAGE = Storage()
 
@@ -48,6 +49,33 @@ def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> O
         module = import_module(f"streamdcm.sinks.storage.{others[0]}")
     output: Output | PartsOutput = module.output_for(url, storage, overwrite=overwrite)
     return output
+
+
+@contextmanager
+def url_reader(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[Any]:
+    """Give what is at a URL as a file that can seek: the first library that is installed for its scheme reads it.
+
+    Raises
+    ------
+    MissingExtraError
+        If no library for this scheme is installed.
+    FileNotFoundError
+        If there is nothing.
+    StorageError, SourceError
+        If it cannot be read.
+    """
+    missing: MissingExtraError | None = None
+    for name in _READERS.get(scheme_of(url) or "", _ELSE):
+        try:
+            module = import_module(f"streamdcm.sinks.storage.{name}")
+        except MissingExtraError as error:
+            missing = missing or error
+            continue
+        with module.reader_for(url, storage) as file:
+            yield file
+        return
+    assert missing is not None
+    raise missing
 
 
 @contextmanager

@@ -306,7 +306,7 @@ def test_a_source_may_be_a_url(memory: MemoryFileSystem, tmp_path: Path):
     streamdcm.rewrite("memory://in.dcm", tmp_path / "out.dcm")
     streamdcm.rewrite(tmp_path / "in.dcm", "memory://out.dcm")
     assert memory.cat("/out.dcm") == (tmp_path / "out.dcm").read_bytes()
-    with pytest.raises(streamdcm.errors.SourceError, match="FileNotFoundError"):
+    with pytest.raises(FileNotFoundError):
         streamdcm.rewrite("memory://not-there.dcm", tmp_path / "out.dcm")
 
 

@@ -1,10 +1,11 @@
-"""The child of ``test_rewrite_memory.py``: ``python -m tests.support.children.rewrite SOURCE CHANGE DIRECTORY``.
+"""The child of ``test_rewrite_memory.py``: ``python -m tests.support.children.rewrite SOURCE CHANGE DIRECTORY WAY``.
 
 Makes a file with a gibibyte of pixel data, most of it a hole, and rewrites it.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from struct import pack
 from typing import Any, BinaryIO
@@ -82,20 +83,28 @@ SOURCES: dict[str, Callable[[Path], None]] = {
 }
 CHANGES: dict[str, dict[str, Any]] = {
     "edited": {"edit": _edit},
+    "mapped": {"edit": {"PatientName": "Another^Patient"}},
     "implicit": {"transfer_syntax": ImplicitVRLittleEndian},
     "deflated": {"transfer_syntax": DeflatedExplicitVRLittleEndian},
     "loaded": {"edit": lambda dataset: dataset.PixelData and None},
 }
 
 
-def main(source: str, change: str, directory: str) -> None:
-    """Run one case."""
+def pieces(file: FileIO) -> Iterator[bytes]:
+    """Read a file, 100,000 bytes at a time."""
+    while piece := file.read(100_000):
+        yield piece
+
+
+def main(source: str, change: str, directory: str, way: str) -> None:
+    """Run one case, from a file that can seek or from a stream of its bytes."""
     path = Path(directory) / "source.dcm"
     SOURCES[source](path)
     sink = Counting()
 
     def run() -> int:
-        streamdcm.rewrite(path, sink, **CHANGES[change])
+        with path.open("rb", buffering=0) as file:
+            streamdcm.rewrite(path if way == "file" else pieces(file), sink, **CHANGES[change])
         return sink.written
 
     run_case(run)

@@ -1,0 +1,135 @@
+"""Objects as sources of `rewrite`: by ranged requests, through the library that writes them."""
+
+import io
+import random
+
+import pydicom
+import pytest
+from obstore.store import LocalStore, MemoryStore
+
+import streamdcm
+from streamdcm.errors import AccessDeniedError, MissingExtraError, NoBucketError, SourceError, StorageError
+from streamdcm.sinks.storage import urls
+from streamdcm.sinks.storage.object_reader import ObjectReader
+from tests.sinks.storage.conftest import BUCKET, Bucket
+from tests.support.uploads import in_memory, large, small
+
+pytestmark = pytest.mark.slow
+EDIT = {"PatientID": "edited"}
+
+
+def rewritten(content: bytes, **options) -> bytes:
+    target = io.BytesIO()
+    streamdcm.rewrite(io.BytesIO(content), target, **options)
+    return target.getvalue()
+
+
+@pytest.fixture
+def source(bucket: Bucket) -> bytes:
+    content = in_memory(large())
+    bucket.client.put_object(Bucket=BUCKET, Key=f"{bucket.prefix}/source.dcm", Body=content)
+    return content
+
+
+def test_s3_to_s3_goes_through_one_client(bucket: Bucket, source: bytes):
+    streamdcm.rewrite(bucket.url("source.dcm"), bucket.url("edited.dcm"), client=bucket.client, edit=EDIT)
+    assert bucket.read("edited.dcm") == rewritten(source, edit=EDIT)
+    streamdcm.rewrite(bucket.url("edited.dcm"), bucket.url("edited.dcm"), storage_options=bucket.options)
+    assert bucket.read("edited.dcm") == rewritten(source, edit=EDIT)
+    assert not bucket.pending()
+
+
+def test_a_source_has_its_own_client(bucket: Bucket, source: bytes, tmp_path):
+    streamdcm.rewrite(bucket.url("source.dcm"), tmp_path / "1.dcm", source_client=bucket.client)
+    streamdcm.rewrite(bucket.url("source.dcm"), tmp_path / "2.dcm", source_options=bucket.options)
+    assert (tmp_path / "1.dcm").read_bytes() == (tmp_path / "2.dcm").read_bytes() == rewritten(source)
+    with streamdcm.rewrite_chunks(bucket.url("source.dcm"), source_client=bucket.client) as chunks:
+        assert chunks.content_length == len(rewritten(source))
+        assert b"".join(chunks) == rewritten(source)
+    header = streamdcm.read_header(bucket.url("source.dcm"), client=bucket.client)
+    assert header == streamdcm.read_header(io.BytesIO(source))
+
+
+@pytest.mark.asyncio
+async def test_it_is_so_on_a_loop(bucket: Bucket, source: bytes):
+    await streamdcm.rewrite_async(bucket.url("source.dcm"), bucket.url("edited.dcm"), client=bucket.client, edit=EDIT)
+    assert bucket.read("edited.dcm") == rewritten(source, edit=EDIT)
+    header = await streamdcm.read_header_async(bucket.url("source.dcm"), client=bucket.client)
+    assert header == streamdcm.read_header(io.BytesIO(source))
+
+
+def test_what_cannot_be_read_is_an_error(bucket: Bucket, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no such object"):
+        streamdcm.rewrite(bucket.url("missing.dcm"), tmp_path / "out.dcm", source_client=bucket.client)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_credentials_that_may_not_read_are_named(seaweed: Bucket, tmp_path):
+    options = seaweed.options | {"aws_access_key_id": "nobody"}
+    with pytest.raises(StorageError) as raised:
+        streamdcm.rewrite(seaweed.url("source.dcm"), tmp_path / "out.dcm", source_options=options)
+    assert "nobody" not in str(raised.value)
+    assert not isinstance(raised.value, NoBucketError) or isinstance(raised.value, AccessDeniedError)
+
+
+def test_an_object_that_is_replaced_meanwhile_is_an_error(bucket: Bucket, source: bytes, tmp_path):
+    def replace(dataset: pydicom.Dataset) -> None:
+        bucket.client.put_object(Bucket=BUCKET, Key=f"{bucket.prefix}/source.dcm", Body=source[:-2] + b"xx")
+
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        streamdcm.rewrite(bucket.url("source.dcm"), tmp_path / "out.dcm", source_client=bucket.client, edit=replace)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_obstore_reads_the_rest(kind: str, tmp_path):
+    store = MemoryStore() if kind == "memory" else LocalStore(tmp_path)
+    content = in_memory(large())
+    store.put("source.dcm", content)
+    target = io.BytesIO()
+    streamdcm.rewrite("gs://bucket/source.dcm", target, source_client=store, edit=EDIT)
+    assert target.getvalue() == rewritten(content, edit=EDIT)
+    with pytest.raises(FileNotFoundError, match="there is no such object"):
+        streamdcm.rewrite("gs://bucket/missing.dcm", target, source_client=store)
+
+
+def test_fsspec_reads_what_else_there_is():
+    import fsspec
+
+    content = in_memory(small())
+    with fsspec.open("memory://source.dcm", "wb") as file:
+        file.write(content)
+    target = io.BytesIO()
+    streamdcm.rewrite("memory://source.dcm", target)
+    assert target.getvalue() == rewritten(content)
+    with pytest.raises(FileNotFoundError):
+        streamdcm.rewrite("memory://missing.dcm", target)
+
+
+def test_the_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch):
+    def missing(name: str) -> None:
+        raise MissingExtraError(f"needs {name}")
+
+    monkeypatch.setattr(urls, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r"needs streamdcm\.sinks\.storage\.s3"):
+        streamdcm.rewrite("s3://bucket/key", io.BytesIO())
+
+
+def test_reading_on_takes_few_requests_and_reading_here_and_there_few_bytes():
+    content, asked = random.Random(1).randbytes(40_000_000), []
+
+    def fetch(offset: int, length: int) -> bytes:
+        asked.append(length)
+        return content[offset : offset + length]
+
+    reader = ObjectReader("s3://bucket/key", len(content), fetch)
+    assert b"".join(iter(lambda: reader.read(1_000_000), b"")) == content
+    assert len(asked) < 12
+    assert max(asked) <= 8 * 1024 * 1024
+    asked.clear()
+    for offset in (30_000_000, 5, 20_000_000):
+        reader.seek(offset)
+        assert reader.read(100) == content[offset : offset + 100]
+    assert sum(asked) <= 300
+    assert reader.seek(-10, io.SEEK_END) == len(content) - 10
+    assert reader.read() == content[-10:]
