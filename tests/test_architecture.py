@@ -35,7 +35,7 @@ ONLY_IN = {
     "azure": "sinks",
     "boto3": "sinks",
     "botocore": "sinks",
-    "concurrent": "sinks",
+    "concurrent": "sinks aio",
     "fcntl": "sinks write",
     "fsspec": "sinks files",
     "http": "sinks",

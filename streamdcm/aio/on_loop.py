@@ -154,6 +154,8 @@ class OnLoop(Generic[T]):
         self._progress = Progress(options.progress)
         self._callback = options.progress
         self._patches = 0
+        self.needs_loop = False
+        """Whether closing takes the loop."""
 
     async def open(self) -> None:
         """Make the encoder, and then note where the target begins."""

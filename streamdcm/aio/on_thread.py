@@ -12,12 +12,13 @@ from anyio.lowlevel import current_token
 from streamdcm.aio.answers import Outside
 from streamdcm.aio.batches import Prepare, steps_on_loop
 from streamdcm.aio.threads import Worker, to_the_end
+from streamdcm.aio.uploads import Tasks
 from streamdcm.engine.progress import Progress, ProgressEvent
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.sinks import Delivery
+from streamdcm.sinks import Delivery, Uploading
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, Next, Writing
 from streamdcm.write.targets import resolve_target
@@ -62,6 +63,11 @@ class OnThread(Generic[T]):
         self._stopped = False
         self._outcome: str | None = None
 
+    @property
+    def needs_loop(self) -> bool:
+        """Whether giving up takes requests that are made on the loop."""
+        return isinstance(self._delivery.output, Uploading) and self._delivery.output.awaits
+
     async def begin(self) -> Next:
         """Resolve the target, make the encoder, and write up to the first need that the loop has to answer."""
         return await self._run(self._begin)
@@ -104,7 +110,7 @@ class OnThread(Generic[T]):
 
     def _begin(self) -> Next:
         with self._delivery:
-            output = resolve_target(self._delivery, self._options)
+            output = resolve_target(self._delivery, self._options, partial(Tasks, self._token))
             encoder, total = self._prepare(output.can_patch)
         self._progress = _Watched(self._options.progress and self._tell, total, self._check, self._check_on_loop)
         self._writing = Writing(encoder, self._delivery, self._options, self._progress, self._outside, steps_on_loop)

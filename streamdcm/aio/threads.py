@@ -82,12 +82,15 @@ class Worker:
         return call.result()
 
     def dismiss(self, function: Callable[[], object]) -> None:
-        """Call a last function on the thread, end it, and wait for that; the worker is not given back.
+        """Have a last function called on the thread, which ends then; the worker is not given back.
 
         For what is dropped, where nobody is left to await anything.
         """
         self._calls.put(function)
         self._calls.put(None)
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
         if self._thread is not None:
             self._thread.join()
 

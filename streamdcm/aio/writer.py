@@ -77,6 +77,8 @@ class AsyncFrameWriter(PushedWrite):
         if self.__dict__.get("_is_open"):
             warnings.warn("an AsyncFrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
             self._delivery.worker.dismiss(self._session.drop)
+            if not self._session.needs_loop:  # which may be waiting for this very method
+                self._delivery.worker.join()
         elif self.__dict__.get("_is_new"):
             Delivery(self._target).give_up()
 

@@ -12,10 +12,12 @@ from streamdcm.sinks.protocols import (
     SeekableSink,
     Sink,
     Transactional,
+    Uploading,
 )
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.requests import Performer
 from streamdcm.sinks.storage.urls import scheme_of, url_reader
 
 __all__ = [
@@ -24,11 +26,13 @@ __all__ = [
     "Delivery",
     "Output",
     "PartsOutput",
+    "Performer",
     "ReadableOutput",
     "SeekableSink",
     "Sink",
     "Storage",
     "Transactional",
+    "Uploading",
     "is_discardable",
     "noted",
     "printable",

@@ -94,6 +94,14 @@ class Interruptible(Protocol):
 
 
 @runtime_checkable
+class Uploading(Protocol):
+    """An output that makes requests, perhaps with an asynchronous client."""
+
+    awaits: bool
+    """Whether the client is asynchronous, so that the event loop has to run for them."""
+
+
+@runtime_checkable
 class PartsOutput(Transactional, Protocol):
     """A resolved target that takes numbered parts in any order, as object storages do."""
 

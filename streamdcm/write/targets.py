@@ -15,7 +15,7 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import TargetSettings
-from streamdcm.sinks import Delivery, Output, PartsOutput, Sink, Storage
+from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, Storage
 
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Target: TypeAlias = Path | socket.socket | BinaryIO | WriteableBuffer | DicomIO | Sink
@@ -23,8 +23,20 @@ Targets: TypeAlias = Target | Callable[[int], Target]
 """A target, or a function that gives the target of each instance by its number, from 1."""
 
 
-def resolve_target(delivery: Delivery, options: TargetSettings) -> Output | PartsOutput:
-    """Find out how to write to a target, as the options say."""
+def resolve_target(
+    delivery: Delivery, options: TargetSettings, tasks: Callable[[], Performer] | None = None
+) -> Output | PartsOutput:
+    """Find out how to write to a target, as the options say.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        The target.
+    options : TargetSettings
+        Those about targets count.
+    tasks : callable, optional
+        Makes what awaits the requests of an asynchronous client, where there is an event loop.
+    """
     return delivery.resolve(
         overwrite=options.overwrite,
         atomic=options.atomic,
@@ -39,6 +51,7 @@ def resolve_target(delivery: Delivery, options: TargetSettings) -> Output | Part
             content_type=options.content_type,
             checksum=options.checksum,
             resume=options.resume,
+            tasks=tasks,
         ),
     )
 

@@ -3,8 +3,10 @@
 import base64
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from streamdcm.engine.parts import PartSizes
@@ -21,6 +23,7 @@ from streamdcm.errors import (
 from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.parts_upload import PartsUpload
+from streamdcm.sinks.storage.requests import Requests
 
 try:
     from azure.core import MatchConditions
@@ -107,7 +110,7 @@ class AzureOutput(PartsUpload[str]):
 
     def __init__(self, container: str, name: str, storage: Storage, *, overwrite: bool) -> None:
         sizes = PartSizes(storage.part_size, _MOST_BLOCKS, _LARGEST_BLOCK)
-        super().__init__(f"az://{container}/{name}", sizes, storage)
+        super().__init__(f"az://{container}/{name}", sizes, storage, awaits=is_asynchronous(storage.client))
         self._container = container
         self._name = name
         self._overwrite = overwrite
@@ -115,7 +118,7 @@ class AzureOutput(PartsUpload[str]):
         self._blob: Any = None
         self._upload = os.urandom(8).hex()  # so that two uploads of one blob do not mix their blocks
 
-    def open(self) -> None:
+    def connect(self) -> Requests[None]:
         """Connect, and look for a blob that must not be replaced.
 
         Raises
@@ -126,34 +129,35 @@ class AzureOutput(PartsUpload[str]):
         with self._errors():
             self._service = self._storage.client or _make_service(dict(self._storage.options))
             self._blob = self._service.get_blob_client(self._container, self._name)
-            if not self._overwrite and self._blob.exists():
+            if not self._overwrite and (yield self._blob.exists):
                 raise ObjectExistsError(f"{self.location}: the blob exists, and overwrite is off")
 
-    def begin(self) -> None:
+    def begin(self) -> Requests[None]:
         """Do nothing: an upload begins with its first block."""
+        yield from ()
 
-    def send(self, number: int, data: bytearray) -> str:
+    def send(self, number: int, data: bytearray) -> Requests[str]:
         """Stage a block and return its id."""
         block_id = base64.b64encode(f"{self._upload}-{number:05}".encode()).decode("ascii")
         with self._errors():
-            self._blob.stage_block(block_id, bytes(data), length=len(data))
+            yield partial(self._blob.stage_block, block_id, bytes(data), length=len(data))
         return block_id
 
-    def send_whole(self, data: bytearray) -> None:
+    def send_whole(self, data: bytearray) -> Requests[None]:
         """Send all that there is in one request."""
         with self._errors():
-            self._blob.upload_blob(bytes(data), overwrite=self._overwrite, **self._about())
+            yield partial(self._blob.upload_blob, bytes(data), overwrite=self._overwrite, **self._about())
 
-    def complete(self, sent: Mapping[int, str]) -> None:
+    def complete(self, sent: Mapping[int, str]) -> Requests[None]:
         """Commit the blocks in the order of their numbers."""
         condition = {} if self._overwrite else {"match_condition": MatchConditions.IfMissing}
         with self._errors():
-            self._blob.commit_block_list(
-                [BlobBlock(block_id) for block_id in sent.values()], **condition, **self._about()
-            )
+            blocks = [BlobBlock(block_id) for block_id in sent.values()]
+            yield partial(self._blob.commit_block_list, blocks, **condition, **self._about())
 
-    def discard(self) -> None:
+    def discard(self) -> Requests[None]:
         """Do nothing: blocks that are not committed are not visible, and there is no request that removes them."""
+        yield from ()
 
     def close(self) -> None:
         """Close the client if it is not the caller's."""
@@ -172,6 +176,26 @@ class AzureOutput(PartsUpload[str]):
             yield
         except (azure.AzureError, ValueError) as error:
             raise _translated(error, self.location) from error
+
+
+def is_asynchronous(client: Any) -> bool:
+    """Tell whether the caller's client has to be awaited.
+
+    Raises
+    ------
+    TargetTypeError
+        If it is no `BlobServiceClient`.
+    """
+    loaded = sys.modules.get("azure.storage.blob.aio")
+    if loaded is not None and isinstance(client, loaded.BlobServiceClient):
+        return True
+    if client is not None and not isinstance(client, BlobServiceClient):
+        kind = type(client)
+        raise TargetTypeError(
+            "client= takes a BlobServiceClient of azure.storage.blob or azure.storage.blob.aio, not an object of type "
+            f"{kind.__module__}.{kind.__qualname__}"
+        )
+    return False
 
 
 def _make_service(options: dict[str, Any]) -> Any:

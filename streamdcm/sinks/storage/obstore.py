@@ -22,10 +22,11 @@ from streamdcm.sinks.storage.options import Storage
 try:
     import obstore
     from obstore import exceptions
-    from obstore.store import LocalStore, from_url
+    from obstore.store import AzureStore, GCSStore, HTTPStore, LocalStore, MemoryStore, S3Store, from_url
 except ImportError as error:
     raise MissingExtraError("gs:// needs the library obstore: pip install 'streamdcm[obstore]'") from error
 
+_STORES = (AzureStore, GCSStore, HTTPStore, LocalStore, MemoryStore, S3Store)
 _URL = re.compile(r"(?P<root>[^:]+://[^/]+)/(?P<key>.*[^/])", re.DOTALL)
 
 
@@ -35,6 +36,11 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "ObstoreOutput
     found = _URL.fullmatch(url)
     if not found:
         raise TargetTypeError("an object is named SCHEME://BUCKET/KEY, and its key does not end with a slash")
+    if storage.client is not None and not isinstance(storage.client, _STORES):
+        kind = type(storage.client)
+        raise TargetTypeError(
+            f"client= takes a store of obstore for gs://, not an object of type {kind.__module__}.{kind.__qualname__}"
+        )
     return ObstoreOutput(found["root"], found["key"], storage, overwrite=overwrite)
 
 

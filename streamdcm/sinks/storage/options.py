@@ -1,10 +1,11 @@
 """How objects in a storage are to be written, whichever service keeps them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from streamdcm.errors import TargetTypeError
+from streamdcm.sinks.storage.requests import Performer
 
 MIB = 1024 * 1024
 
@@ -31,6 +32,8 @@ class Storage:
         A digest that the service checks each part by.
     resume : bool or str
         Whether to go on with an upload that was interrupted: the newest of this object, or one by its id.
+    tasks : callable, optional
+        Makes what awaits the requests of an asynchronous client; only the asynchronous functions have it.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class Storage:
     content_type: str = "application/dicom"
     checksum: Literal["sha256"] | None = None
     resume: bool | str = False
+    tasks: Callable[[], Performer] | None = None
 
     def refuse(self, *names: str) -> None:
         """Refuse options that a service has no use for, rather than let them pass without effect.

@@ -1,16 +1,18 @@
-"""What all object storages with parts have in common: sending in threads, digests, completing or aborting."""
+"""What all object storages with parts have in common: sending several at a time, digests, completing or aborting."""
 
 import hashlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Condition
 from typing import Generic, TypeVar
 
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.result import Checksum
+from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.requests import Performer, Requests, Threads
 
 R = TypeVar("R")
 
@@ -18,7 +20,8 @@ R = TypeVar("R")
 class PartsUpload(Generic[R]):
     """An object that is uploaded in parts, or in one request, and appears when it is complete.
 
-    Derive one class for each service, with the methods below that raise `NotImplementedError`.
+    Derive one class for each service, with the methods below that raise `NotImplementedError`. What yields requests is
+    the same for synchronous and asynchronous clients.
 
     Parameters
     ----------
@@ -28,29 +31,47 @@ class PartsUpload(Generic[R]):
         How large the parts are to be.
     storage : Storage
         How to upload.
+    awaits : bool
+        Whether the client is asynchronous.
+
+    Raises
+    ------
+    TargetTypeError
+        If the client is asynchronous, and there is no event loop to await it on.
     """
 
     can_patch = True
 
-    def __init__(self, location: str, part_sizes: PartSizes, storage: Storage) -> None:
+    def __init__(self, location: str, part_sizes: PartSizes, storage: Storage, *, awaits: bool) -> None:
+        if awaits and storage.tasks is None:
+            raise TargetTypeError(
+                "this client is asynchronous, and nothing awaits it here; use the function of the same name that ends "
+                "in _async, or a synchronous client"
+            )
+        self.awaits = awaits
+        self._performer: Performer = storage.tasks() if awaits and storage.tasks else Threads(storage.workers)
         self.location: str | None = location
         self.part_sizes = part_sizes
         self.checksum: Checksum | None = None
         self._storage = storage
-        self._pool: SendingPool[R] | None = None
+        self._sending: Sending[R] | None = None
         self._whole: bytearray | None = None
         self._sent: Mapping[int, R] = {}
         self._digests = PartDigests() if storage.checksum else None
 
+    def open(self) -> None:
+        """Connect, and look for what must not be replaced."""
+        self._performer.perform(self.connect())
+
     def put(self, number: int, data: bytearray) -> None:
         """Have a part sent; waits while as many bytes as the workers take are on their way."""
-        if self._pool is None:
-            self.begin()
+        if self._sending is None:
+            self._performer.perform(self.begin())
             workers = self._storage.workers
-            self._pool = SendingPool(self.send, workers, workers * self._storage.part_size)
+            self._sending = Sending(self.send, self._performer, workers, workers * self._storage.part_size)
         if self._digests is not None:
             self._digests.add(number, data)
-        self._pool.put(number, data)
+        self._sending.put(number, data)
 
     def put_whole(self, data: bytearray) -> None:
         """Keep all that there is; `commit` sends it, for a single request makes it visible at once."""
@@ -66,17 +87,17 @@ class PartsUpload(Generic[R]):
         StorageError
             If the service did not take one.
         """
-        if self._pool is not None:
-            self._sent = self._pool.finish()
-            self._pool = None
+        if self._sending is not None:
+            self._sent = self._sending.finish()
+            self._sending = None
         if self._digests is not None and self.checksum is None:
             self.checksum = self._digests.checksum()
 
     def interrupt(self, error: BaseException) -> None:
         """Have whoever waits for parts to be sent raise an error; may be called from any thread."""
-        pool = self._pool
-        if pool is not None:
-            pool.interrupt(error)
+        sending = self._sending
+        if sending is not None:
+            sending.interrupt(error)
 
     def commit(self) -> None:
         """Make the object appear.
@@ -90,38 +111,42 @@ class PartsUpload(Generic[R]):
         """
         self.prepare()
         if self._whole is not None:
-            self.send_whole(self._whole)
+            self._performer.perform(self.send_whole(self._whole))
             self._whole = None
         elif self._sent:
-            self.complete(self._sent)
+            self._performer.perform(self.complete(self._sent))
             self._sent = {}
         self.close()
 
     def abort(self) -> None:
         """Stop sending, and remove what was sent."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool = None
-        self.discard()
+        if self._sending is not None:
+            self._sending.stop()
+            self._sending = None
+        self._performer.perform(self.discard())
         self.close()
 
-    def begin(self) -> None:
+    def connect(self) -> Requests[None]:
+        """Connect, and look for what must not be replaced."""
+        raise NotImplementedError
+
+    def begin(self) -> Requests[None]:
         """Begin an upload in parts."""
         raise NotImplementedError
 
-    def send(self, number: int, data: bytearray) -> R:
-        """Send a part and return what the service says of it; called in threads."""
+    def send(self, number: int, data: bytearray) -> Requests[R]:
+        """Send a part and return what the service says of it; of several parts at a time."""
         raise NotImplementedError
 
-    def send_whole(self, data: bytearray) -> None:
+    def send_whole(self, data: bytearray) -> Requests[None]:
         """Send all that there is in one request."""
         raise NotImplementedError
 
-    def complete(self, sent: Mapping[int, R]) -> None:
+    def complete(self, sent: Mapping[int, R]) -> Requests[None]:
         """Put the parts together, by their numbers."""
         raise NotImplementedError
 
-    def discard(self) -> None:
+    def discard(self) -> Requests[None]:
         """Remove the parts of an upload that was begun and not completed; may be called more than once."""
         raise NotImplementedError
 
@@ -179,42 +204,47 @@ class PartDigests:
         return Checksum("sha256", hashlib.sha256(digests).hexdigest(), len(self._of_parts))
 
 
-class SendingPool(Generic[R]):
+class Sending(Generic[R]):
     """Sends parts at the same time; the first error stops everything.
 
     Parameters
     ----------
     send : callable
-        Sends the part with a number and returns what the service says of it; called in threads.
+        Yields the requests that send the part with a number, and returns what the service says of it.
+    performer : Performer
+        Makes them.
     workers : int
         How many parts are sent at a time.
     most_bytes : int
         How many bytes may be on their way; a part that is larger than that goes alone.
     """
 
-    def __init__(self, send: Callable[[int, bytearray], R], workers: int, most_bytes: int) -> None:
+    def __init__(
+        self, send: Callable[[int, bytearray], Requests[R]], performer: Performer, workers: int, most_bytes: int
+    ) -> None:
         self._send = send
+        self._performer = performer
+        self._workers = workers
         self._most_bytes = most_bytes
-        self._pool = ThreadPoolExecutor(workers, "streamdcm-upload")
         self._changed = Condition()
-        self._on_their_way = 0
+        self._on_their_way: dict[int, int] = {}
         self._error: BaseException | None = None
         self._sent: dict[int, R] = {}
 
     def put(self, number: int, data: bytearray) -> None:
-        """Have a part sent, as soon as few enough bytes are on their way; raise what sending an earlier one raised."""
+        """Have a part sent, as soon as few enough are on their way; raise what sending an earlier one raised."""
         with self._changed:
             self._changed.wait_for(lambda: self._error is not None or self._has_space(len(data)))
             self._raise_error()
-            self._on_their_way += len(data)
-        self._pool.submit(self._run, number, data)
+            self._on_their_way[number] = len(data)
+        self._performer.start(self._send(number, data), partial(self._note, number))
 
     def finish(self) -> dict[int, R]:
         """Wait until all parts were sent; return what the service said of each, by its number."""
         with self._changed:
             self._changed.wait_for(lambda: self._error is not None or not self._on_their_way)
             self._raise_error()
-        self._pool.shutdown()
+        self._performer.stop()
         return dict(sorted(self._sent.items()))
 
     def interrupt(self, error: BaseException) -> None:
@@ -224,24 +254,23 @@ class SendingPool(Generic[R]):
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Send no more parts, and wait for those that are being sent."""
-        self._pool.shutdown(cancel_futures=True)
+        """Send no more parts, and nothing more of those that are being sent."""
+        self._performer.stop()
 
     def _has_space(self, size: int) -> bool:
-        return not self._on_their_way or self._on_their_way + size <= self._most_bytes
+        sizes = self._on_their_way.values()
+        return not sizes or (len(sizes) < self._workers and sum(sizes) + size <= self._most_bytes)
 
     def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error
 
-    def _run(self, number: int, data: bytearray) -> None:
-        if self._error is not None:
-            return
-        try:
-            self._sent[number] = self._send(number, data)
-        except BaseException as error:  # raised again by the next put() or by finish(), whatever it is
-            self._error = self._error or error
-        finally:
-            with self._changed:
-                self._on_their_way -= len(data)
-                self._changed.notify_all()
+    def _note(self, number: int, sent: R | None, error: BaseException | None) -> None:
+        """Note what became of a part; its error is raised by the next `put` or by `finish`, whatever it is."""
+        with self._changed:
+            if error is None:
+                self._sent[number] = sent  # type: ignore[assignment]
+            else:
+                self._error = self._error or error
+            del self._on_their_way[number]
+            self._changed.notify_all()

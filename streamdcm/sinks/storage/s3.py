@@ -1,13 +1,16 @@
-"""Objects in S3 and in services that speak its protocol, through boto3: parts in any order, or a single PUT."""
+"""Objects in S3 and in services that speak its protocol, through boto3 or aiobotocore: in parts, or by one PUT."""
 
 import base64
 import hashlib
+import io
 import re
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any, Literal, TypeAlias
 
@@ -27,10 +30,11 @@ from streamdcm.errors import (
 from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
+from streamdcm.sinks.storage.requests import Requests, performed
 
 try:
-    import boto3
     from botocore import exceptions as boto
+    from botocore.client import BaseClient
 except ImportError as error:
     raise MissingExtraError("s3:// needs the library boto3: pip install 'streamdcm[s3]'") from error
 
@@ -62,6 +66,10 @@ def make_client(storage: Storage) -> Any:
     """Return the caller's client, or make one from the storage options."""
     if storage.client is not None:
         return storage.client
+    try:
+        import boto3
+    except ImportError as error:
+        raise MissingExtraError("s3:// without client= needs boto3: pip install 'streamdcm[s3]'") from error
     with _MAKING_CLIENT:
         return boto3.client("s3", **storage.options)
 
@@ -80,6 +88,10 @@ def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
     bucket, key = bucket_and_key(url)
     named = {"Bucket": bucket, "Key": key}
     location = f"s3://{bucket}/{key}"
+    if is_asynchronous(storage.client):
+        raise TargetTypeError(
+            "objects are read by synchronous clients: give source_client= what boto3.client('s3') returns"
+        )
     with _reading_errors(location):
         client = make_client(storage)
     try:
@@ -111,6 +123,26 @@ def _reading_errors(location: str) -> Iterator[None]:
         raise _translated(error, location) from error
 
 
+def is_asynchronous(client: Any) -> bool:
+    """Tell whether the caller's client has to be awaited.
+
+    Raises
+    ------
+    TargetTypeError
+        If it is no client of S3.
+    """
+    if client is None:
+        return False
+    if not isinstance(client, BaseClient) or client.meta.service_model.service_name != "s3":
+        kind = type(client)
+        raise TargetTypeError(
+            "client= takes what boto3.client('s3') returns, or what aioboto3's or aiobotocore's client gives to its "
+            f"'async with' block, not an object of type {kind.__module__}.{kind.__qualname__}"
+        )
+    loaded = sys.modules.get("aiobotocore.client")
+    return loaded is not None and isinstance(client, loaded.AioBaseClient)
+
+
 class S3Output(PartsUpload[Sent]):
     """An object in S3.
 
@@ -125,7 +157,8 @@ class S3Output(PartsUpload[Sent]):
     """
 
     def __init__(self, bucket: str, key: str, storage: Storage, *, overwrite: bool) -> None:
-        super().__init__(f"s3://{bucket}/{key}", PartSizes(storage.part_size), storage)
+        awaits = is_asynchronous(storage.client)
+        super().__init__(f"s3://{bucket}/{key}", PartSizes(storage.part_size), storage, awaits=awaits)
         self._object = {"Bucket": bucket, "Key": key}
         self._condition = {} if overwrite else {"IfNoneMatch": "*"}
         self._algorithm = {"ChecksumAlgorithm": storage.checksum.upper()} if storage.checksum else {}
@@ -133,7 +166,7 @@ class S3Output(PartsUpload[Sent]):
         self._upload_id: str | None = None
         self._there: dict[int, dict[str, Any]] = {}
 
-    def open(self) -> None:
+    def connect(self) -> Requests[None]:
         """Connect; look for an object that must not be replaced, and for an upload to go on with.
 
         Raises
@@ -146,72 +179,83 @@ class S3Output(PartsUpload[Sent]):
         with self._errors():
             self._client = make_client(self._storage)
             if self._condition:
-                self._refuse_existing()
+                yield from self._refuse_existing()
             if self._storage.resume:
-                self._find_upload(self._storage.resume)
+                yield from self._find_upload(self._storage.resume)
 
-    def begin(self) -> None:
+    def begin(self) -> Requests[None]:
         """Begin an upload, or go on with one that was found."""
         if self._upload_id is None:
             with self._errors():
-                begun = self._client.create_multipart_upload(**self._object, **self._about())
+                begun = yield partial(self._client.create_multipart_upload, **self._object, **self._about())
             self._upload_id = begun["UploadId"]
 
-    def send(self, number: int, data: bytearray) -> Sent:
+    def send(self, number: int, data: bytearray) -> Requests[Sent]:
         """Send a part, if S3 does not have the same bytes under its number already."""
         there = self._there.get(number)
         if there is not None and is_same(there, data):
             return _said(there)
-        part = {"UploadId": self._upload_id, "PartNumber": number, "Body": data}
+        part = {"UploadId": self._upload_id, "PartNumber": number, "Body": self._body(data)}
         with self._errors():
-            return _said(self._client.upload_part(**self._object, **self._algorithm, **part))
+            return _said((yield partial(self._client.upload_part, **self._object, **self._algorithm, **part)))
 
-    def send_whole(self, data: bytearray) -> None:
+    def send_whole(self, data: bytearray) -> Requests[None]:
         """Send all that there is in one request."""
+        about = self._about() | self._condition
         with self._errors():
-            self._client.put_object(**self._object, **self._about(), **self._condition, Body=data)
-        self._abort_upload()  # one to go on with turned out to be of no use
+            yield partial(self._client.put_object, **self._object, **about, Body=self._body(data))
+        yield from self._abort_upload()  # one to go on with turned out to be of no use
 
-    def complete(self, sent: Mapping[int, Sent]) -> None:
+    def complete(self, sent: Mapping[int, Sent]) -> Requests[None]:
         """Put the parts together."""
         parts = {"Parts": [{"PartNumber": number, **said} for number, said in sent.items()]}
         with self._errors():
-            self._client.complete_multipart_upload(
-                **self._object, **self._condition, UploadId=self._upload_id, MultipartUpload=parts
+            yield partial(
+                self._client.complete_multipart_upload,
+                **self._object,
+                **self._condition,
+                UploadId=self._upload_id,
+                MultipartUpload=parts,
             )
         self._upload_id = None
 
-    def discard(self) -> None:
+    def discard(self) -> Requests[None]:
         """Remove the parts; where `resume` was asked for, keep them."""
         if self._upload_id is not None and self._storage.resume:
             tell_of(f"the upload {self._upload_id} of {self.location} was kept, to be resumed")
             self._upload_id = None
-        self._abort_upload()
+        yield from self._abort_upload()
 
     def close(self) -> None:
         """Close the client if it is not the caller's."""
         if self._client is not None and self._storage.client is None:
             self._client.close()
 
-    def _refuse_existing(self) -> None:
+    def _body(self, data: bytearray) -> Any:
+        # aiohttp sends the bytes of a file piece by piece, and others all at once.
+        return io.BytesIO(data) if self._performer.awaits else data
+
+    def _refuse_existing(self) -> Requests[None]:
         try:
-            self._client.head_object(**self._object)
+            yield partial(self._client.head_object, **self._object)
         except boto.ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
                 raise
         else:
             raise ObjectExistsError(f"{self.location}: the object exists, and overwrite is off")
 
-    def _find_upload(self, wanted: str | Literal[True]) -> None:
+    def _find_upload(self, wanted: str | Literal[True]) -> Requests[None]:
+        uploads = yield from _list_uploads(self._client, self._object["Bucket"], self._object["Key"])
         found = [
             upload["UploadId"]
-            for upload in _list_uploads(self._client, self._object["Bucket"], self._object["Key"])
+            for upload in uploads
             if upload["Key"] == self._object["Key"] and wanted in (True, upload["UploadId"])
         ]
         if found:
             self._upload_id = found[-1]
             pages = self._client.get_paginator("list_parts").paginate(**self._object, UploadId=self._upload_id)
-            self._there = {part["PartNumber"]: part for page in pages for part in page.get("Parts", ())}
+            listed = yield pages.build_full_result
+            self._there = {part["PartNumber"]: part for part in listed.get("Parts", ())}
         elif wanted is not True:
             raise StorageError(f"{self.location}: there is no pending upload with the id that resume names")
 
@@ -219,12 +263,14 @@ class S3Output(PartsUpload[Sent]):
         about = {"ContentType": self._storage.content_type, "Metadata": dict(self._storage.metadata)}
         return about | self._algorithm
 
-    def _abort_upload(self) -> None:
+    def _abort_upload(self) -> Requests[None]:
         if self._upload_id is None:
             return
         upload_id, self._upload_id, problem = self._upload_id, None, ""
         try:
-            _abort_persistently(self._client, self._object["Bucket"], self._object["Key"], upload_id)
+            yield from _abort_persistently(self._client, self._object | {"UploadId": upload_id}, self._performer.sleep)
+            if self._performer.awaits:  # a part whose sending was cancelled may have arrived meanwhile
+                yield from _abort_once(self._client, self._object | {"UploadId": upload_id})
         except (boto.ClientError, boto.BotoCoreError) as error:
             problem = _code(error)
         if problem:  # told here, where the error on its way to the caller is the current one again
@@ -247,6 +293,8 @@ def pending_uploads(url: str, storage: Storage) -> Iterator[list[PendingUpload]]
         raise TargetTypeError("uploads are looked for below s3://BUCKET or s3://BUCKET/PREFIX")
     bucket, prefix = found["bucket"], found["prefix"] or ""
     with storage_errors(url):
+        if is_asynchronous(storage.client):
+            raise TargetTypeError("uploads are listed and aborted by a synchronous client")
         client = make_client(storage)
 
     def pending(key: str, upload_id: str, begun: datetime) -> PendingUpload:
@@ -254,40 +302,42 @@ def pending_uploads(url: str, storage: Storage) -> Iterator[list[PendingUpload]]
 
         def abort() -> None:
             with storage_errors(location):
-                _abort_persistently(client, bucket, key, upload_id)
+                upload = {"Bucket": bucket, "Key": key, "UploadId": upload_id}
+                performed(_abort_persistently(client, upload, time.sleep))
 
         return PendingUpload(location, upload_id, begun, abort)
 
     try:
         with storage_errors(url):
-            uploads = _list_uploads(client, bucket, prefix)
+            uploads = performed(_list_uploads(client, bucket, prefix))
         yield [pending(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in uploads]
     finally:
         if storage.client is None:
             client.close()
 
 
-def _list_uploads(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
-    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
-    found = [upload for page in pages for upload in page.get("Uploads", ())]
-    return sorted(found, key=lambda upload: upload["Initiated"])
+def _list_uploads(client: Any, bucket: str, prefix: str) -> Requests[list[dict[str, Any]]]:
+    listed = (
+        yield client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix).build_full_result
+    )
+    return sorted(listed.get("Uploads", ()), key=lambda upload: upload["Initiated"])
 
 
-def _abort_persistently(client: Any, bucket: str, key: str, upload_id: str) -> None:
+def _abort_persistently(client: Any, upload: dict[str, str], sleep: Callable[[float], Any]) -> Requests[None]:
     *first, last = _ABORT_DELAYS
     for delay in first:
-        time.sleep(delay)
+        yield partial(sleep, delay)
         try:
-            return _abort_once(client, bucket, key, upload_id)
+            return (yield from _abort_once(client, upload))
         except (boto.ClientError, boto.BotoCoreError):
             continue
-    time.sleep(last)
-    return _abort_once(client, bucket, key, upload_id)
+    yield partial(sleep, last)
+    return (yield from _abort_once(client, upload))
 
 
-def _abort_once(client: Any, bucket: str, key: str, upload_id: str) -> None:
+def _abort_once(client: Any, upload: dict[str, str]) -> Requests[None]:
     try:
-        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+        yield partial(client.abort_multipart_upload, **upload)
     except client.exceptions.NoSuchUpload:
         return  # somebody else, or an attempt whose answer was lost, has done it
 

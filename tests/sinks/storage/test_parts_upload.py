@@ -3,15 +3,28 @@
 import hashlib
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdcm.engine.parts import PartSizes
-from streamdcm.sinks.storage.parts_upload import PartDigests, SendingPool
+from streamdcm.sinks.storage.parts_upload import PartDigests, Sending
+from streamdcm.sinks.storage.requests import Requests, Threads
 
 MIB = 1024 * 1024
+
+
+def sending(send: Callable[[int, bytearray], Any], workers: int, most_bytes: int) -> Sending[Any]:
+    """Send in threads, by a function that is the only request of each part."""
+
+    def requests(number: int, data: bytearray) -> Requests[Any]:
+        return (yield partial(send, number, data))
+
+    return Sending(requests, Threads(workers), workers, most_bytes)
 
 
 class Service:
@@ -40,7 +53,7 @@ class Service:
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 400))
 def test_no_more_is_on_its_way_than_may_be(sizes, workers, most_bytes):
     service = Service()
-    pool = SendingPool(service.send, workers, most_bytes)
+    pool = sending(service.send, workers, most_bytes)
     for number, size in enumerate(sizes, start=1):
         pool.put(number, bytearray([number]) * size)
     numbers = list(range(1, len(sizes) + 1))
@@ -60,7 +73,7 @@ def test_the_first_error_stops_everything():
             failed.set()
             raise ValueError("two")
 
-    pool = SendingPool(send, 1, 10)
+    pool = sending(send, 1, 10)
     with pytest.raises(ValueError, match="two"):
         for number in range(1, 100):
             pool.put(number, bytearray(5))
@@ -79,13 +92,25 @@ def test_stopping_waits_for_what_is_being_sent_and_sends_nothing_more():
         goes_on.wait()
         sent.append(number)
 
-    pool = SendingPool(send, 1, 100)
-    for number in (1, 2, 3):
-        pool.put(number, bytearray(5))
+    pool = sending(send, 1, 100)
+    pool.put(1, bytearray(5))
     started.wait()
     threading.Timer(0.05, goes_on.set).start()
     pool.stop()
     assert sent == [1]
+
+
+def test_whoever_waits_can_be_interrupted():
+    goes_on = threading.Event()
+    pool = sending(lambda number, data: goes_on.wait(30), 1, 100)
+    pool.put(1, bytearray(5))
+    threading.Timer(0.05, pool.interrupt, [KeyError("enough")]).start()
+    with pytest.raises(KeyError, match="enough"):
+        pool.put(2, bytearray(5))
+    with pytest.raises(KeyError, match="enough"):
+        pool.finish()
+    goes_on.set()
+    pool.stop()
 
 
 @given(st.lists(st.binary(min_size=1, max_size=10), min_size=1, max_size=6), st.randoms())
