@@ -21,6 +21,7 @@ from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwritin
 from streamdcm.files.scan import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
+from streamdcm.sinks import wants_size
 from streamdcm.sources import is_async
 
 
@@ -71,7 +72,8 @@ async def rewrite_async(
     def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
         refuse_overwriting(source, target, options)
         prepared = _prepared(source, Request(edit, transfer_syntax, force), options, files, patchable=patchable)
-        return prepared.encoder, None if options.progress is None else prepared.size()
+        is_wanted = wants_size(target) or options.progress is not None
+        return prepared.encoder, prepared.size() if is_wanted else None
 
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "rewrite_async")

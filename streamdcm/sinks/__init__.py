@@ -1,21 +1,23 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
-from streamdcm.sinks.asynchronous import AsyncOutput, resolve_async
+from streamdcm.sinks.asynchronous import resolve_async
 from streamdcm.sinks.delivery import Delivery, noted
 from streamdcm.sinks.handles import is_discardable
 from streamdcm.sinks.protocols import (
+    AsyncOutput,
     Checksummed,
     Output,
     PartsOutput,
     ReadableOutput,
     SeekableSink,
     Sink,
+    TakesSize,
     Transactional,
 )
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage.options import Storage
-from streamdcm.sinks.storage.urls import scheme_of
+from streamdcm.sinks.storage.urls import scheme_of, wants_size
 
 __all__ = [
     "AsyncOutput",
@@ -27,6 +29,7 @@ __all__ = [
     "SeekableSink",
     "Sink",
     "Storage",
+    "TakesSize",
     "Transactional",
     "is_discardable",
     "noted",
@@ -34,4 +37,5 @@ __all__ = [
     "resolve_async",
     "scheme_of",
     "spooled",
+    "wants_size",
 ]

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from typing import Any, Protocol
+from typing import Any
 
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
@@ -25,10 +25,11 @@ from streamdcm.sinks.object import (
     is_position,
     is_text,
 )
+from streamdcm.sinks.protocols import AsyncOutput, Call
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.urls import async_url_output
 
-Call = Callable[..., Awaitable[Any]]
-"""Calls a function where it does not hold up the event loop."""
-
+_DEFAULT_STORAGE = Storage()
 
 # These send memoryviews in slices of them. asyncio's transports may keep one longer, so it must not change afterwards.
 _TAKE_VIEWS = {
@@ -40,29 +41,17 @@ _TAKE_VIEWS = {
 }
 
 
-class AsyncOutput(Protocol):
-    """A resolved target on the event loop, the twin of `Output`. It is the caller's: never closed, never committed."""
+class CallersOutput:
+    """What is the caller's: never closed, never committed."""
 
-    location: str | None
-    """The name of the target, for people, if it has one."""
+    async def commit(self) -> None:
+        """Do nothing: the object is the caller's."""
 
-    can_patch: bool
-    """Whether `patch` works."""
-
-    takes_views: bool
-    """Whether it takes memoryviews of `bytes`, which do not change; others get `bytes`."""
-
-    async def open(self) -> None:
-        """Note the position, which patches are relative to."""
-
-    async def write(self, buffers: Sequence[Chunk]) -> None:
-        """Write all bytes of `buffers`, in order, before returning."""
-
-    async def patch(self, offset: int, value: bytes) -> None:
-        """Overwrite bytes at `offset` from where the write began and return to its end."""
+    async def abort(self) -> None:
+        """Do nothing: the object is the caller's."""
 
 
-class StreamOutput:
+class StreamOutput(CallersOutput):
     """A stream of which one method takes all that it is given.
 
     Parameters
@@ -97,7 +86,7 @@ class StreamOutput:
         raise io.UnsupportedOperation("bytes that were sent through a stream cannot be overwritten")
 
 
-class AsyncFileOutput:
+class AsyncFileOutput(CallersOutput):
     """An object whose ``write``, ``seek`` and ``tell`` are awaited; nothing else of it is used.
 
     Parameters
@@ -150,7 +139,7 @@ class AsyncFileOutput:
             rest = rest[check_taken(self._sink, taken, len(rest)) :]
 
 
-class UnknownOutput:
+class UnknownOutput(CallersOutput):
     """An object of which only its first ``write()`` can tell whether it is to be awaited.
 
     If not, it is written to in a thread, a batch at a time.
@@ -203,7 +192,14 @@ class UnknownOutput:
         return data[check_taken(self._sink, answer, len(data)) :]
 
 
-async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None) -> AsyncOutput | None:
+async def resolve_async(
+    target: Any,
+    call: Call,
+    *,
+    seekable: bool | None = None,
+    overwrite: bool = True,
+    storage: Storage = _DEFAULT_STORAGE,
+) -> AsyncOutput | None:
     """Find out how to write to `target` from an event loop, by what methods it has and what they return.
 
     Parameters
@@ -214,6 +210,10 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
         Calls a function in a thread.
     seekable : bool, optional
         Whether earlier bytes may be overwritten; found out if not given.
+    overwrite : bool
+        For URLs: whether what is there may be replaced.
+    storage : Storage
+        For URLs: how to upload.
 
     Returns
     -------
@@ -225,7 +225,9 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
     TargetTypeError
         If it takes text, or `seekable` asks for what it cannot do.
     """
-    if isinstance(target, (str, bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
+    if isinstance(target, str):
+        return async_url_output(target, storage, call, overwrite=overwrite)
+    if isinstance(target, (bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
         return None
     if is_writer_of_obstore(target):
         return await _writer_of_obstore(target, seekable)

@@ -30,16 +30,21 @@ def resolve_target(delivery: Delivery, options: TargetSettings) -> Output | Part
         atomic=options.atomic,
         durable=options.durable,
         seekable=options.seekable,
-        storage=Storage(
-            options=options.storage_options,
-            client=options.client,
-            part_size=options.part_size,
-            workers=options.workers,
-            metadata=options.metadata,
-            content_type=options.content_type,
-            checksum=options.checksum,
-            resume=options.resume,
-        ),
+        storage=storage_of(options),
+    )
+
+
+def storage_of(options: TargetSettings) -> Storage:
+    """Return what the options say of uploads."""
+    return Storage(
+        options=options.storage_options,
+        client=options.client,
+        part_size=options.part_size,
+        workers=options.workers,
+        metadata=options.metadata,
+        content_type=options.content_type,
+        checksum=options.checksum,
+        resume=options.resume,
     )
 
 
