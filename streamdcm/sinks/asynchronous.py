@@ -8,6 +8,7 @@ import socket
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from importlib import import_module
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any
 
@@ -15,6 +16,7 @@ from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.handles import is_writer_of_obstore
 from streamdcm.sinks.object import (
+    NEEDS_A_LOOP,
     ObjectOutput,
     appends,
     can_patch,
@@ -183,7 +185,8 @@ class UnknownOutput(CallersOutput):
 
     async def _find_out(self, data: bytes) -> bytes:
         """Write a first piece, and return what is left of it."""
-        answer = await _answer(self._call, partial(self._sink.write, data))
+        write = partial(self._sink.write, data)
+        answer = write() if _seems_asynchronous(self._sink) else await _answer(self._call, write)
         if isawaitable(answer):
             self._known = AsyncFileOutput(self._sink, patchable=False)
             answer = await answer
@@ -227,11 +230,16 @@ async def resolve_async(
     """
     if isinstance(target, str):
         return async_url_output(target, storage, call, overwrite=overwrite)
+    if type(target) is socket.socket:
+        output: AsyncOutput = import_module("streamdcm.sinks.async_socket").AsyncSocketOutput(target, seekable=seekable)
+        return output
+    write = getattr(target, "write", None)
+    if isinstance(target, io.IOBase) and iscoroutinefunction(write):
+        return await _async_file(target, call, seekable)
     if isinstance(target, (bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
         return None
     if is_writer_of_obstore(target):
         return await _writer_of_obstore(target, seekable)
-    write = getattr(target, "write", None)
     send_all, send = getattr(target, "send_all", None), getattr(target, "send", None)
     if callable(send_all):
         return StreamOutput(send_all, takes_views=_takes_views(target), seekable=seekable)
@@ -306,11 +314,23 @@ async def _answer(call: Call, function: Callable[[], Any]) -> Any:
     answers: list[Any] = []
     try:
         await call(lambda: answers.append(function()))
+    except RuntimeError as error:
+        if not NEEDS_A_LOOP.search(str(error)):
+            raise
+        return function()  # which did nothing yet but ask for the loop
     except BaseException:
         for answer in filter(iscoroutine, answers):
             answer.close()
         raise
     return answers[0]
+
+
+def _seems_asynchronous(sink: Any) -> bool:
+    """Tell by its other methods whether what ``write()`` returns is likely to be awaited."""
+    kind = type(sink)
+    if hasattr(kind, "__aenter__") and not hasattr(kind, "__enter__"):
+        return True
+    return any(iscoroutinefunction(getattr(sink, name, None)) for name in ("close", "aclose", "flush"))
 
 
 async def _result(answer: Any) -> Any:
