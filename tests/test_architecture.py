@@ -29,7 +29,7 @@ NEVER = {
 
 # What only these may import from elsewhere.
 ONLY_IN = {
-    "anyio": "aio",
+    "anyio": "aio sinks",
     "argparse": "cli",
     "asyncio": "",
     "azure": "sinks",
@@ -38,7 +38,11 @@ ONLY_IN = {
     "concurrent": "sinks aio",
     "fcntl": "sinks write",
     "fsspec": "sinks files",
-    "http": "sinks",
+    "http": "",
+    "httpcore": "sinks",
+    "httpcore2": "sinks",
+    "httpx": "sinks",
+    "httpx2": "sinks",
     "mmap": "write",
     "multiprocessing": "",
     "obstore": "sinks",

@@ -11,7 +11,8 @@ from anyio import CancelScope
 
 from streamdcm.aio.threads import Worker, hired, to_the_end
 from streamdcm.options import Options
-from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, resolve_async
+from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, noted, resolve_async
+from streamdcm.write.targets import storage_of
 
 
 class AsyncDelivery:
@@ -27,6 +28,7 @@ class AsyncDelivery:
 
     def __init__(self, target: Any, worker: Worker) -> None:
         self.worker = worker
+        self._output: AsyncOutput | None = None
         self.on_thread = Delivery(target)
         """The target for who writes to it on the thread."""
 
@@ -37,10 +39,20 @@ class AsyncDelivery:
 
     async def resolve(self, options: Options) -> AsyncOutput | None:
         """Find out how to write to the target from the event loop; `None` if that is to be done on the thread."""
-        return await resolve_async(self.target, self.worker.run, seekable=options.seekable)
+        self._output = await resolve_async(
+            self.target,
+            self.worker.run,
+            seekable=options.seekable,
+            overwrite=options.overwrite,
+            storage=storage_of(options),
+        )
+        return self._output
 
     async def give_up(self, error: BaseException | None) -> None:
         """Leave what was there before; see `Delivery.give_up`."""
+        if self._output is not None:
+            with CancelScope(shield=True), noted(error, "what was written could not be taken back"):
+                await self._output.abort()
         if self.on_thread.is_resolved:
             await to_the_end(self.worker, partial(self.on_thread.give_up, error))
         elif is_discardable(self.target):

@@ -14,7 +14,7 @@ from streamdcm.engine.result import Checksum, WriteResult
 from streamdcm.errors import StreamdcmError, TargetTypeError
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.sinks import AsyncOutput, noted
+from streamdcm.sinks import AsyncOutput, TakesSize, noted
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, Next, policy_for
 
@@ -160,7 +160,10 @@ class OnLoop(Generic[T]):
     async def open(self) -> None:
         """Make the encoder, and then note where the target begins."""
         await self.production.start()
-        self._progress = Progress(self._callback, self.production.total)
+        total = self.production.total
+        self._progress = Progress(self._callback, total)
+        if total is not None and isinstance(self._output, TakesSize):
+            self._output.expect(total)
         await self._output.open()
 
     async def begin(self) -> Next:
@@ -208,6 +211,7 @@ class OnLoop(Generic[T]):
                 self._progress.add(sum(map(len, operation.buffers)))
         if batch.then is DONE:
             self._progress.tell()
+            await self._output.commit()
 
     async def _go_on(self, batch: Batch) -> Next:
         await self.perform(batch)

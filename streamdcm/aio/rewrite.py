@@ -21,7 +21,7 @@ from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwritin
 from streamdcm.files.scan_words import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
-from streamdcm.sinks import Storage
+from streamdcm.sinks import Storage, wants_size
 from streamdcm.sources import is_async
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -76,7 +76,8 @@ async def rewrite_async(
         storage = source_storage(source, target, options)
         request = Request(edit, transfer_syntax, force)
         prepared = _prepared(source, storage, request, options, files, patchable=patchable)
-        return prepared.encoder, None if options.progress is None else prepared.size()
+        is_wanted = wants_size(target) or options.progress is not None
+        return prepared.encoder, prepared.size() if is_wanted else None
 
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "rewrite_async")

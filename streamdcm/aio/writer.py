@@ -28,6 +28,7 @@ from streamdcm.sinks import Delivery, noted
 from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import with_table
+from streamdcm.write.sizes import expected_size
 from streamdcm.write.writer import PushedWrite, piece_of_stream, pushed_options
 
 
@@ -52,7 +53,7 @@ class AsyncFrameWriter(PushedWrite):
         self._delivery = AsyncDelivery(self._target, hire())
         try:
             self._session = await open_session(
-                lambda patchable: (self._encoder(patchable), None),
+                self._prepare,
                 self._delivery,
                 self._options,
                 lambda source: is_pushed(source) or is_async(source),
@@ -154,9 +155,10 @@ class AsyncFrameWriter(PushedWrite):
         finally:
             give_back(self._delivery.worker)
 
-    def _encoder(self, patchable: bool) -> Encoder[TableChoice | None]:
+    def _prepare(self, patchable: bool) -> tuple[Encoder[TableChoice | None], int | None]:
         self._taker = planned = _Planned(plan_file(self._dataset, self._options, patchable=patchable))
-        return encode_file(planned.plan, self._options, patchable=patchable, late=planned.late)
+        encoder = encode_file(planned.plan, self._options, patchable=patchable, late=planned.late)
+        return encoder, expected_size(planned.plan, self._options, self._target)
 
     async def _take_frame(self, frame: Any) -> Next:
         self._session.count_frames()

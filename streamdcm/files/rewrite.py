@@ -22,9 +22,9 @@ from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.options.checks import flag
 from streamdcm.plan.plan import encode_file
 from streamdcm.plan.syntaxes import syntax_named
-from streamdcm.sinks import Delivery
+from streamdcm.sinks import Delivery, wants_size
 from streamdcm.write.driver import write
-from streamdcm.write.functions import planned_size
+from streamdcm.write.sizes import planned_size
 from streamdcm.write.targets import Target, is_path, resolve_target
 
 
@@ -95,7 +95,7 @@ def rewrite(
         with opened_input(source, source_storage(source, target, options)) as file:
             request = Request(edit, transfer_syntax, force)
             prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
-            total = None if options.progress is None else prepared.size()
+            total = prepared.size() if wants_size(target) or options.progress is not None else None
             result, _ = write(prepared.encoder, delivery, options, total)
     return result
 

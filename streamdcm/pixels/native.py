@@ -7,7 +7,7 @@ import sys
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
 from streamdcm.instructions import END, Encoder, Fill, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
-from streamdcm.pixels.frame_format import BitPacker
+from streamdcm.pixels.frame_format import BitPacker, FrameFormat
 from streamdcm.pixels.frame_plan import PixelPlan, check_native_total
 
 
@@ -15,16 +15,13 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
     """Encode native frames as one element; return the number of bytes."""
     form = plan.format
     assert form is not None
-    if encoding.implicit_vr:
-        header = encoding.pack_implicit(plan.tag >> 16, plan.tag & 0xFFFF, 0)
-    else:
-        header = encoding.pack_long(plan.tag >> 16, plan.tag & 0xFFFF, plan.vr.encode(), 0)
+    header = _header(plan, encoding)
     yield header[:-4]
     length_field = Reserve(4)
     if plan.count is None:
         yield length_field
     else:
-        yield encoding.pack_length((form.length_in_bits * plan.count + 15) // 16 * 2)
+        yield encoding.pack_length(_length(form, plan.count))
     packer = BitPacker(form.length_in_bits) if form.bits == 1 else None
     limit = MAX_LENGTH if plan.count is None else sys.maxsize
     length = 0
@@ -47,3 +44,20 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
     if plan.count is None:
         yield Fill(length_field, encoding.pack_length(length))
     return len(header) + length
+
+
+def native_size(plan: PixelPlan, encoding: Encoding) -> int | None:
+    """Return the number of bytes that `native` is going to encode; `None` if the number of frames is not known."""
+    if plan.encapsulated or plan.format is None or plan.count is None:
+        return None
+    return len(_header(plan, encoding)) + _length(plan.format, plan.count)
+
+
+def _header(plan: PixelPlan, encoding: Encoding) -> bytes:
+    if encoding.implicit_vr:
+        return encoding.pack_implicit(plan.tag >> 16, plan.tag & 0xFFFF, 0)
+    return encoding.pack_long(plan.tag >> 16, plan.tag & 0xFFFF, plan.vr.encode(), 0)
+
+
+def _length(form: FrameFormat, count: int) -> int:
+    return (form.length_in_bits * count + 15) // 16 * 2

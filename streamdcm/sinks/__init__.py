@@ -1,16 +1,18 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
-from streamdcm.sinks.asynchronous import AsyncOutput, resolve_async
+from streamdcm.sinks.asynchronous import resolve_async
 from streamdcm.sinks.delivery import Delivery, noted
 from streamdcm.sinks.handles import is_discardable
 from streamdcm.sinks.locations import printable, printable_text
 from streamdcm.sinks.protocols import (
+    AsyncOutput,
     Checksummed,
     Output,
     PartsOutput,
     ReadableOutput,
     SeekableSink,
     Sink,
+    TakesSize,
     Transactional,
     Uploading,
 )
@@ -18,7 +20,7 @@ from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.requests import Performer
-from streamdcm.sinks.storage.urls import scheme_of, url_reader
+from streamdcm.sinks.storage.urls import scheme_of, url_reader, wants_size
 
 __all__ = [
     "AsyncOutput",
@@ -31,6 +33,7 @@ __all__ = [
     "SeekableSink",
     "Sink",
     "Storage",
+    "TakesSize",
     "Transactional",
     "Uploading",
     "is_discardable",
@@ -42,4 +45,5 @@ __all__ = [
     "scheme_of",
     "spooled",
     "url_reader",
+    "wants_size",
 ]

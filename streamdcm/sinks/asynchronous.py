@@ -8,14 +8,16 @@ import socket
 import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from importlib import import_module
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from typing import Any, Protocol
+from typing import Any
 
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.handles import is_writer_of_obstore
 from streamdcm.sinks.locations import printable
 from streamdcm.sinks.object import (
+    NEEDS_A_LOOP,
     ObjectOutput,
     appends,
     can_patch,
@@ -26,10 +28,11 @@ from streamdcm.sinks.object import (
     is_position,
     is_text,
 )
+from streamdcm.sinks.protocols import AsyncOutput, Call
+from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.urls import async_url_output
 
-Call = Callable[..., Awaitable[Any]]
-"""Calls a function where it does not hold up the event loop."""
-
+_DEFAULT_STORAGE = Storage()
 
 # These send memoryviews in slices of them. asyncio's transports may keep one longer, so it must not change afterwards.
 _TAKE_VIEWS = {
@@ -41,29 +44,17 @@ _TAKE_VIEWS = {
 }
 
 
-class AsyncOutput(Protocol):
-    """A resolved target on the event loop, the twin of `Output`. It is the caller's: never closed, never committed."""
+class CallersOutput:
+    """What is the caller's: never closed, never committed."""
 
-    location: str | None
-    """The name of the target, for people, if it has one."""
+    async def commit(self) -> None:
+        """Do nothing: the object is the caller's."""
 
-    can_patch: bool
-    """Whether `patch` works."""
-
-    takes_views: bool
-    """Whether it takes memoryviews of `bytes`, which do not change; others get `bytes`."""
-
-    async def open(self) -> None:
-        """Note the position, which patches are relative to."""
-
-    async def write(self, buffers: Sequence[Chunk]) -> None:
-        """Write all bytes of `buffers`, in order, before returning."""
-
-    async def patch(self, offset: int, value: bytes) -> None:
-        """Overwrite bytes at `offset` from where the write began and return to its end."""
+    async def abort(self) -> None:
+        """Do nothing: the object is the caller's."""
 
 
-class StreamOutput:
+class StreamOutput(CallersOutput):
     """A stream of which one method takes all that it is given.
 
     Parameters
@@ -98,7 +89,7 @@ class StreamOutput:
         raise io.UnsupportedOperation("bytes that were sent through a stream cannot be overwritten")
 
 
-class AsyncFileOutput:
+class AsyncFileOutput(CallersOutput):
     """An object whose ``write``, ``seek`` and ``tell`` are awaited; nothing else of it is used.
 
     Parameters
@@ -151,7 +142,7 @@ class AsyncFileOutput:
             rest = rest[check_taken(self._sink, taken, len(rest)) :]
 
 
-class UnknownOutput:
+class UnknownOutput(CallersOutput):
     """An object of which only its first ``write()`` can tell whether it is to be awaited.
 
     If not, it is written to in a thread, a batch at a time.
@@ -195,7 +186,8 @@ class UnknownOutput:
 
     async def _find_out(self, data: bytes) -> bytes:
         """Write a first piece, and return what is left of it."""
-        answer = await _answer(self._call, partial(self._sink.write, data))
+        write = partial(self._sink.write, data)
+        answer = write() if _seems_asynchronous(self._sink) else await _answer(self._call, write)
         if isawaitable(answer):
             self._known = AsyncFileOutput(self._sink, patchable=False)
             answer = await answer
@@ -204,7 +196,14 @@ class UnknownOutput:
         return data[check_taken(self._sink, answer, len(data)) :]
 
 
-async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None) -> AsyncOutput | None:
+async def resolve_async(
+    target: Any,
+    call: Call,
+    *,
+    seekable: bool | None = None,
+    overwrite: bool = True,
+    storage: Storage = _DEFAULT_STORAGE,
+) -> AsyncOutput | None:
     """Find out how to write to `target` from an event loop, by what methods it has and what they return.
 
     Parameters
@@ -215,6 +214,10 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
         Calls a function in a thread.
     seekable : bool, optional
         Whether earlier bytes may be overwritten; found out if not given.
+    overwrite : bool
+        For URLs: whether what is there may be replaced.
+    storage : Storage
+        For URLs: how to upload.
 
     Returns
     -------
@@ -226,11 +229,18 @@ async def resolve_async(target: Any, call: Call, *, seekable: bool | None = None
     TargetTypeError
         If it takes text, or `seekable` asks for what it cannot do.
     """
-    if isinstance(target, (str, bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
+    if isinstance(target, str):
+        return async_url_output(target, storage, call, overwrite=overwrite)
+    if type(target) is socket.socket:
+        output: AsyncOutput = import_module("streamdcm.sinks.async_socket").AsyncSocketOutput(target, seekable=seekable)
+        return output
+    write = getattr(target, "write", None)
+    if isinstance(target, io.IOBase) and iscoroutinefunction(write):
+        return await _async_file(target, call, seekable)
+    if isinstance(target, (bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
         return None
     if is_writer_of_obstore(target):
         return await _writer_of_obstore(target, seekable)
-    write = getattr(target, "write", None)
     send_all, send = getattr(target, "send_all", None), getattr(target, "send", None)
     if callable(send_all):
         return StreamOutput(send_all, takes_views=_takes_views(target), seekable=seekable)
@@ -305,11 +315,23 @@ async def _answer(call: Call, function: Callable[[], Any]) -> Any:
     answers: list[Any] = []
     try:
         await call(lambda: answers.append(function()))
+    except RuntimeError as error:
+        if not NEEDS_A_LOOP.search(str(error)):
+            raise
+        return function()  # which did nothing yet but ask for the loop
     except BaseException:
         for answer in filter(iscoroutine, answers):
             answer.close()
         raise
     return answers[0]
+
+
+def _seems_asynchronous(sink: Any) -> bool:
+    """Tell by its other methods whether what ``write()`` returns is likely to be awaited."""
+    kind = type(sink)
+    if hasattr(kind, "__aenter__") and not hasattr(kind, "__enter__"):
+        return True
+    return any(iscoroutinefunction(getattr(sink, name, None)) for name in ("close", "aclose", "flush"))
 
 
 async def _result(answer: Any) -> Any:

@@ -23,23 +23,40 @@ _NOT_TOGETHER = frozenset(
 IOV_MAX = max(os.sysconf("SC_IOV_MAX"), 16)
 
 
-def write_all(send: Callable[[list[memoryview]], int], buffers: Sequence[Chunk]) -> None:
-    """Hand `buffers` to a vectored write such as ``os.writev`` until all of their bytes were taken."""
-    pending = [view for buffer in buffers if (view := memoryview(buffer)).nbytes]
-    while pending:
-        try:
-            taken = send(pending[:IOV_MAX])
-        except BlockingIOError as error:
-            raise would_block("the target") from error
-        if taken == 0:
+class Pending:
+    """Buffers that are handed to a vectored write such as ``os.writev`` until all of their bytes were taken."""
+
+    def __init__(self, buffers: Sequence[Chunk]) -> None:
+        self._views = [view for buffer in buffers if (view := memoryview(buffer)).nbytes]
+
+    def __bool__(self) -> bool:
+        return bool(self._views)
+
+    def next(self) -> list[memoryview]:
+        """Return as many as the system takes at once."""
+        return self._views[:IOV_MAX]
+
+    def take(self, size: int) -> None:
+        """Take off the bytes that were taken."""
+        if size == 0:
             raise OSError(errno.EIO, "the device took none of the bytes it was given")
         done = 0
-        while done < len(pending) and taken >= pending[done].nbytes:
-            taken -= pending[done].nbytes
+        while done < len(self._views) and size >= self._views[done].nbytes:
+            size -= self._views[done].nbytes
             done += 1
-        del pending[:done]
-        if taken:
-            pending[0] = pending[0].cast("B")[taken:]
+        del self._views[:done]
+        if size:
+            self._views[0] = self._views[0].cast("B")[size:]
+
+
+def write_all(send: Callable[[list[memoryview]], int], buffers: Sequence[Chunk]) -> None:
+    """Hand `buffers` to a vectored write until all of their bytes were taken."""
+    pending = Pending(buffers)
+    while pending:
+        try:
+            pending.take(send(pending.next()))
+        except BlockingIOError as error:
+            raise would_block("the target") from error
 
 
 def take_range(source: int, target: int, offset: int, length: int) -> int:
@@ -120,6 +137,19 @@ def choose_patching(found: bool, wanted: bool | None, what: str) -> bool:
     return found if wanted is None else wanted
 
 
+def check_socket(connection: socket.socket, seekable: bool | None) -> None:
+    """Refuse a socket that does not keep bytes in order, or is to be sought in.
+
+    Raises
+    ------
+    TargetTypeError
+        Says which.
+    """
+    if connection.type != socket.SOCK_STREAM:
+        raise TargetTypeError("only a socket of type SOCK_STREAM keeps bytes in order")
+    choose_patching(False, seekable, "a socket")
+
+
 class FileOutput:
     """The caller's own `io.FileIO`, which has no buffer that could be bypassed; it stays open.
 
@@ -184,9 +214,7 @@ class SocketOutput:
     can_patch = False
 
     def __init__(self, connection: socket.socket, *, seekable: bool | None = None) -> None:
-        if connection.type != socket.SOCK_STREAM:
-            raise TargetTypeError("only a socket of type SOCK_STREAM keeps bytes in order")
-        choose_patching(False, seekable, "a socket")
+        check_socket(connection, seekable)
         self._connection = connection
 
     def open(self) -> None:

@@ -40,6 +40,11 @@ def is_writer_of_obstore(sink: object) -> bool:
     return "obstore" in sys.modules and type(sink).__name__ == "WritableFile" and hasattr(sink, "__aexit__")
 
 
+def is_asynchronous_writer(sink: object) -> bool:
+    """Tell whether an object is obstore's asynchronous writer, which has the class of the synchronous one."""
+    return is_writer_of_obstore(sink) and repr(sink).startswith("Async")
+
+
 def _is_of_fsspec(sink: object) -> bool:
     loaded = sys.modules.get("fsspec.spec")
     return loaded is not None and isinstance(sink, loaded.AbstractBufferedFile)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from streamdcm.engine.result import Checksum
 from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.protocols import Output, ReadableOutput
+from streamdcm.sinks.protocols import Output, ReadableOutput, TakesSize
 
 _READ_SIZE = 1024 * 1024
 
@@ -34,6 +34,11 @@ class HashedOutput:
         self.location = output.location
         self.can_patch = output.can_patch
         self.checksum: Checksum | None = None
+
+    def expect(self, size: int) -> None:
+        """Tell the output how many bytes there will be, if it has a use for that."""
+        if isinstance(self._output, TakesSize):
+            self._output.expect(size)
 
     def open(self) -> None:
         """Open the output."""

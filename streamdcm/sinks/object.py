@@ -7,8 +7,10 @@ import gzip
 import io
 import lzma
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any
 
 from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
@@ -16,7 +18,7 @@ from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 from streamdcm.errors import SinkContractError, TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import would_block
-from streamdcm.sinks.handles import discard_handle
+from streamdcm.sinks.handles import discard_handle, is_asynchronous_writer
 from streamdcm.sinks.locations import printable
 
 _DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
@@ -37,6 +39,10 @@ _TAKE_BORROWED = {
 }
 
 
+# What asyncio, and the bindings of other languages to it, say to whoever begins something on a thread without a loop.
+NEEDS_A_LOOP = re.compile("no (running|current) event loop")
+
+
 class ObjectOutput:
     """An object with ``write()``, used by ``write``, ``seek`` and ``tell`` alone; it stays open.
 
@@ -49,6 +55,8 @@ class ObjectOutput:
     """
 
     def __init__(self, sink: Any, *, seekable: bool | None = None) -> None:
+        if iscoroutinefunction(sink.write) or is_asynchronous_writer(sink):
+            raise _is_asynchronous(sink)
         check_sink(sink, is_text(sink), seekable)
         layers = list(_delegates(sink))
         self._sink = sink
@@ -130,6 +138,14 @@ class ObjectOutput:
             taken = self._sink.write(data)
         except BlockingIOError as error:
             raise would_block(_kind(self._sink)) from error
+        except RuntimeError as error:
+            if NEEDS_A_LOOP.search(str(error)):
+                raise _is_asynchronous(self._sink) from error
+            raise
+        if isawaitable(taken):
+            if iscoroutine(taken):
+                taken.close()
+            raise _is_asynchronous(self._sink)
         if taken is None and self._none_means_would_block:
             raise would_block(_kind(self._sink))
         return check_taken(self._sink, taken, size)
@@ -187,6 +203,12 @@ def is_text(sink: object) -> bool:
         isinstance(layer, (io.TextIOBase, codecs.StreamWriter, codecs.StreamReaderWriter))
         or (isinstance(layer, tempfile.SpooledTemporaryFile) and "b" not in str(layer.mode))
         for layer in _delegates(sink)
+    )
+
+
+def _is_asynchronous(sink: object) -> TargetTypeError:
+    return TargetTypeError(
+        f"write() of {_kind(sink)} is asynchronous; use the function of the same name that ends in _async"
     )
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from weakref import WeakValueDictionary, finalize
 
 from streamdcm.errors import AtomicReplaceError, NotDurableError, TargetError
@@ -22,6 +23,8 @@ from streamdcm.sinks.protocols import Output
 
 _MOST_LINKS = 40  # as many symbolic links as Linux follows
 _OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
+# Without a function of Python's around it, in which an interrupt could lose the descriptor
+_open_private = partial(os.open, mode=0o600)
 _NOT_REPLACEABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
 
 
@@ -240,7 +243,8 @@ class AtomicOutput(FileAtPath):
         while self._file is None:
             self._temporary = self._sibling()
             try:
-                self._file = io.FileIO(self._temporary, "xb")
+                # What replaces a file has its mode in the end, and until then that of the most private one.
+                self._file = io.FileIO(self._temporary, "xb", opener=_open_private if exists else None)
             except FileExistsError:
                 self._temporary = None  # someone else's
             except OSError as error:

@@ -1,11 +1,14 @@
 """What a sink can do, each capability a small protocol, and what the drivers need of all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.result import Checksum
 from streamdcm.instructions import Chunk
+
+Call = Callable[..., Awaitable[Any]]
+"""Calls a function where it does not hold up the event loop."""
 
 
 @runtime_checkable
@@ -66,6 +69,37 @@ class Output(Transactional, Protocol):
         """Do what can fail and is not visible yet, and leave little to `commit`; nothing is written after it."""
 
 
+class AsyncOutput(Protocol):
+    """A resolved target on the event loop, the twin of `Output`.
+
+    For the caller's own objects `commit` and `abort` do nothing.
+    """
+
+    location: str | None
+    """The name of the target, for people, if it has one."""
+
+    can_patch: bool
+    """Whether `patch` works."""
+
+    takes_views: bool
+    """Whether it takes memoryviews of `bytes`, which do not change; others get `bytes`."""
+
+    async def open(self) -> None:
+        """Make ready to write; the first step that can leave a trace."""
+
+    async def write(self, buffers: Sequence[Chunk]) -> None:
+        """Write all bytes of `buffers`, in order, before returning."""
+
+    async def patch(self, offset: int, value: bytes) -> None:
+        """Overwrite bytes at `offset` from where the write began and return to its end."""
+
+    async def commit(self) -> None:
+        """Make what was written visible under its name."""
+
+    async def abort(self) -> None:
+        """Leave everything as it was before; may be called at any time and more than once."""
+
+
 @runtime_checkable
 class ReadableOutput(Protocol):
     """An output from which can be read what was written to it."""
@@ -99,6 +133,14 @@ class Uploading(Protocol):
 
     awaits: bool
     """Whether the client is asynchronous, so that the event loop has to run for them."""
+
+
+@runtime_checkable
+class TakesSize(Protocol):
+    """An output that has a use for the number of bytes before the first one."""
+
+    def expect(self, size: int) -> None:
+        """Be told how many bytes there will be, before it is opened."""
 
 
 @runtime_checkable

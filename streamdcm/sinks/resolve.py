@@ -14,6 +14,7 @@ from streamdcm.sinks.hashed import HashedOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
 from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.storage.locations import location_of
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.urls import is_remote_path, remote_path_output, scheme_of, url_output
 
@@ -64,7 +65,7 @@ def resolve(
     """
     output: Output | PartsOutput
     if (scheme := scheme_of(target)) == "file":
-        target, scheme = url2pathname(urlsplit(target).path), None
+        target, scheme = _path_of(target), None
     if scheme is not None:
         output = url_output(target, scheme, storage, overwrite=overwrite)
     elif isinstance(target, (str, bytes, os.PathLike)):
@@ -77,6 +78,21 @@ def resolve(
     if storage.checksum and not isinstance(output, PartsOutput):  # which computes it itself
         return HashedOutput(output)
     return output
+
+
+def _path_of(url: str) -> str:
+    """Return the path that a ``file:`` URL names: an absolute one, on this machine (RFC 8089 §2)."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise TargetTypeError(f"{location_of(url)}: this is not a valid URL") from error
+    if parts.netloc.lower() not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise TargetTypeError(
+            f"{location_of(url)}: a URL of a file names no host but localhost, and an absolute path: file:///path"
+        )
+    if parts.query or parts.fragment:
+        raise TargetTypeError(f"{location_of(url)}: a URL of a file has no query; write ? as %3F and # as %23")
+    return url2pathname(parts.path)
 
 
 def _object_output(target: Any, seekable: bool | None) -> Output:

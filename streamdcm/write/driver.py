@@ -27,7 +27,7 @@ from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import StreamSettings
-from streamdcm.sinks import Checksummed, Delivery, PartsOutput, noted
+from streamdcm.sinks import Checksummed, Delivery, PartsOutput, TakesSize, noted
 from streamdcm.sources import FrameSource, StreamSource, is_pushed, underlying
 from streamdcm.write.reading import descriptor_of, pieces_of, read
 
@@ -257,6 +257,8 @@ def write(
     object
         What the encoder returned.
     """
+    if total is not None and isinstance(delivery.output, TakesSize):
+        delivery.output.expect(total)
     writing = Writing(encoder, delivery, options, Progress(options.progress, total))
     try:
         writing.begin()

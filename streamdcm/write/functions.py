@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import uses_future_pydicom
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError, silenced
+from streamdcm.errors import PlanError
 from streamdcm.instructions import Encoder
 from streamdcm.options import (
     DropInOptions,
@@ -22,10 +22,11 @@ from streamdcm.options import (
     check_options,
 )
 from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.plan.plan import Plan, encode_file, plan_file
+from streamdcm.plan.plan import encode_file, plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.driver import Chunks, close_frames, measure, write
 from streamdcm.write.instance import with_table
+from streamdcm.write.sizes import expected_size
 from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
 from streamdcm.write.writer import write_split
 
@@ -203,27 +204,14 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
 def encoder_for(
     target: Any, dataset: Dataset, options: Options, *, patchable: bool
 ) -> tuple[Encoder[TableChoice | None], int | None]:
-    """Plan how a dataset is written to a target, and return its encoder and, for progress, its size if it is known."""
+    """Plan how a dataset is written to a target, and return its encoder and, if it is wanted and known, its size."""
     plan = plan_file(dataset, options, patchable=patchable)
     if not options.atomic:
         refuse_own_source(target, dataset)
-    return encode_file(plan, options, patchable=patchable), expected_size(plan, options)
+    return encode_file(plan, options, patchable=patchable), expected_size(plan, options, target)
 
 
 def refuse_async_frames(options: Options) -> None:
     """Refuse what only an event loop can answer, before anything is written."""
     if isinstance(options.frames, AsyncIterable):
         raise PlanError("frames is an asynchronous iterable; use the function of the same name that ends in _async")
-
-
-def expected_size(plan: Plan, options: Options) -> int | None:
-    """Return the size of a file for progress events, where finding it out does not cost a compression."""
-    return None if options.progress is None else planned_size(plan, options)
-
-
-def planned_size(plan: Plan, options: Options) -> int | None:
-    """Return the size of a file as planned, where finding it out does not cost a compression."""
-    if plan.deflated or plan.pixels is not None:
-        return None
-    with silenced():
-        return measure(encode_file(plan, options, patchable=True), options)

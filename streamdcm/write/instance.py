@@ -15,8 +15,9 @@ from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.plan import encode_file, late_values, plan_file
-from streamdcm.sinks import Delivery
+from streamdcm.sinks import Delivery, TakesSize
 from streamdcm.write.driver import Writing
+from streamdcm.write.sizes import planned_size
 from streamdcm.write.targets import resolve_target
 
 
@@ -56,6 +57,8 @@ class Instance:
             self.pixels = replace(self.pixels, first=first)
         plan = replace(plan, pixels=self.pixels)
         self._late = late_values(plan)
+        if isinstance(output, TakesSize) and (size := planned_size(plan, options)) is not None:
+            output.expect(size)
         encoder = encode_file(plan, options, patchable=output.can_patch, late=self._late)
         self._writing = Writing(encoder, delivery, options, progress, self._is_given)
 

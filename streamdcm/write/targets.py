@@ -42,17 +42,22 @@ def resolve_target(
         atomic=options.atomic,
         durable=options.durable,
         seekable=options.seekable,
-        storage=Storage(
-            options=options.storage_options,
-            client=options.client,
-            part_size=options.part_size,
-            workers=options.workers,
-            metadata=options.metadata,
-            content_type=options.content_type,
-            checksum=options.checksum,
-            resume=options.resume,
-            tasks=tasks,
-        ),
+        storage=storage_of(options, tasks),
+    )
+
+
+def storage_of(options: TargetSettings, tasks: Callable[[], Performer] | None = None) -> Storage:
+    """Return what the options say of uploads."""
+    return Storage(
+        options=options.storage_options,
+        client=options.client,
+        part_size=options.part_size,
+        workers=options.workers,
+        metadata=options.metadata,
+        content_type=options.content_type,
+        checksum=options.checksum,
+        resume=options.resume,
+        tasks=tasks,
     )
 
 

@@ -805,3 +805,21 @@ def test_a_descriptor_of_a_pipe_is_written(target):
 def test_a_descriptor_that_is_not_open_is_the_error_that_open_gives():
     with pytest.raises(OSError, match="/dev/fd/9999"):
         opened("/dev/fd/9999")
+
+
+def test_what_replaces_a_private_file_was_never_more_than_private(target, monkeypatch):
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    modes = []
+    chmod = os.fchmod
+    monkeypatch.setattr(
+        os, "fchmod", lambda file, mode: modes.append(stat.S_IMODE(os.fstat(file).st_mode)) or chmod(file, mode)
+    )
+    output = opened(target)
+    modes += [stat.S_IMODE(path.stat().st_mode) for path in target.parent.iterdir()]
+    finish(output)
+    assert set(modes) == {0o600}
+    target.chmod(0o664)
+    write(target)
+    assert modes[-1] == 0o600
+    assert stat.S_IMODE(target.stat().st_mode) == 0o664

@@ -147,3 +147,19 @@ def test_a_zip_file_is_refused_with_what_to_give_instead(tmp_path):
         pytest.raises(TargetTypeError, match=r"zip\.open\('name\.dcm', 'w'\)"),
     ):
         resolve(archive)
+
+
+@pytest.mark.parametrize("host", ["", "localhost", "LOCALHOST"])
+def test_a_file_url_names_an_absolute_path_of_this_machine(tmp_path, host):
+    output = resolve(f"file://{host}{tmp_path}/a%20b.dcm")
+    assert output.location == f"{tmp_path}/a b.dcm"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file://relative/x", "file://host/p", "file://", "file://user:secret@host/p", "file:///a?secret", "file://[/a"],
+)
+def test_any_other_file_url_is_refused(url):
+    with pytest.raises(TargetTypeError, match=r"^file:") as raised:
+        resolve(url)
+    assert "secret" not in str(raised.value)

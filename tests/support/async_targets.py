@@ -135,6 +135,14 @@ async def native_stream() -> AsyncIterator[Target]:
 
 
 @contextlib.asynccontextmanager
+async def plain_socket() -> AsyncIterator[Target]:
+    """A socket in blocking mode."""
+    async with connected() as (ours, receiving), _received(receiving) as arrived:
+        ours.setblocking(True)
+        yield ours, _closing(ours, arrived)
+
+
+@contextlib.asynccontextmanager
 async def native(connection: socket.socket) -> AsyncIterator[Any]:
     """Give the stream of the event loop itself on a socket."""
     if current_async_library() == "trio":
@@ -209,5 +217,6 @@ KINDS: dict[str, Callable[[], contextlib.AbstractAsyncContextManager[Target]]] =
         object_stream,
         byte_stream,
         native_stream,
+        plain_socket,
     )
 }

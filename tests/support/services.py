@@ -6,8 +6,10 @@ import logging
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -100,6 +102,39 @@ def azurite(program: str, directory: Path) -> Iterator[dict[str, Any]]:
         with BlobServiceClient(**options) as service:
             service.create_container(BUCKET)
         yield options
+
+
+@contextmanager
+def webdav(program: str, directory: Path) -> Iterator[str]:
+    """Run a WebDAV server on a directory (Debian package rclone); gives its URL."""
+    [port] = free_ports(1)
+    command = [program, "serve", "webdav", "--addr", f"127.0.0.1:{port}", str(directory)]
+    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        _wait_until_it_listens(port)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def application(app: Any, certificate: Any = None) -> Iterator[str]:
+    """Run an ASGI application on a thread; gives its URL. The certificate is one of trustme."""
+    import uvicorn
+
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off")
+    config.load()
+    if certificate is not None:
+        config.ssl = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.configure_cert(config.ssl)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from streamdcm.errors import MissingExtraError, TargetTypeError
-from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.protocols import AsyncOutput, Call, Output, PartsOutput
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.parts_upload import PendingUpload
 
@@ -21,6 +21,7 @@ _MODULES = {
 }
 _READERS = {"s3": ("s3", "fsspec"), "az": ("azure", "fsspec"), "gs": ("obstore", "fsspec")}
 _ELSE = ("fsspec",)
+_HTTP = ("http", "https")
 _DEFAULT_STORAGE = Storage()
 
 
@@ -28,6 +29,39 @@ def scheme_of(target: Any) -> str | None:
     """Return the scheme of a URL in lower case, or `None` if `target` is none."""
     found = _URL.match(target) if isinstance(target, str) else None
     return found[1].lower() if found else None
+
+
+def wants_size(target: Any) -> bool:
+    """Tell whether a target has a use for the number of bytes before the first one."""
+    return scheme_of(target) in _HTTP
+
+
+def async_url_output(target: Any, storage: Storage, call: Call, *, overwrite: bool) -> AsyncOutput | None:
+    """Find out how to write to a URL on an event loop; `None` if that is done in a thread, or it is no URL.
+
+    Parameters
+    ----------
+    target : object
+        The URL.
+    storage : Storage
+        How to upload.
+    call : callable
+        Calls a function in a thread.
+    overwrite : bool
+        Whether what is there may be replaced.
+
+    Raises
+    ------
+    TargetTypeError
+        If the URL does not name a resource.
+    MissingExtraError
+        If no library for this scheme is installed.
+    """
+    if scheme_of(target) not in _HTTP:
+        return None
+    module = import_module("streamdcm.sinks.storage.http_async")
+    output: AsyncOutput = module.output_for(target, storage, call, overwrite=overwrite)
+    return output
 
 
 def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> Output | PartsOutput:

@@ -1,6 +1,5 @@
 """What is written in order: fsspec, obstore, UPath and HTTP, by URL and through handles of the caller."""
 
-import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +17,7 @@ from upath import UPath
 import streamdcm
 from streamdcm.cli.app import main
 from streamdcm.errors import (
-    AccessDeniedError,
-    ConnectionLostError,
-    ContainerNotFoundError,
-    CredentialsError,
     ObjectExistsError,
-    StorageError,
     TargetTypeError,
 )
 from tests.sinks.storage.conftest import BUCKET, Bucket
@@ -247,57 +241,6 @@ def test_a_handle_of_smart_open(moto: Bucket):
 def web() -> Iterator[Server]:
     with Server() as server:
         yield server
-
-
-def test_a_put_is_sent_in_chunks(web: Server):
-    url = web.url.replace("://", "://user:pass%20word@") + "/study/1.dcm?signature=secret"
-    result = streamdcm.dcmwrite(url, large(1), frames=frames(3), number_of_frames=3)
-    [request] = web.requests
-    assert request.path == "/study/1.dcm?signature=secret"
-    assert request.body == in_memory(large(1), frames=frames(3), number_of_frames=3)
-    assert request.headers["Content-Type"] == "application/dicom"
-    assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"user:pass word").decode()
-    assert result.location == f"{web.url}/study/1.dcm"
-
-
-def test_headers_and_the_condition_are_sent(web: Server):
-    streamdcm.dcmwrite(
-        f"{web.url}/1.dcm", small(), overwrite=False, storage_options={"headers": {"X-Site": "A"}, "timeout": 5}
-    )
-    assert web.requests[0].headers["If-None-Match"] == "*"
-    assert web.requests[0].headers["X-Site"] == "A"
-
-
-@pytest.mark.parametrize("reads_first", [True, False])
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [
-        *(
-            (401, CredentialsError),
-            (403, AccessDeniedError),
-            (404, ContainerNotFoundError),
-            (409, ContainerNotFoundError),
-        ),
-        *((412, ObjectExistsError), (413, StorageError), (500, StorageError)),
-    ],
-)
-def test_a_put_that_is_refused(web: Server, status, error, reads_first):
-    web.status, web.reads_first = status, reads_first
-    with pytest.raises(error, match=str(status)) as raised:
-        streamdcm.dcmwrite(f"{web.url}/1.dcm?signature=secret", large(40))
-    assert "secret" not in str(raised.value)
-
-
-def test_a_put_whose_source_fails_is_not_complete(web: Server):
-    with pytest.raises(SourceError):
-        streamdcm.dcmwrite(f"{web.url}/1.dcm", large(1), frames=failing_frames(3), number_of_frames=9)
-    web.finish()
-    assert not web.requests
-
-
-def test_a_put_to_nobody():
-    with pytest.raises(ConnectionLostError):
-        streamdcm.dcmwrite("http://127.0.0.1:9/1.dcm", small())
 
 
 def test_a_source_may_be_a_url(memory: MemoryFileSystem, tmp_path: Path):
