@@ -14,6 +14,7 @@ from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
     FLOAT_PIXEL_DATA,
+    PER_FRAME_GROUPS,
     PIXEL_DATA,
     PIXEL_TAGS,
     TOTAL_LENGTH,
@@ -31,7 +32,13 @@ STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTH
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 
-FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
+# PS3.3 §C.7.6.5, §C.8.4.9, §C.8.6.4
+FRAME_VECTORS: Final = (
+    *("FrameTimeVector", "FrameLabelVector", "FramePrimaryAngleVector", "FrameSecondaryAngleVector"),
+    *("SliceLocationVector", "DisplayWindowLabelVector"),
+    *("EnergyWindowVector", "DetectorVector", "PhaseVector", "RotationVector", "RRIntervalVector", "TimeSlotVector"),
+    *("SliceVector", "AngularViewVector", "TimeSliceVector"),
+)
 """Elements with a value for each frame."""
 
 # PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
@@ -255,7 +262,8 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
     Raises
     ------
     PlanError
-        If they do not, or if there are none, or too many for the SOP Class.
+        If they do not, or if there are none, or too many for the SOP Class; or if the Per-Frame Functional Groups
+        Sequence is empty.
     """
     counts: dict[str, int] = {}
     if hasattr(frames, "__len__"):
@@ -263,6 +271,11 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
     if stated is not None:
         counts["number_of_frames"] = stated
     groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
+    if groups is not None and not len(groups):
+        raise PlanError(
+            f"{element_name(PER_FRAME_GROUPS)} has no items, and there is one for each frame (PS3.3 §C.7.6.16): it is "
+            "written before the frames, so add its items before the write begins, or delete it"
+        )
     if groups:
         counts["PerFrameFunctionalGroupsSequence"] = len(groups)
     for keyword in FRAME_VECTORS:
