@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
@@ -24,6 +25,7 @@ from streamdcm.errors import LengthOverflowError, PlanError, element_name, encod
 from streamdcm.options import PlanSettings
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
+from streamdcm.pixels.offset_table import OffsetTable
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import ByteStream, FrameSource, PushedSource
 
@@ -106,8 +108,8 @@ class PixelPlan:
         What checks frames and makes bytes of them; the format, for native ones.
     table : TablePlan or None
         The offset table; `None` for native frames.
-    lengths : list of int or None
-        The lengths of encapsulated frames, if they are known ahead.
+    known : OffsetTable or None
+        The complete offset table of encapsulated frames, if their lengths are known ahead.
     fragments : Fragments
         How a frame is divided.
     has_total : bool
@@ -128,7 +130,7 @@ class PixelPlan:
     format: FrameFormat | None
     encoder: FrameEncoder
     table: TablePlan | None
-    lengths: list[int] | None
+    known: OffsetTable | None
     fragments: Fragments
     has_total: bool
     pixels_length: int
@@ -184,16 +186,16 @@ def plan_pixels(
     encoder = form or compressed_frames(syntax, check=options.check_frames)
     fragments = _fragments(options, syntax)
     lengths = known_lengths(frames, count, form, encoder) if encapsulated else None
+    known = None if lengths is None else _known_table(lengths, fragments, options.offset_table)
     pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
     if encapsulated:
-        encoded = None if lengths is None else map(fragments.encoded_length, lengths[:-1])
         table = plan_table(
             options.offset_table,
             dataset,
             count=count,
             max_frames=options.max_frames,
-            last_offset=None if encoded is None else sum(encoded),
+            last_offset=None if known is None else known.last_offset,
             likely_most=2 * pixels_length or MAX_LENGTH,
             one_fragment=fragments.is_one,
             patchable=patchable,
@@ -211,7 +213,7 @@ def plan_pixels(
         format=form,
         encoder=encoder,
         table=table,
-        lengths=lengths,
+        known=known,
         fragments=fragments,
         has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
         pixels_length=pixels_length,
@@ -309,25 +311,37 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def known_lengths(frames: Any, count: int | None, form: FrameFormat | None, encoder: FrameEncoder) -> list[int] | None:
-    """Return the lengths of encapsulated frames, if they are native or there already.
+def known_lengths(
+    frames: Any, count: int | None, form: FrameFormat | None, encoder: FrameEncoder
+) -> Iterator[int] | None:
+    """Give the lengths of encapsulated frames one by one, if they are native or there already.
 
     Raises
     ------
     EncodeError
-        If they are there, and one of them is wrong.
+        When its length is asked for, if a frame that is there is wrong.
     """
     if form is not None:
-        return None if count is None else [form.length] * count
+        return None if count is None else repeat(form.length, count)
     if not isinstance(frames, (list, tuple)):
         return None
-    lengths: list[int] = []
+    return _checked_lengths(frames, encoder)
+
+
+def _checked_lengths(frames: Iterable[Any], encoder: FrameEncoder) -> Iterator[int]:
+    number = 0
     try:
-        for frame in frames:
-            lengths.append(len(encoder.encode(frame)))
+        for number, frame in enumerate(frames, start=1):
+            yield len(encoder.encode(frame))
     except Exception as error:
-        raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {len(lengths) + 1:,}") from None
-    return lengths
+        raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {number:,}") from None
+
+
+def _known_table(lengths: Iterable[int], fragments: Fragments, asked: str) -> OffsetTable:
+    table = OffsetTable(is_kept=asked != "empty")
+    for length in lengths:
+        table.add(length, fragments.encoded_length(length))
+    return table
 
 
 def _pixels_length(dataset: Dataset) -> int:
