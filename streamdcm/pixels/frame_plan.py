@@ -329,12 +329,12 @@ def known_lengths(
 
 
 def _checked_lengths(frames: Iterable[Any], encoder: FrameEncoder) -> Iterator[int]:
-    number = 0
-    try:
-        for number, frame in enumerate(frames, start=1):
-            yield len(encoder.encode(frame))
-    except Exception as error:
-        raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {number:,}") from None
+    for number, frame in enumerate(frames, start=1):
+        try:
+            length = len(encoder.encode(frame))
+        except Exception as error:
+            raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {number:,}") from None
+        yield length
 
 
 def _known_table(lengths: Iterable[int], fragments: Fragments, asked: str) -> OffsetTable:
