@@ -51,7 +51,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
+from contextvars import ContextVar
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -288,10 +288,14 @@ def refuse_running_generator(error: ValueError) -> None:
         ) from error
 
 
+_is_silenced: ContextVar[bool] = ContextVar("streamdcm is silenced", default=False)
+
+
 def warn(message: str) -> None:
     """Issue a `UserWarning` and a log record, as pydicom does."""
-    logging.getLogger("streamdcm").warning(message)
-    warnings.warn(message, UserWarning, stacklevel=2)
+    if not _is_silenced.get():
+        logging.getLogger("streamdcm").warning(message)
+        warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def tell_of(text: str, error: BaseException | None = None) -> None:
@@ -305,12 +309,15 @@ def tell_of(text: str, error: BaseException | None = None) -> None:
         error.add_note(text)
 
 
-_silence = RLock()
-
-
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Let no warnings through: what is encoded here only to be measured warns when it is written."""
-    with _silence, warnings.catch_warnings():  # the filters are of the process, and restored as they were at entry
-        warnings.simplefilter("ignore")
+    """Let no warnings of ours through: what is encoded here only to be measured warns when it is written.
+
+    That holds for this thread and this task alone; the filters of `warnings`, which are of the whole process, stay
+    what they are. What pydicom warns of itself, when it parses a value, it says each time.
+    """
+    token = _is_silenced.set(True)
+    try:
         yield
+    finally:
+        _is_silenced.reset(token)

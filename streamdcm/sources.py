@@ -12,8 +12,30 @@ from weakref import WeakKeyDictionary
 from streamdcm.errors import SourceError, ValueTypeError
 from streamdcm.instructions import Copy
 
-_locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-_locks_lock = Lock()
+
+class _Locks:
+    """A lock for each buffer whose position is restored after it was read."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as a child does after a fork: a thread that holds a lock does not go on in it."""
+        self._of_buffer: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._own = Lock()
+
+    def of(self, buffer: Any) -> Any:
+        """Return the lock of a buffer, the same one each time where that can be."""
+        with self._own:
+            try:
+                return self._of_buffer.setdefault(buffer, RLock())
+            except TypeError:  # not weakly referable, or without a hash
+                return RLock()
+
+
+_locks = _Locks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_locks.forget)
 
 
 class BufferFrame(Protocol):
@@ -240,7 +262,7 @@ def is_async(source: Any) -> bool:
 @contextmanager
 def restored_position(buffer: Any) -> Iterator[int]:
     """Hold a buffer for oneself and put its position, which is given, back at the end."""
-    with _lock_of(buffer):
+    with _locks.of(buffer):
         position: int = buffer.tell()
         try:
             yield position
@@ -334,11 +356,3 @@ def first_bytes(copy: Copy, count: int) -> bytes:
         buffer.seek(copy.offset)
         head: bytes = buffer.read(min(count, copy.length))
     return head
-
-
-def _lock_of(buffer: Any) -> Any:
-    with _locks_lock:
-        try:
-            return _locks.setdefault(buffer, RLock())
-        except TypeError:  # not weakly referable, or without a hash
-            return RLock()

@@ -10,7 +10,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element, sorted_elements
-from streamdcm.encode.element import by_group, encode_group, encode_until_sequence
+from streamdcm.encode.element import AT_ONCE, by_group, encode_group, encode_some
 from streamdcm.encode.header import group_length
 from streamdcm.encode.layout import Layout
 from streamdcm.encode.pieces import BULK, Dropped, Pieces
@@ -90,10 +90,11 @@ def _body(
 def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
     remaining = iter(elements)
     total = released = 0
-    while True:
+    is_end = False
+    while not is_end:
         tag = None
         try:
-            length, element = encode_until_sequence(remaining, pieces, scope)
+            length, element, is_end = encode_some(remaining, pieces, scope)
             total += length
             if element is not None:
                 tag = element.tag
@@ -103,12 +104,11 @@ def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Sc
         if pieces.bulk or total - released >= BULK:
             total += yield from pieces.released()
             released = total
-        if element is None:
-            return total
+    return total
 
 
 def _group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
-    if not any(_is_sequence(element, scope) for _, element in group):
+    if len(group) <= AT_ONCE and not any(_is_sequence(element, scope) for _, element in group):
         return encode_group(group, pieces, scope)
     with silenced():
         length = _run(_elements(group, Dropped(), scope, patchable=True))

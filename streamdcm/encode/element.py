@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from io import BufferedIOBase
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -44,6 +44,9 @@ from streamdcm.errors import (
 from streamdcm.instructions import Chunk, Copy, Encoder
 from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
 
+AT_ONCE: Final = 32
+"""After how many elements of at most 64 KiB it is asked whether there is enough to release."""
+
 _SHORT_VRS: Final[dict[Any, bytes]] = {vr: vr.encode() for vr, row in VRS.items() if not row.long_length}
 _SHORT_CODES: Final = frozenset(_SHORT_VRS.values())
 
@@ -54,15 +57,15 @@ _ROWS: Final[dict[str, _Row]] = {vr: (row.encode, row.pad, vr.encode(), not row.
 _AMBIGUOUS_ROWS: Final[dict[str, _Row]] = {vr: (row.encode, row.pad, b"", False) for vr, row in AMBIGUOUS_VRS.items()}
 
 
-def encode_until_sequence(
+def encode_some(
     elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope
-) -> tuple[int, DataElement | None]:
-    """Encode elements up to the next sequence, or to the end.
+) -> tuple[int, DataElement | None, bool]:
+    """Encode elements up to the next sequence, to the end, or until there is enough to release.
 
     Parameters
     ----------
     elements : iterator of (int, Element)
-        Tags and elements in ascending order; it stands behind the sequence afterwards.
+        Tags and elements in ascending order; it stands behind what was encoded, or the sequence, afterwards.
     pieces : Pieces
         Takes the encoded elements.
     scope : Scope
@@ -74,6 +77,8 @@ def encode_until_sequence(
         The encoded length in bytes.
     DataElement or None
         The sequence that is next, whose items are the caller's to encode.
+    bool
+        Whether that was the end.
 
     Raises
     ------
@@ -89,73 +94,82 @@ def encode_until_sequence(
     rows, short_vrs = _ROWS, _SHORT_VRS
     total = tag = 0
     try:
-        for tag, element in elements:
-            number = tag & 0xFFFF
-            if not number and tag > 0x0006FFFF:
-                continue  # retired Group Length (PS3.5 §7.2)
-            if element.__class__ is RawDataElement:
-                value = element[3]
-                if passes_raw and value is not None and element[2] != UNDEFINED_LENGTH:
-                    length = len(value)
-                    if explicit:
-                        vr = short_vrs.get(element[1])
-                        if vr is not None and length <= MAX_SHORT_LENGTH:
-                            append(pack_short(tag >> 16, number, vr, length))
+        while total < BULK:
+            tag = 0  # as the last of several, it stands for none
+            for tag, element in islice(elements, AT_ONCE):
+                number = tag & 0xFFFF
+                if not number and tag > 0x0006FFFF:
+                    continue  # retired Group Length (PS3.5 §7.2)
+                if element.__class__ is RawDataElement:
+                    value = element[3]
+                    if passes_raw and value is not None and element[2] != UNDEFINED_LENGTH:
+                        length = len(value)
+                        if explicit:
+                            vr = short_vrs.get(element[1])
+                            if vr is not None and length <= MAX_SHORT_LENGTH:
+                                append(pack_short(tag >> 16, number, vr, length))
+                                append(value)
+                                total += 8 + length
+                                continue
+                        elif length < BULK:
+                            append(pack_implicit(tag >> 16, number, length))
                             append(value)
                             total += 8 + length
                             continue
-                    elif length < BULK:
-                        append(pack_implicit(tag >> 16, number, length))
-                        append(value)
-                        total += 8 + length
+                    else:
+                        element = _parsed_if_needed(element, scope)
+                    if element.__class__ is RawDataElement:
+                        total += _encode_raw(tag, element, pieces, scope)
                         continue
-                else:
-                    element = _parsed_if_needed(element, scope)
-                if element.__class__ is RawDataElement:
-                    total += _encode_raw(tag, element, pieces, scope)
+                row = rows.get(element.VR)
+                if row is None:
+                    element, row = _with_known_vr(element, scope)
+                if not plain:
+                    context = scope.renew_context()
+                encode, pad, vr, is_simple = row
+                if encode is None:
+                    return total, element, False
+                if not is_simple or (encode is encode_ss and tag in LUT_DESCRIPTORS):
+                    total += _encode_value(tag, element, row, pieces, scope)
+                    if total >= BULK:
+                        return total, None, False
                     continue
-            row = rows.get(element.VR)
-            if row is None:
-                element, row = _with_known_vr(element, scope)
-            if not plain:
-                context = scope.renew_context()
-            encode, pad, vr, is_simple = row
-            if encode is None:
-                return total, element
-            if not is_simple or (encode is encode_ss and tag in LUT_DESCRIPTORS):
-                total += _encode_value(tag, element, row, pieces, scope)
-                continue
-            value = encode(stored_value(element), context)
-            length = len(value)
-            if length & 1:
-                value += pad
-                length += 1
-            if not explicit:
-                append(pack_implicit(tag >> 16, number, length))
-                total += 8 + length
-            elif length <= MAX_SHORT_LENGTH:
-                append(pack_short(tag >> 16, number, vr, length))
-                total += 8 + length
-            else:
-                append(promoted_header(tag, vr, length, scope))
-                total += 12 + length
-            append(value)
+                value = encode(stored_value(element), context)
+                length = len(value)
+                if length & 1:
+                    value += pad
+                    length += 1
+                if not explicit:
+                    append(pack_implicit(tag >> 16, number, length))
+                    total += 8 + length
+                elif length <= MAX_SHORT_LENGTH:
+                    append(pack_short(tag >> 16, number, vr, length))
+                    total += 8 + length
+                else:
+                    append(promoted_header(tag, vr, length, scope))
+                    total += 12 + length
+                append(value)
+                if length > MAX_SHORT_LENGTH:
+                    return total, None, False
+            if not tag:
+                return total, None, True
     except (RecursionError, MemoryError):
         raise
     except Exception as error:
         raise encode_error(error, scope.path_of(tag)) from None
-    return total, None
+    return total, None, False
 
 
 def encode_elements(elements: Iterator[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
     """Encode elements, the items of sequences included, and return their encoded length in bytes."""
     total = 0
-    while True:
-        length, sequence = encode_until_sequence(elements, pieces, scope)
+    is_end = False
+    while not is_end:
+        length, sequence, is_end = encode_some(elements, pieces, scope)
         total += length
-        if sequence is None:
-            return total
-        total += _encode_sequence(sequence, pieces, scope)
+        if sequence is not None:
+            total += _encode_sequence(sequence, pieces, scope)
+    return total
 
 
 def encode_nested(pieces: Pieces, scope: Scope) -> int:

@@ -169,7 +169,7 @@ class PatchPolicy:
 
     def __init__(self, chunk_size: int) -> None:
         self._buffer = _Coalescer(chunk_size)
-        self._fields: dict[Reserve, tuple[int, bytearray]] = {}
+        self._fields: dict[Reserve, tuple[int, bytearray | None]] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Operation]:
         """Take an instruction; return the operations to be performed now, in order."""
@@ -201,7 +201,8 @@ class PatchPolicy:
         writes, field = self._buffer.add_field(reserve.size)
         if reserve.default is not None:
             field[:] = filling(Fill(reserve))
-        self._fields[reserve] = offset, field
+        # a field that is large was released at once: its bytes are not kept
+        self._fields[reserve] = offset, field if offset >= self._buffer.released else None
         return writes
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:
@@ -209,10 +210,11 @@ class PatchPolicy:
             raise not_open()
         value = filling(fill)
         offset, field = self._fields.pop(fill.reserve)
-        if offset >= self._buffer.released:
+        if field is not None and offset >= self._buffer.released:
             field[:] = value
             return ()
-        return (Patch(offset, value),) if value != field else ()
+        written = fill.reserve.default if field is None else field
+        return (Patch(offset, value),) if value != written else ()
 
 
 class _Field:

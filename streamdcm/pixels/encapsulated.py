@@ -8,7 +8,7 @@ from typing import Final
 
 from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.errors import InvalidValueError, LengthOverflowError
-from streamdcm.instructions import END, Chunk, Encoder, Fill, Reserve
+from streamdcm.instructions import END, Chunk, Encoder, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.offset_table import (
@@ -19,6 +19,7 @@ from streamdcm.pixels.offset_table import (
     either_opening,
     empty_opening,
     extended_opening,
+    fills,
     known_opening,
 )
 from streamdcm.pixels.table_plan import TableChoice
@@ -36,10 +37,18 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
     assert plan.table is not None
     opening = _opening(plan)
     total = 0
+    fields = []
     for part in opening.parts:
         yield part
-        total += part.size if isinstance(part, Reserve) else len(part)
-    table = OffsetTable(must_be_basic=plan.table.kind == "basic" and plan.table.alternative is None)
+        if isinstance(part, Reserve):
+            fields.append(part)
+            total += part.size
+        else:
+            total += len(part)
+    kind, alternative = plan.table.kind, plan.table.alternative
+    table = OffsetTable(
+        is_kept=kind != "empty" and plan.known is None, must_be_basic=kind == "basic" and alternative is None
+    )
     encode = plan.encoder.encode
     need, checked, add = frames.need, frames.checked, table.add
     whole = plan.fragments.is_one
@@ -61,10 +70,8 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
             yield from _fragment(chunk, size)
     frames.check_count()
     yield SEQUENCE_END
-    kind, values = opening.fillings(table)
-    fields = [part for part in opening.parts if isinstance(part, Reserve)]
-    for field, value in zip(fields, values, strict=True):
-        yield Fill(field, value)
+    kind, pieces = opening.filling(table)
+    yield from fills(fields, pieces)
     choice = TableChoice(kind, _reason(plan, kind))
     return total + table.position + len(SEQUENCE_END), choice, table.bit_stream_length
 
@@ -100,11 +107,8 @@ def _opening(plan: PixelPlan) -> Opening:
     if table.alternative is not None:
         assert plan.most is not None
         return either_opening(plan.most, table.block, table.kind, table.alternative, plan.has_total)
-    if plan.lengths is not None:
-        known = OffsetTable()
-        for length in plan.lengths:
-            known.add(length, plan.fragments.encoded_length(length))
-        return known_opening(table.kind, known, plan.has_total)
+    if plan.known is not None:
+        return known_opening(table.kind, plan.known, plan.has_total)
     if table.kind == "empty":
         return empty_opening(plan.has_total)
     assert plan.count is not None

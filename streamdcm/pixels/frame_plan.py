@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
@@ -14,6 +15,7 @@ from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
     FLOAT_PIXEL_DATA,
+    PER_FRAME_GROUPS,
     PIXEL_DATA,
     PIXEL_TAGS,
     TOTAL_LENGTH,
@@ -23,6 +25,7 @@ from streamdcm.errors import LengthOverflowError, PlanError, element_name, encod
 from streamdcm.options import PlanSettings
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
+from streamdcm.pixels.offset_table import OffsetTable
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import ByteStream, FrameSource, PushedSource
 
@@ -31,7 +34,13 @@ STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTH
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 
-FRAME_VECTORS: Final = ("FrameTimeVector", "RRIntervalVector", "TimeSlotVector", "SliceVector")
+# PS3.3 §C.7.6.5, §C.8.4.9, §C.8.6.4
+FRAME_VECTORS: Final = (
+    *("FrameTimeVector", "FrameLabelVector", "FramePrimaryAngleVector", "FrameSecondaryAngleVector"),
+    *("SliceLocationVector", "DisplayWindowLabelVector"),
+    *("EnergyWindowVector", "DetectorVector", "PhaseVector", "RotationVector", "RRIntervalVector", "TimeSlotVector"),
+    *("SliceVector", "AngularViewVector", "TimeSliceVector"),
+)
 """Elements with a value for each frame."""
 
 # PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
@@ -99,8 +108,8 @@ class PixelPlan:
         What checks frames and makes bytes of them; the format, for native ones.
     table : TablePlan or None
         The offset table; `None` for native frames.
-    lengths : list of int or None
-        The lengths of encapsulated frames, if they are known ahead.
+    known : OffsetTable or None
+        The complete offset table of encapsulated frames, if their lengths are known ahead.
     fragments : Fragments
         How a frame is divided.
     has_total : bool
@@ -121,7 +130,7 @@ class PixelPlan:
     format: FrameFormat | None
     encoder: FrameEncoder
     table: TablePlan | None
-    lengths: list[int] | None
+    known: OffsetTable | None
     fragments: Fragments
     has_total: bool
     pixels_length: int
@@ -177,16 +186,16 @@ def plan_pixels(
     encoder = form or compressed_frames(syntax, check=options.check_frames)
     fragments = _fragments(options, syntax)
     lengths = known_lengths(frames, count, form, encoder) if encapsulated else None
+    known = None if lengths is None else _known_table(lengths, fragments, options.offset_table)
     pixels_length = _pixels_length(dataset) if encapsulated else 0
     table = None
     if encapsulated:
-        encoded = None if lengths is None else map(fragments.encoded_length, lengths[:-1])
         table = plan_table(
             options.offset_table,
             dataset,
             count=count,
             max_frames=options.max_frames,
-            last_offset=None if encoded is None else sum(encoded),
+            last_offset=None if known is None else known.last_offset,
             likely_most=2 * pixels_length or MAX_LENGTH,
             one_fragment=fragments.is_one,
             patchable=patchable,
@@ -204,7 +213,7 @@ def plan_pixels(
         format=form,
         encoder=encoder,
         table=table,
-        lengths=lengths,
+        known=known,
         fragments=fragments,
         has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
         pixels_length=pixels_length,
@@ -255,7 +264,8 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
     Raises
     ------
     PlanError
-        If they do not, or if there are none, or too many for the SOP Class.
+        If they do not, or if there are none, or too many for the SOP Class; or if the Per-Frame Functional Groups
+        Sequence is empty.
     """
     counts: dict[str, int] = {}
     if hasattr(frames, "__len__"):
@@ -263,6 +273,11 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
     if stated is not None:
         counts["number_of_frames"] = stated
     groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
+    if groups is not None and not len(groups):
+        raise PlanError(
+            f"{element_name(PER_FRAME_GROUPS)} has no items, and there is one for each frame (PS3.3 §C.7.6.16): it is "
+            "written before the frames, so add its items before the write begins, or delete it"
+        )
     if groups:
         counts["PerFrameFunctionalGroupsSequence"] = len(groups)
     for keyword in FRAME_VECTORS:
@@ -296,25 +311,37 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
 
 
-def known_lengths(frames: Any, count: int | None, form: FrameFormat | None, encoder: FrameEncoder) -> list[int] | None:
-    """Return the lengths of encapsulated frames, if they are native or there already.
+def known_lengths(
+    frames: Any, count: int | None, form: FrameFormat | None, encoder: FrameEncoder
+) -> Iterator[int] | None:
+    """Give the lengths of encapsulated frames one by one, if they are native or there already.
 
     Raises
     ------
     EncodeError
-        If they are there, and one of them is wrong.
+        When its length is asked for, if a frame that is there is wrong.
     """
     if form is not None:
-        return None if count is None else [form.length] * count
+        return None if count is None else repeat(form.length, count)
     if not isinstance(frames, (list, tuple)):
         return None
-    lengths: list[int] = []
-    try:
-        for frame in frames:
-            lengths.append(len(encoder.encode(frame)))
-    except Exception as error:
-        raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {len(lengths) + 1:,}") from None
-    return lengths
+    return _checked_lengths(frames, encoder)
+
+
+def _checked_lengths(frames: Iterable[Any], encoder: FrameEncoder) -> Iterator[int]:
+    for number, frame in enumerate(frames, start=1):
+        try:
+            length = len(encoder.encode(frame))
+        except Exception as error:
+            raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {number:,}") from None
+        yield length
+
+
+def _known_table(lengths: Iterable[int], fragments: Fragments, asked: str) -> OffsetTable:
+    table = OffsetTable(is_kept=asked != "empty")
+    for length in lengths:
+        table.add(length, fragments.encoded_length(length))
+    return table
 
 
 def _pixels_length(dataset: Dataset) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from streamdcm.errors import LengthOverflowError
-from streamdcm.instructions import Reserve
+from streamdcm.instructions import Fill, Reserve
 from streamdcm.pixels.table_plan import TableKind
 
 ITEM: Final = b"\xfe\xff\x00\xe0"
@@ -18,23 +19,32 @@ _LENGTHS: Final = b"\xe0\x7f\x02\x00OV\0\0"
 _TOTAL_LENGTH: Final = b"\xe0\x7f\x03\x00UV\0\0\x08\0\0\0"
 _TOTAL_SIZE: Final = len(_TOTAL_LENGTH) + 8
 _MOST_BASIC: Final = 0xFFFFFFFF
+_ITEM_HEADER: Final = 8
+
+_FIELD: Final = 256 * 1024
+"""A table is reserved in fields of this size, so that it need not be in memory as a whole when it is filled in."""
+
+_AT_ONCE: Final = _FIELD // 8
+"""How many entries of a table are made at a time."""
 
 
 class OffsetTable:
-    """Collects where frames begin and how long they are, 16 bytes a frame.
+    """Collects where frames begin, 8 bytes a frame, and gives the tables in pieces.
 
     Offsets count from the first byte of the item that follows the basic offset table. The lengths of
     the extended table are those of the items: even, the byte that pads a frame included, the header not.
 
     Parameters
     ----------
+    is_kept : bool, optional
+        Whether a table is asked for at the end; else only sums are kept.
     must_be_basic : bool, optional
         Whether an offset that does not fit 32 bits is refused.
     """
 
-    def __init__(self, must_be_basic: bool = False) -> None:
+    def __init__(self, *, is_kept: bool = True, must_be_basic: bool = False) -> None:
         self._offsets = array("Q")
-        self._lengths = array("Q")
+        self._is_kept = is_kept
         self._most = _MOST_BASIC if must_be_basic else 1 << 64
         self._padding = 0
         self.position = 0
@@ -58,33 +68,50 @@ class OffsetTable:
                 f"begins after {self.position:,} bytes, which the 32 bits of a basic offset table cannot hold; use "
                 "offset_table='extended'"
             )
-        self._offsets.append(self.position)
-        self._lengths.append(length + length % 2)
+        if self._is_kept:
+            self._offsets.append(self.position)
         self.position += encoded_length
         self.bit_stream_length += self._padding + length
         self._padding = length % 2
 
     @property
+    def last_offset(self) -> int:
+        """Where the last frame begins; 0 without frames, and where no table is kept."""
+        return self._offsets[-1] if self._offsets else 0
+
+    @property
     def fits_basic(self) -> bool:
         """Whether the last offset fits the 32 bits of the basic table."""
-        return not self._offsets or self._offsets[-1] <= _MOST_BASIC
+        return self.last_offset <= _MOST_BASIC
 
-    def basic(self) -> bytes:
-        """Return the value of the basic offset table."""
-        return _little_endian(array("I", self._offsets))
+    def basic(self) -> Iterator[bytes]:
+        """Give the value of the basic offset table, piece by piece."""
+        for start in range(0, len(self), _AT_ONCE):
+            yield _little_endian(array("I", self._offsets[start : start + _AT_ONCE]))
 
-    def extended(self) -> bytes:
-        """Return Extended Offset Table and Extended Offset Table Lengths, as elements."""
+    def extended(self) -> Iterator[bytes]:
+        """Give Extended Offset Table and Extended Offset Table Lengths, as elements, piece by piece.
+
+        Each frame is one fragment, so that what lies between two offsets is one item.
+        """
         size = (8 * len(self)).to_bytes(4, "little")
-        offsets, lengths = _little_endian(self._offsets), _little_endian(self._lengths)
-        return b"".join((_OFFSETS, size, offsets, _LENGTHS, size, lengths))
+        yield _OFFSETS + size
+        for start in range(0, len(self), _AT_ONCE):
+            yield _little_endian(self._offsets[start : start + _AT_ONCE])
+        yield _LENGTHS + size
+        for start in range(0, len(self), _AT_ONCE):
+            offsets = self._offsets[start : start + _AT_ONCE + 1]
+            if start + _AT_ONCE >= len(self):
+                offsets.append(self.position)
+            lengths = array("Q", [end - begin - _ITEM_HEADER for begin, end in pairwise(offsets)])
+            yield _little_endian(lengths)
 
     def total_length(self) -> bytes:
         """Return Encapsulated Pixel Data Value Total Length, as an element."""
         return total_element(self.bit_stream_length)
 
 
-Filling: TypeAlias = tuple[TableKind, list[bytes]]
+Filling: TypeAlias = tuple[TableKind, Iterable[bytes]]
 
 
 class Opening(NamedTuple):
@@ -92,14 +119,14 @@ class Opening(NamedTuple):
 
     Parameters
     ----------
-    parts : list of bytes or Reserve
-        What comes next: bytes that are known, and a `Reserve` for those that are not.
-    fillings : callable
-        From the complete table to its kind, and the values of what was reserved, in its order.
+    parts : iterable of bytes or Reserve
+        What comes next: bytes that are known, and fields for those that are not.
+    filling : callable
+        From the complete table to its kind, and the bytes of all fields in order, in pieces of any size.
     """
 
-    parts: list[bytes | Reserve]
-    fillings: Callable[[OffsetTable], Filling]
+    parts: Iterable[bytes | Reserve]
+    filling: Callable[[OffsetTable], Filling]
 
 
 def total_element(length: int) -> bytes:
@@ -107,44 +134,35 @@ def total_element(length: int) -> bytes:
     return _TOTAL_LENGTH + length.to_bytes(8, "little")
 
 
-def basic_start(table: bytes = b"") -> bytes:
-    """Return the header of Pixel Data and a basic offset table, which may be empty."""
-    return _PIXEL_DATA + ITEM + len(table).to_bytes(4, "little") + table
+def basic_start(size: int = 0) -> bytes:
+    """Return the header of Pixel Data and that of a basic offset table of `size` bytes."""
+    return _PIXEL_DATA + ITEM + size.to_bytes(4, "little")
 
 
 def known_opening(kind: TableKind, table: OffsetTable, has_total: bool) -> Opening:
     """Return what stands before frames whose lengths are known ahead."""
-    total = table.total_length() if has_total else b""
-    if kind == "extended":
-        content = table.extended() + total + basic_start()
-    else:
-        content = total + basic_start(table.basic() if kind == "basic" else b"")
-    return Opening([content], lambda _: (kind, []))
+    return Opening(_known(kind, table, has_total), lambda _: (kind, ()))
 
 
 def empty_opening(has_total: bool) -> Opening:
     """Return what stands before frames without a table."""
-    parts, values = _total_field(has_total)
-    return Opening([*parts, basic_start()], lambda table: ("empty", values(table)))
+    return Opening([*_total_fields(has_total), basic_start()], lambda table: ("empty", _total(table, has_total)))
 
 
 def basic_opening(count: int, has_total: bool) -> Opening:
     """Reserve the basic offset table of a known number of frames."""
-    parts, values = _total_field(has_total)
-    field = Reserve(4 * count)
-    start = _PIXEL_DATA + ITEM + field.size.to_bytes(4, "little")
-    return Opening([*parts, start, field], lambda table: ("basic", [*values(table), table.basic()]))
+    parts = [*_total_fields(has_total), basic_start(4 * count), *_fields(4 * count)]
+    return Opening(parts, lambda table: ("basic", chain(_total(table, has_total), table.basic())))
 
 
 def extended_opening(count: int, has_total: bool) -> Opening:
     """Reserve the extended offset table of a known number of frames."""
-    parts, values = _total_field(has_total)
-    field = Reserve(2 * (12 + 8 * count))
-    return Opening([field, *parts, basic_start()], lambda table: ("extended", [table.extended(), *values(table)]))
+    parts = [*_fields(2 * (12 + 8 * count)), *_total_fields(has_total), basic_start()]
+    return Opening(parts, lambda table: ("extended", chain(table.extended(), _total(table, has_total))))
 
 
 def either_opening(most: int, block: int, preferred: TableKind, alternative: TableKind, has_total: bool) -> Opening:
-    """Reserve one field for whichever table turns out right; what is left over is a private padding element.
+    """Reserve space for whichever table turns out right; what is left over is a private padding element.
 
     Parameters
     ----------
@@ -159,27 +177,66 @@ def either_opening(most: int, block: int, preferred: TableKind, alternative: Tab
     has_total : bool
         Whether Encapsulated Pixel Data Value Total Length is written.
     """
-    padding = b"\xdf\x7f\x00" + bytes([block]) + b"OB\0\0"
-    field = Reserve(12 + 2 * (12 + 8 * most) + has_total * _TOTAL_SIZE + len(basic_start()))
+    size = 12 + _known_size("extended", most, has_total)
 
-    def fillings(table: OffsetTable) -> Filling:
+    def filling(table: OffsetTable) -> Filling:
         kind = alternative if preferred == "basic" and not table.fits_basic else preferred
-        content = b"".join(known_opening(kind, table, has_total).parts)  # type: ignore[arg-type]
-        unused = field.size - 12 - len(content)
-        return kind, [b"".join((padding, unused.to_bytes(4, "little"), bytes(unused), content))]
+        unused = size - 12 - _known_size(kind, len(table), has_total)
+        padding = b"\xdf\x7f\x00" + bytes([block]) + b"OB\0\0" + unused.to_bytes(4, "little")
+        return kind, chain([padding], _zeros(unused), _known(kind, table, has_total))
 
-    return Opening([field], fillings)
+    return Opening(_fields(size), filling)
 
 
-def _total_field(has_total: bool) -> tuple[list[bytes | Reserve], Callable[[OffsetTable], list[bytes]]]:
-    """Reserve a field for Encapsulated Pixel Data Value Total Length, if it is to be written, and what fills it."""
-    if not has_total:
-        return [], lambda _: []
-    return [Reserve(_TOTAL_SIZE)], lambda table: [table.total_length()]
+def fills(fields: Iterable[Reserve], pieces: Iterable[bytes]) -> Iterator[Fill]:
+    """Fill fields, one after the other, with bytes that come in pieces of any size."""
+    left = iter(pieces)
+    ready = bytearray()
+    for field in fields:
+        while len(ready) < field.size:
+            ready += next(left)
+        yield Fill(field, bytes(ready[: field.size]))
+        del ready[: field.size]
+
+
+def _known(kind: TableKind, table: OffsetTable, has_total: bool) -> Iterator[bytes]:
+    """Give what stands before frames that a complete table is of."""
+    if kind == "extended":
+        yield from table.extended()
+    yield from _total(table, has_total)
+    yield basic_start(4 * len(table) if kind == "basic" else 0)
+    if kind == "basic":
+        yield from table.basic()
+
+
+def _known_size(kind: TableKind, count: int, has_total: bool) -> int:
+    """Return the number of bytes that `_known` gives."""
+    tables = {"empty": 0, "basic": 4 * count, "extended": 2 * (12 + 8 * count)}
+    return tables[kind] + has_total * _TOTAL_SIZE + len(basic_start())
+
+
+def _total(table: OffsetTable, has_total: bool) -> Iterator[bytes]:
+    if has_total:
+        yield table.total_length()
+
+
+def _total_fields(has_total: bool) -> list[bytes | Reserve]:
+    """Reserve a field for Encapsulated Pixel Data Value Total Length, if it is to be written."""
+    return [Reserve(_TOTAL_SIZE)] if has_total else []
+
+
+def _fields(size: int) -> list[bytes | Reserve]:
+    """Reserve so many bytes in fields that can be filled one after the other."""
+    return [Reserve(min(_FIELD, size - start)) for start in range(0, size, _FIELD)]
+
+
+def _zeros(count: int) -> Iterator[bytes]:
+    """Give so many zeros in pieces."""
+    for start in range(0, count, _FIELD):
+        yield bytes(min(_FIELD, count - start))
 
 
 def _little_endian(numbers: array[int]) -> bytes:
     if sys.byteorder == "big":
-        numbers = numbers[:]
         numbers.byteswap()
     return numbers.tobytes()

@@ -276,7 +276,9 @@ def _check_given(source: Dataset, options: Options) -> None:
     """Refuse compressed frames that are there already and wrong, by their numbers among all frames."""
     syntax = transfer_syntax(copy_of_file_meta(source).get("TransferSyntaxUID"))
     if syntax.encapsulated and not syntax.native_frames:
-        known_lengths(options.frames, None, None, compressed_frames(syntax, check=options.check_frames))
+        encoder = compressed_frames(syntax, check=options.check_frames)
+        for _ in known_lengths(options.frames, None, None, encoder) or ():
+            pass  # asking for a length checks the frame
 
 
 def _plan_without_frames(source: Dataset, options: Options, split: Split) -> Plan:

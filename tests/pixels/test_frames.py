@@ -280,6 +280,36 @@ class TestCounts:
         _, result = write(dataset, frames=iter(pixels(2)))
         assert result.patches == 0
 
+    @pytest.mark.parametrize("count", [None, 2])
+    def test_functional_groups_without_an_item_are_refused(self, tmp_path, count):
+        """A generator cannot fill them: they are written before the first frame."""
+        dataset = template(ExplicitVRLittleEndian)
+        dataset.PerFrameFunctionalGroupsSequence = Sequence([])
+        match = r"\(5200,9230\) PerFrameFunctionalGroupsSequence has no items"
+        path = tmp_path / "out.dcm"
+        with pytest.raises(streamdcm.errors.PlanError, match=match):
+            streamdcm.dcmwrite(path, dataset, frames=iter(pixels(2)), number_of_frames=count)
+        with pytest.raises(streamdcm.errors.PlanError, match=match):
+            streamdcm.dcmwrite(path, dataset, frames=pixels(2))
+        with pytest.raises(streamdcm.errors.PlanError, match=match):
+            streamdcm.open_writer(path, dataset).__enter__()
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        ("keyword", "values"),
+        [
+            ("FrameLabelVector", ["a", "b", "c"]),
+            ("SliceLocationVector", [1, 2, 3]),
+            ("DetectorVector", [1, 2, 1]),
+            ("PhaseVector", [1, 1, 1]),
+        ],
+    )
+    def test_a_vector_with_a_value_for_each_frame_says_how_many_there_are(self, keyword, values):
+        dataset = template(ExplicitVRLittleEndian, **{keyword: values})
+        with pytest.raises(ValueError, match=f"{keyword} 3"):
+            write(dataset, frames=pixels(2))
+        assert read(write(dataset, frames=iter(pixels(3)))[0]).NumberOfFrames == 3
+
     def test_a_single_frame_class_gets_no_number_of_frames_and_no_second_frame(self):
         dataset = template(ExplicitVRLittleEndian, SOPClassUID=CT_IMAGE)
         assert "NumberOfFrames" not in read(write(dataset, frames=pixels(1))[0])

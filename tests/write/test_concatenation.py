@@ -231,11 +231,11 @@ class TestFrames:
         assert [b.getvalue() for b in again.buffers] == [b.getvalue() for b in pulled.buffers]
         assert [i.bytes_written for i in writer.result.instances] == pulled.sizes
 
-    def test_empty_functional_groups_stay_empty(self):
+    def test_functional_groups_without_an_item_are_refused(self):
         dataset = enhanced()
         dataset.PerFrameFunctionalGroupsSequence = Sequence([])
-        instances, _, _ = split(dataset, pixels(3), split=2)
-        assert [list(instance.PerFrameFunctionalGroupsSequence) for instance in instances] == [[], []]
+        with pytest.raises(PlanError, match="PerFrameFunctionalGroupsSequence has no items"):
+            split(dataset, pixels(3), split=2)
 
     def test_a_file_meta_without_uids_gets_none(self):
         dataset = enhanced()

@@ -35,6 +35,19 @@ def test_a_million_lazy_items_add_24_mib(sink: str, directory: Path) -> None:
     assert added <= 24 * MIB, f"{added / MIB:.1f} MiB"
 
 
+@pytest.mark.parametrize("sink", ["to_path", "to_write_only", "to_chunks", "to_size", "to_path_with_group_lengths"])
+def test_thousands_of_texts_in_a_row_add_8_mib(sink: str, directory: Path) -> None:
+    written, added = measure(CHILD, "texts", sink, directory)
+    assert 40_000_000 < written < 41_000_000
+    assert added <= 8 * MIB, f"{added / MIB:.1f} MiB"
+
+
+def test_long_texts_add_one_of_them_and_8_mib(directory: Path) -> None:
+    written, added = measure(CHILD, "long_texts", "to_path", directory)
+    assert 40_000_000 < written < 40_010_000
+    assert added <= 4_000_000 + 8 * MIB, f"{added / MIB:.1f} MiB"
+
+
 def test_the_measure_sees_what_is_allocated(directory: Path) -> None:
     """A copy of the value, kept for a moment, is found."""
     written, added = measure(CHILD, "in_memory", "to_copy", directory)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import os
 import re
 import sys
 import time
@@ -46,6 +47,16 @@ _PREFIX = re.compile(r"[sS]3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
 _CHECKSUMS = tuple(f"Checksum{name}" for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"))
 _MAKING_CLIENT = Lock()  # boto3's default session is not for several threads at a time
 _ABORT_DELAYS = (0.0, 0.5, 2.0)  # each attempt has boto3's own retries in it
+
+
+def _renew_lock() -> None:
+    """Let a forked child wait for no thread of its parent."""
+    global _MAKING_CLIENT
+    _MAKING_CLIENT = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def output_for(url: str, storage: Storage, *, overwrite: bool) -> "S3Output":

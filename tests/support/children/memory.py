@@ -22,6 +22,7 @@ from tests.support.targets import Counting
 
 GIB = 1 << 30
 ITEMS = 1_000_000
+TEXTS, TEXT = 4_000, "x" * 10_000
 PIXEL_DATA, WAVEFORM_DATA = Tag(0x7FE00010), Tag(0x54001010)
 FRAME_CONTENT, INDEX_VALUES = Tag(0x00209111), Tag(0x00209157)
 FRAME_GROUPS = Tag(0x52009230)
@@ -76,6 +77,20 @@ def lazy_items(directory: Path) -> DataElement:
     return DataElement(FRAME_GROUPS, "SQ", Frames(), already_converted=True)
 
 
+def texts(directory: Path) -> DataElement:
+    """The last of four thousand texts of ten thousand characters, which stand in private elements (see `main`)."""
+    return _text(0x0099, 0x10FF)
+
+
+def long_texts(directory: Path) -> DataElement:
+    """The last of ten texts of four million characters."""
+    return DataElement(Tag(0x0099, 0x10FF), "UT", "x" * 4_000_000)
+
+
+def _text(group: int, number: int) -> DataElement:
+    return DataElement(Tag(group, number), "UT", TEXT)
+
+
 def _sparse(directory: Path) -> Path:
     path = directory / "sparse"
     with path.open("wb") as file:
@@ -105,16 +120,22 @@ def to_size(dataset: Dataset, directory: Path) -> int:
     return streamdcm.encoded_size(dataset)
 
 
+def to_path_with_group_lengths(dataset: Dataset, directory: Path) -> int:
+    """Write to a file, each group behind its length."""
+    return streamdcm.dcmwrite(directory / "out.dcm", dataset, group_lengths="write").bytes_written
+
+
 def to_copy(dataset: Dataset, directory: Path) -> int:
     """Do what streamdcm must not do, to show that the measurement finds it."""
     return len(bytes(memoryview(dataset[PIXEL_DATA].value)[1:])) + 1
 
 
 VALUES: dict[str, Callable[[Path], DataElement]] = {
-    function.__name__: function for function in (in_memory, memmap, mapped, buffered, lazy_items)
+    function.__name__: function for function in (in_memory, memmap, mapped, buffered, lazy_items, texts, long_texts)
 }
 SINKS: dict[str, Callable[[Dataset, Path], int]] = {
-    function.__name__: function for function in (to_path, to_write_only, to_chunks, to_size, to_copy)
+    function.__name__: function
+    for function in (to_path, to_write_only, to_chunks, to_size, to_path_with_group_lengths, to_copy)
 }
 
 
@@ -123,6 +144,13 @@ def main(value: str, sink: str, directory: str) -> None:
     warnings.simplefilter("ignore")  # pydicom's, about values that are no bytes
     element = VALUES[value](Path(directory))
     dataset = Dataset({element.tag: element})
+    if value == "texts":
+        for number in range(1, TEXTS):
+            text = _text(0x0099 + 2 * (number // 200), 0x1000 + number % 200)
+            dataset[text.tag] = text
+    if value == "long_texts":
+        for number in range(9):
+            dataset[Tag(0x0099, 0x1000 + number)] = DataElement(Tag(0x0099, 0x1000 + number), "UT", element.value)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = CTImageStorage
