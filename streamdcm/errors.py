@@ -6,7 +6,8 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     StreamdcmError
     ├── TargetError                       OSError        the target cannot be written as asked
     │   ├── AtomicReplaceError                           ... not by replacing it in one step
-    │   ├── NotDurableError                              it is written, and the disk does not confirm its name
+    │   ├── InPlaceError                                 it is written, and what came after failed
+    │   │   └── NotDurableError                          ... the disk does not confirm its name
     │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
     │   ├── SinkContractError             TypeError      write() of the sink answers nonsense
     │   └── StorageError                                 an object storage does not take it
@@ -69,7 +70,11 @@ class AtomicReplaceError(TargetError):
     """The target can be written, but not replaced in one step; ``atomic=False`` writes it in place."""
 
 
-class NotDurableError(TargetError):
+class InPlaceError(TargetError):
+    """The new file is in place and complete, and what came after failed; nothing was taken back."""
+
+
+class NotDurableError(InPlaceError):
     """The new file is in place and complete, but the disk does not confirm its name; only with ``durable=True``."""
 
 

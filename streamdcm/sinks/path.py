@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from weakref import WeakValueDictionary, finalize
 
-from streamdcm.errors import AtomicReplaceError, NotDurableError, TargetError
+from streamdcm.errors import AtomicReplaceError, InPlaceError, NotDurableError, TargetError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import (
     choose_patching,
@@ -92,6 +92,16 @@ class PathOutput:
     def _refuse_existing(self) -> None:
         if not self._overwrite and os.path.lexists(self._path):
             raise self._error(errno.EEXIST)
+
+    def _remove(self, name: str) -> None:
+        """Remove a file of this write, and where that fails say which one is left."""
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+        except OSError as error:
+            raise TargetError(
+                error.errno, f"{name} could not be removed ({error.strerror}); remove it", self.location
+            ) from error
 
     def _error(self, number: int) -> OSError:
         return OSError(number, os.strerror(number), self.location)
@@ -211,18 +221,21 @@ class AtomicOutput(FileAtPath):
         self.prepare()
         self._publish()
         self._committed = True
+        if not self._overwrite:
+            self._remove_first_name()
         self._name_to_disk()
 
     def abort(self) -> None:
         """Remove the temporary file."""
         self._directory = None
-        for name in (self._temporary, self._probe):
-            if name is not None and not self._committed:
-                with suppress(FileNotFoundError):
-                    os.unlink(name)
-        if self._file is not None:
-            with suppress(OSError):  # what the disk says about bytes that are thrown away does not matter
-                self._file.close()
+        try:
+            for name in (self._temporary, self._probe):
+                if name is not None:
+                    self._remove(name)
+        finally:
+            if self._file is not None:
+                with suppress(OSError):  # what the disk says about bytes that are thrown away does not matter
+                    self._file.close()
 
     def _written_to(self) -> str:
         assert self._temporary is not None
@@ -264,16 +277,26 @@ class AtomicOutput(FileAtPath):
                 "atomic=False creates the file under its name at once",
                 self.location,
             ) from error
-        os.unlink(self._probe)
+        self._remove(self._probe)
+
+    def _remove_first_name(self) -> None:
+        assert self._temporary is not None
+        try:
+            self._remove(self._temporary)
+        except TargetError as error:
+            raise InPlaceError(
+                error.errno, f"the new file is in place and complete, but {error.strerror}", self.location
+            ) from error.__cause__
+        self._temporary = None
 
     def _publish(self) -> None:
         assert self._temporary is not None
         try:
             if self._overwrite:
                 os.replace(self._temporary, self._target)
+                self._temporary = None
             else:
                 os.link(self._temporary, self._target)
-                os.unlink(self._temporary)
         except OSError as error:
             if error.errno in _NOT_REPLACEABLE:
                 raise self._cannot_replace(error) from error
@@ -295,6 +318,8 @@ class InPlaceOutput(FileAtPath):
     """The target itself, created or truncated when it is opened."""
 
     _created: io.FileIO | None = None
+    _identity: os.stat_result | None = None
+    _committed = False
 
     def open(self) -> None:
         """Create or truncate the target.
@@ -331,21 +356,34 @@ class InPlaceOutput(FileAtPath):
         NotDurableError
             If the file is complete, and the disk does not confirm its name.
         """
+        if self._committed:
+            return
         self.prepare()
-        self._opened().close()
+        if self._created is not None:
+            self._identity = os.fstat(self._opened().fileno())
+        self._opened().close()  # NFS and quotas may refuse now what write() took
+        self._committed = True
         self._name_to_disk()
 
     def abort(self) -> None:
         """Remove the file if this write created it."""
         self._directory = None
-        if self._file is None or self._file.closed:
+        if self._file is None or self._committed:
             return
-        if self._created is not None:
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.lstat(self._target), os.fstat(self._created.fileno())):
-                    os.unlink(self._target)
-        with suppress(OSError):
-            self._file.close()
+        if self._created is not None and not self._created.closed:
+            self._identity = os.fstat(self._created.fileno())
+        try:
+            if self._created is not None:
+                self._remove_created()
+                self._created = None
+        finally:
+            with suppress(OSError):
+                self._file.close()
+
+    def _remove_created(self) -> None:
+        with suppress(FileNotFoundError):
+            if self._identity is not None and os.path.samestat(os.lstat(self._target), self._identity):
+                self._remove(self._target)
 
 
 class SpecialOutput(PathOutput):

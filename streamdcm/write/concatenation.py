@@ -14,7 +14,7 @@ from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, InvalidValueError, NotDurableError, PlanError, element_name, silenced
+from streamdcm.errors import EncodeError, InPlaceError, InvalidValueError, PlanError, element_name, silenced
 from streamdcm.options import FramesEach, Options, Split
 from streamdcm.pixels.codestream import compressed_frames
 from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
@@ -169,7 +169,7 @@ class Concatenation:
             try:
                 delivery.commit()
             except BaseException as error:
-                named = done + isinstance(error, NotDurableError)
+                named = done + isinstance(error, InPlaceError)
                 error.add_note(f"{named:,} of {len(self._complete):,} instances have their names already")
                 raise
 

@@ -1,4 +1,5 @@
 import errno
+import io
 import itertools
 import os
 import resource
@@ -13,9 +14,18 @@ import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pydicom
 import pytest
 
-from streamdcm.errors import AtomicReplaceError, NotDurableError, StreamdcmError, TargetTypeError
+import streamdcm
+from streamdcm.errors import (
+    AtomicReplaceError,
+    InPlaceError,
+    NotDurableError,
+    StreamdcmError,
+    TargetError,
+    TargetTypeError,
+)
 from streamdcm.sinks import path as path_module
 from streamdcm.sinks import resolve
 from tests.support import python
@@ -823,3 +833,67 @@ def test_what_replaces_a_private_file_was_never_more_than_private(target, monkey
     write(target)
     assert modes[-1] == 0o600
     assert stat.S_IMODE(target.stat().st_mode) == 0o664
+
+
+# what goes wrong while cleaning up
+
+
+@pytest.fixture
+def refuse_to_unlink(monkeypatch):
+    """A file system that has become read-only, as it does after an error of the disk."""
+
+    def refuse(*arguments, **keywords):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    return monkeypatch
+
+
+@either_way
+def test_an_abort_that_cannot_remove_the_file_closes_it_and_names_it(target, atomic, refuse_to_unlink):
+    output = opened(target, atomic=atomic)
+    (left,) = os.listdir(target.parent)
+    with pytest.raises(TargetError, match=f"{left} could not be removed"):
+        output.abort()
+    # the fixture of all tests here finds a descriptor that is still open
+
+
+@either_way
+def test_the_error_of_cleaning_up_is_a_note_of_the_first(target, atomic, refuse_to_unlink):
+    def full(*arguments):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    refuse_to_unlink.setattr(os, "writev", full)
+    with pytest.raises(OSError) as caught:
+        dataset = pydicom.Dataset()
+        dataset.PatientID = "1"
+        streamdcm.dcmwrite(target, dataset, implicit_vr=True, little_endian=True, atomic=atomic)
+    assert caught.value.errno == errno.EIO
+    assert any("could not be removed" in note for note in caught.value.__notes__)
+
+
+def test_a_first_name_that_stays_is_told_as_a_file_in_place(target, refuse_to_unlink):
+    refuse_to_unlink.undo()
+    output = opened(target, overwrite=False)
+    refuse_to_unlink.setattr(os, "unlink", lambda name: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
+    with pytest.raises(
+        InPlaceError, match=r"the new file is in place and complete, but .*partial could not be removed"
+    ):
+        finish(output)
+    assert target.read_bytes() == NEW
+
+
+def test_in_place_no_new_file_is_left_if_close_fails(target, monkeypatch):
+    class Quota(io.FileIO):
+        def close(self):
+            is_first = not self.closed
+            super().close()
+            if is_first:
+                raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(path_module.io, "FileIO", Quota)
+    output = opened(target, atomic=False)
+    with pytest.raises(OSError, match="quota"):
+        finish(output)
+    output.abort()
+    assert content(target.parent) == {}
