@@ -30,6 +30,7 @@ def _without_secrets(place: str) -> str:
     authority, path = found["authority"].rpartition("@")[2], found["path"]
     if not _HOST.fullmatch(authority):  # a password with a slash in it, that should have been written as %2F
         authority, path = "", path.rpartition("@")[2]
-    if found["scheme"].lower().startswith("http"):  # elsewhere these are characters of a name
+    if found["scheme"].lower().startswith(("http", "file:")):  # elsewhere these are characters of a name
         path = re.split("[?#]", path, maxsplit=1)[0]
-    return "".join((place[: found.start()], found["scheme"], authority, path))
+    shown = "".join((place[: found.start()], found["scheme"], authority, path))
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")  # a half of a surrogate pair cannot be printed

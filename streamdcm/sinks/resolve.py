@@ -11,10 +11,10 @@ from urllib.request import url2pathname
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import FileOutput, SocketOutput
 from streamdcm.sinks.hashed import HashedOutput
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import path_output
 from streamdcm.sinks.protocols import Output, PartsOutput
-from streamdcm.sinks.storage.locations import location_of
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.urls import is_remote_path, remote_path_output, scheme_of, url_output
 
@@ -85,13 +85,13 @@ def _path_of(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise TargetTypeError(f"{location_of(url)}: this is not a valid URL") from error
+        raise TargetTypeError(f"{printable(url)}: this is not a valid URL") from error
     if parts.netloc.lower() not in {"", "localhost"} or not parts.path.startswith("/"):
         raise TargetTypeError(
-            f"{location_of(url)}: a URL of a file names no host but localhost, and an absolute path: file:///path"
+            f"{printable(url)}: a URL of a file names no host but localhost, and an absolute path: file:///path"
         )
     if parts.query or parts.fragment:
-        raise TargetTypeError(f"{location_of(url)}: a URL of a file has no query; write ? as %3F and # as %23")
+        raise TargetTypeError(f"{printable(url)}: a URL of a file has no query; write ? as %3F and # as %23")
     return url2pathname(parts.path)
 
 

@@ -17,7 +17,7 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from streamdcm.sinks.http_clients import library_of
-from streamdcm.sinks.storage.locations import location_of
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.storage.options import Storage
 
 _KEPT: Final = 1024 * 1024
@@ -168,7 +168,7 @@ class Put:
 
     def __init__(self, url: str, storage: Storage, *, overwrite: bool, asynchronous: bool) -> None:
         storage.refuse("metadata", "resume")
-        self.location = location_of(url)
+        self.location = printable(url)
         self.library = library_of(storage.client, asynchronous=asynchronous)
         self.storage = storage
         self.size: int | None = None
@@ -311,14 +311,14 @@ class Put:
             parsed = self.library.http.URL(url)
             parsed.host.encode("idna")  # as resolving it does
         except (self.library.http.InvalidURL, ValueError) as error:
-            raise TargetTypeError(f"{location_of(url)}: this is not a valid URL ({type(error).__name__})") from error
+            raise TargetTypeError(f"{printable(url)}: this is not a valid URL ({type(error).__name__})") from error
         if parsed.scheme not in {"http", "https"} or not parsed.host or (parsed.port or 1) not in range(1, 65536):
-            raise TargetTypeError(f"{location_of(url)}: a URL to PUT to needs the name of a host, and a valid port")
+            raise TargetTypeError(f"{printable(url)}: a URL to PUT to needs the name of a host, and a valid port")
         return parsed
 
     def _hidden(self, url: Any) -> Any:
         """Return a URL whose text lacks the query, which may be a signature: the libraries log it."""
-        shown = location_of(str(url))
+        shown = printable(str(url))
         hidden = type("Hidden", (self.library.http.URL,), {"__str__": lambda _: shown})
         return hidden(url)
 
