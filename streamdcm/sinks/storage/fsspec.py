@@ -19,6 +19,7 @@ from streamdcm.instructions import Chunk
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.locations import printable
 from streamdcm.sinks.storage.in_order import InOrderOutput
+from streamdcm.sinks.storage.object_reader import no_such_object
 from streamdcm.sinks.storage.options import Storage
 
 try:
@@ -66,12 +67,61 @@ def reader_for(url: str, storage: Storage) -> Iterator[Any]:
         file = system.open(path, "rb")
     except ImportError as error:
         raise MissingExtraError(f"fsspec needs another library for this URL: {error}") from error
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise no_such_object(printable(url)) from error
     except Exception as error:
-        raise SourceError(f"the URL cannot be opened for reading ({type(error).__name__})") from error
+        raise SourceError(f"{printable(url)} cannot be opened for reading ({type(error).__name__})") from error
     with file:
-        yield file
+        yield _ReadFile(file, printable(url))
+
+
+class _ReadFile:
+    """A file to read whose errors do not show what its URL says in confidence.
+
+    Parameters
+    ----------
+    file : object
+        The file, open.
+    name : str
+        What errors call it.
+    """
+
+    def __init__(self, file: Any, name: str) -> None:
+        self.name = name
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        with self._errors():
+            data: bytes = self._file.read(size)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place."""
+        with self._errors():
+            position: int = self._file.seek(offset, whence)
+        return position
+
+    def tell(self) -> int:
+        """Return the place."""
+        with self._errors():
+            position: int = self._file.tell()
+        return position
+
+    def seekable(self) -> bool:
+        """Whether one can go to a place."""
+        return bool(self._file.seekable())
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise SourceError(f"{self.name} cannot be read any further ({type(error).__name__})") from error
 
 
 class FsspecOutput(InOrderOutput):

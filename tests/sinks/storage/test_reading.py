@@ -2,9 +2,13 @@
 
 import io
 import random
+from pathlib import Path
+from typing import Any
 
+import fsspec
 import pydicom
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from obstore.store import LocalStore, MemoryStore
 
 import streamdcm
@@ -133,3 +137,29 @@ def test_reading_on_takes_few_requests_and_reading_here_and_there_few_bytes():
     assert sum(asked) <= 300
     assert reader.seek(-10, io.SEEK_END) == len(content) - 10
     assert reader.read() == content[-10:]
+
+
+class SecretsInErrors(MemoryFileSystem):
+    """A file system that puts the whole URL into its errors, as that of HTTP does."""
+
+    protocol = "secretive"
+    cachable = False
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if "missing" in path:
+            raise FileNotFoundError("secretive://user:secret@host/missing.dcm")
+        return FailingFile()
+
+
+class FailingFile(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError("secretive://user:secret@host/in.dcm broke off")
+
+
+@pytest.mark.parametrize("name", ["missing.dcm", "in.dcm"])
+def test_errors_of_a_file_system_do_not_show_the_secrets_of_a_url(name: str, tmp_path: Path) -> None:
+    fsspec.register_implementation("secretive", SecretsInErrors, clobber=True)
+    with pytest.raises((FileNotFoundError, SourceError), match=rf"secretive://host/{name}") as raised:
+        streamdcm.rewrite(f"secretive://user:secret@host/{name}", tmp_path / "out.dcm")
+    assert "secret@" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
