@@ -157,6 +157,7 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, moto: Bucket, tmp_path:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of earlier tests
     options = {"endpoint_url": moto.options["endpoint_url"], "region_name": "us-east-1"}
     with pytest.raises(CredentialsError, match="storage_options") as raised:
         streamdcm.dcmwrite(moto.url(), small(), storage_options=options)
