@@ -22,6 +22,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     ├── HoldLimitError                    MemoryError    a sink that cannot seek, too much to hold back
     ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
     ├── ReentryError                      RuntimeError   a write was entered again while it runs
+    ├── NotOpenError                      ValueError     a writer was used outside its block, or after an error
     ├── MissingExtraError                 ImportError    an optional library has to be installed
     ├── NotDicomError                     pydicom's InvalidDicomError   a source lacks the prefix DICM
     ├── PlanError                         ValueError     refused before the first byte
@@ -136,6 +137,10 @@ class InstructionError(StreamdcmError, RuntimeError):
 
 class ReentryError(StreamdcmError, RuntimeError):
     """A write was entered again while it was running."""
+
+
+class NotOpenError(StreamdcmError, ValueError):
+    """A writer was used outside its ``with`` block, or after an error."""
 
 
 class MissingExtraError(StreamdcmError, ImportError):

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from streamdcm.aio.prefetch import Prefetch, close_async
-from streamdcm.aio.threads import hired
+from streamdcm.aio.threads import worker_thread
 from streamdcm.instructions import END, Answer, Chunk, Need
 from streamdcm.sources import CopySource, FrameSource, StreamSource
 from streamdcm.write.driver import close_frames
@@ -90,7 +90,7 @@ async def answered_by(sources: AsyncSources, need: Need, session: Resumable[Step
 async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """Give frames that stay what they are when the next one is asked for."""
     try:
-        async with hired() as worker:
+        async with worker_thread() as worker:
             async for frame in frames:
                 yield frame if frame.__class__ is bytes else await worker.run(_copy_of, frame)
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from anyio import CancelScope
 
-from streamdcm.aio.threads import Worker, hired, to_the_end
+from streamdcm.aio.threads import Worker, to_the_end, worker_thread
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, noted, resolve_async
 from streamdcm.write.targets import storage_of
@@ -63,7 +63,7 @@ class AsyncDelivery:
 @asynccontextmanager
 async def delivered(target: Any) -> AsyncIterator[AsyncDelivery]:
     """Give a target and a thread to the block, and give the target up if the block raises."""
-    async with hired() as worker:
+    async with worker_thread() as worker:
         delivery = AsyncDelivery(target, worker)
         try:
             yield delivery

@@ -14,10 +14,10 @@ from anyio import to_thread
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.batches import Batch, Prepare
 from streamdcm.aio.delivery import AsyncDelivery
-from streamdcm.aio.on_loop import OnLoop, Production
+from streamdcm.aio.on_loop import BatchMaker, OnLoop
 from streamdcm.aio.on_thread import OnThread
 from streamdcm.aio.prefetch import Prefetch, close_async
-from streamdcm.aio.threads import Caller, Here, hired, to_the_end
+from streamdcm.aio.threads import Caller, Here, to_the_end, worker_thread
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Write
 from streamdcm.engine.result import WriteResult
@@ -78,27 +78,27 @@ async def chunks(
     There is neither a task group nor a cancel scope around a yield: whoever iterates may leave at any.
     """
     async with (
-        producing(prepare, options, is_short=is_short) as production,
-        aclosing(production.batches()) as batches,
-        aclosing(chunks_of(batches, Progress(options.progress, production.total))) as encoded,
+        making_batches(prepare, options, is_short=is_short) as maker,
+        aclosing(maker.batches()) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, maker.total))) as encoded,
     ):
         async for chunk in encoded:
             yield chunk
 
 
 @asynccontextmanager
-async def producing(
+async def making_batches(
     prepare: Prepare[T], options: Options, *, is_short: Callable[[], bool] = lambda: False
-) -> AsyncIterator[Production[T]]:
+) -> AsyncIterator[BatchMaker[T]]:
     """Make the encoder for what cannot be patched; at the end of the block, close everything that it was given."""
-    async with hired() as worker:
-        production = Production(Here() if is_short() else worker, prepare, options, patchable=False, takes_views=False)
+    async with worker_thread() as worker:
+        maker = BatchMaker(Here() if is_short() else worker, prepare, options, patchable=False, takes_views=False)
         try:
-            await production.start()
-            yield production
+            await maker.start()
+            yield maker
         finally:
             try:
-                await production.close()
+                await maker.close()
             finally:
                 await close_given(options.frames, worker)
 
@@ -139,7 +139,7 @@ async def _write_on_thread(session: OnThread[T], options: Options) -> tuple[Writ
 async def _write_on_loop(session: OnLoop[T], *, ahead: bool) -> tuple[WriteResult, T | None]:
     try:
         await session.open()
-        batches = session.production.batches()
+        batches = session.maker.batches()
         async with Prefetch(batches) if ahead else aclosing(batches) as made:
             async for batch in made:
                 await session.perform(batch)

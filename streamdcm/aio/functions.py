@@ -12,10 +12,10 @@ from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import FramesOnLoop, SizedFramesOnLoop
 from streamdcm.aio.delivery import delivered
-from streamdcm.aio.driver import chunks, chunks_of, producing, write
+from streamdcm.aio.driver import chunks, chunks_of, making_batches, write
 from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.short import is_short
-from streamdcm.aio.threads import hired
+from streamdcm.aio.threads import worker_thread
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
@@ -159,9 +159,9 @@ async def open_chunks_async(
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     async with (
-        producing(partial(_prepare, None, dataset, options), options) as production,
-        Prefetch(production.batches()) as batches,
-        aclosing(chunks_of(batches, Progress(options.progress, production.total))) as encoded,
+        making_batches(partial(_prepare, None, dataset, options), options) as maker,
+        Prefetch(maker.batches()) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, maker.total))) as encoded,
     ):
         yield encoded
 
@@ -184,7 +184,7 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[SizeOptions])
     count = partial(encoded_size, dataset, **kwargs)
     if is_short(dataset, check_options(dict(kwargs), "encoded_size_async")):
         return count()
-    async with hired() as worker:
+    async with worker_thread() as worker:
         return await worker.run(count)
 
 

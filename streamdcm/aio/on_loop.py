@@ -21,7 +21,7 @@ from streamdcm.write.driver import DONE, Next, policy_for
 T = TypeVar("T")
 
 
-class Production(Generic[T]):
+class BatchMaker(Generic[T]):
     """Batches from an encoder, made where `caller` calls.
 
     Parameters
@@ -147,7 +147,7 @@ class OnLoop(Generic[T]):
                 "checksum= cannot read back what is overwritten in an asynchronous file when a length becomes known; "
                 "give seekable=False, or a path"
             )
-        self.production = Production(
+        self.maker = BatchMaker(
             caller, prepare, options, patchable=output.can_patch, takes_views=output.takes_views, outside=outside
         )
         self._output = output
@@ -159,8 +159,8 @@ class OnLoop(Generic[T]):
 
     async def open(self) -> None:
         """Make the encoder, and then note where the target begins."""
-        await self.production.start()
-        total = self.production.total
+        await self.maker.start()
+        total = self.maker.total
         self._progress = Progress(self._callback, total)
         if total is not None and isinstance(self._output, TakesSize):
             self._output.expect(total)
@@ -169,15 +169,15 @@ class OnLoop(Generic[T]):
     async def begin(self) -> Next:
         """Make the encoder, and write up to the first need that comes from outside."""
         await self.open()
-        return await self._go_on(await self.production.advance())
+        return await self._go_on(await self.maker.advance())
 
     async def advance(self, answer: Answer = None) -> Next:
         """Answer the last need and write up to the next."""
-        return await self._go_on(await self.production.advance(answer))
+        return await self._go_on(await self.maker.advance(answer))
 
     async def fail(self, error: Exception) -> Next:
         """Tell the encoder that there is no answer to the last need, and go on."""
-        return await self._go_on(await self.production.fail(error))
+        return await self._go_on(await self.maker.fail(error))
 
     async def abandon(self, error: BaseException | None) -> None:
         """Close what is not exhausted; what was written cannot be taken back.
@@ -188,12 +188,12 @@ class OnLoop(Generic[T]):
             The reason, which gets a note of what goes wrong here; without one that is raised.
         """
         with noted(error, "the sources could not be closed"):
-            await self.production.close()
+            await self.maker.close()
 
     def drop(self) -> None:
         """Close what is not exhausted, on the thread, when nobody is left to await anything or to be told of it."""
         with noted(StreamdcmError("dropped"), "the sources could not be closed"):
-            self.production.drop()
+            self.maker.drop()
 
     def count_frames(self, count: int = 1) -> None:
         """Count frames that were taken on the loop."""
@@ -216,7 +216,7 @@ class OnLoop(Generic[T]):
     async def _go_on(self, batch: Batch) -> Next:
         await self.perform(batch)
         while batch.then is None:
-            batch = await self.production.advance()
+            batch = await self.maker.advance()
             await self.perform(batch)
         if isinstance(batch.then, BaseException):
             raise batch.then
@@ -225,6 +225,6 @@ class OnLoop(Generic[T]):
     def result(self) -> tuple[WriteResult, T | None]:
         """Return what was written, and what the encoder returned."""
         written = WriteResult(
-            self._progress.bytes_written, self._patches, self._output.location, checksum=self.production.checksum
+            self._progress.bytes_written, self._patches, self._output.location, checksum=self.maker.checksum
         )
-        return written, self.production.returned
+        return written, self.maker.returned

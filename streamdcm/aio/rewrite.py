@@ -10,7 +10,7 @@ from typing import Any, Final, Self, Unpack
 from streamdcm.aio.answers import AsyncSources
 from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, write
-from streamdcm.aio.threads import hired, to_the_end
+from streamdcm.aio.threads import to_the_end, worker_thread
 from streamdcm.engine.result import WriteResult
 from streamdcm.files.edits import Edit
 from streamdcm.files.identity import Header, header_forward, read_header
@@ -167,7 +167,7 @@ async def rewrite_chunks_async(
         prepared = _prepared(source, storage, request, options, files, patchable=False)
         return prepared, prepared.size()
 
-    async with hired() as worker:
+    async with worker_thread() as worker:
         try:
             prepared, size = await worker.run(prepare)
         except BaseException:
@@ -207,7 +207,7 @@ async def read_header_async(
     """
     comes = incoming(source)
     if comes is None or not is_async(comes.stream):
-        async with hired() as worker:
+        async with worker_thread() as worker:
             return await worker.run(
                 partial(read_header, source, force=force, storage_options=storage_options, client=client)
             )

@@ -99,7 +99,7 @@ class Worker:
             try:
                 call = self._calls.get(timeout=_PATIENCE)
             except Empty:
-                with suppress(ValueError):  # hired just now, or all the time
+                with suppress(ValueError):  # at work just now, or all the time
                     _idle.remove(self)
                     return
                 continue
@@ -164,7 +164,7 @@ def give_back(worker: Worker) -> None:
 
 
 @asynccontextmanager
-async def hired() -> AsyncIterator[Worker]:
+async def worker_thread() -> AsyncIterator[Worker]:
     """Give a thread to work for the block."""
     worker = hire()
     try:

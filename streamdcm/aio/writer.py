@@ -95,7 +95,7 @@ class AsyncFrameWriter(PushedWrite):
         ------
         EncodeError
             If the frame is not what the dataset says, or one too many.
-        ValueError
+        NotOpenError
             If the writer is not open.
         """
         self._require_frames()
@@ -113,7 +113,7 @@ class AsyncFrameWriter(PushedWrite):
         ------
         EncodeError
             If the stream becomes longer than its fragment holds.
-        ValueError
+        NotOpenError, PlanError
             If the writer is not open, or the transfer syntax is not one of a video.
         """
         self._require_video()

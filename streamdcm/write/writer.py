@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError, ReentryError, ValueTypeError, refuse_running_generator
+from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError, refuse_running_generator
 from streamdcm.instructions import END, Chunk, as_chunk
 from streamdcm.options import Options, WriterOptions, check_options
 from streamdcm.pixels.frame_plan import check_frames
@@ -85,7 +85,7 @@ class PushedWrite:
 
     def _require_open(self) -> None:
         if not self._is_open:
-            raise ValueError("the writer is not open: use it in a 'with' block, and not after an error")
+            raise NotOpenError("the writer is not open: use it in a 'with' block, and not after an error")
 
 
 class FrameWriter(PushedWrite):
@@ -148,7 +148,7 @@ class FrameWriter(PushedWrite):
         ------
         EncodeError
             If the frame is not what the dataset says, or one too many.
-        ValueError
+        NotOpenError
             If the writer is not open.
         """
         with self._only_call():
@@ -168,7 +168,7 @@ class FrameWriter(PushedWrite):
         ------
         EncodeError
             If the stream becomes longer than its fragment holds.
-        ValueError
+        NotOpenError, PlanError
             If the writer is not open, or the transfer syntax is not one of a video.
         """
         with self._only_call():

@@ -18,7 +18,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_lost() -> Iterator[None]:
-    """All threads that were hired are back, and no other was started."""
+    """All threads that were worker_thread are back, and no other was started."""
     before = set(threading.enumerate())
     yield
     started = [thread for thread in set(threading.enumerate()) - before if thread.name == "streamdcm"]
