@@ -12,7 +12,7 @@ from anyio import CancelScope
 from streamdcm.aio.threads import Worker, to_the_end, worker_thread
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, noted, resolve_async
-from streamdcm.write.targets import storage_of
+from streamdcm.write.targets import refuse_options_in_vain, storage_of
 
 
 class AsyncDelivery:
@@ -39,6 +39,7 @@ class AsyncDelivery:
 
     async def resolve(self, options: Options) -> AsyncOutput | None:
         """Find out how to write to the target from the event loop; `None` if that is to be done on the thread."""
+        refuse_options_in_vain(self.target, options)
         self._output = await resolve_async(
             self.target,
             self.worker.run,

@@ -20,7 +20,7 @@ from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.requests import Performer
-from streamdcm.sinks.storage.urls import scheme_of, url_reader, wants_size
+from streamdcm.sinks.storage.urls import is_remote_path, scheme_of, url_reader, wants_size
 
 __all__ = [
     "AsyncOutput",
@@ -37,6 +37,7 @@ __all__ = [
     "Transactional",
     "Uploading",
     "is_discardable",
+    "is_remote_path",
     "noted",
     "printable",
     "printable_text",

@@ -6,7 +6,7 @@ import io
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -14,8 +14,11 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
-from streamdcm.options import TargetSettings
-from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, Storage
+from streamdcm.options import StorageOptions, TargetSettings, refuse_in_vain
+from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, Storage, is_remote_path, scheme_of
+
+_ABOUT_PATHS: Final = ("atomic", "durable")
+_ABOUT_STORAGES: Final = tuple(name for name in StorageOptions.__annotations__ if name != "checksum")
 
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Target: TypeAlias = Path | socket.socket | BinaryIO | WriteableBuffer | DicomIO | Sink
@@ -37,6 +40,7 @@ def resolve_target(
     tasks : callable, optional
         Makes what awaits the requests of an asynchronous client, where there is an event loop.
     """
+    refuse_options_in_vain(delivery.target, options)
     return delivery.resolve(
         overwrite=options.overwrite,
         atomic=options.atomic,
@@ -44,6 +48,24 @@ def resolve_target(
         seekable=options.seekable,
         storage=storage_of(options, tasks),
     )
+
+
+def refuse_options_in_vain(target: Any, options: TargetSettings) -> None:
+    """Refuse options that a target of this kind has no use for, unless they have their default.
+
+    Raises
+    ------
+    PlanError
+        If one of them was given.
+    """
+    is_url = scheme_of(target) not in (None, "file") or is_remote_path(target)
+    if is_url:
+        refuse_in_vain(options, _ABOUT_PATHS, "is about paths, and the target is a URL")
+    elif is_path(target):
+        refuse_in_vain(options, _ABOUT_STORAGES, "is about object storages, and the target is a path")
+    else:
+        names = (*_ABOUT_PATHS, *_ABOUT_STORAGES)
+        refuse_in_vain(options, names, "has no effect on an object that takes bytes by its write()")
 
 
 def storage_of(options: TargetSettings, tasks: Callable[[], Performer] | None = None) -> Storage:

@@ -1,6 +1,8 @@
 """An option is one row: types, run time and the docs say the same of it."""
 
+import asyncio
 import inspect
+import io
 import re
 from dataclasses import fields
 from typing import Any, get_type_hints
@@ -132,3 +134,32 @@ def test_options_about_frames_without_frames_are_refused(option, value, tmp_path
         streamdcm.dcmwrite(tmp_path / "out.dcm", examples.jpeg2k, **{option: value})
     default = getattr(Options(), option)
     streamdcm.dcmwrite(tmp_path / "out.dcm", examples.jpeg2k, **{option: default})
+
+
+@pytest.mark.parametrize(
+    ("target", "option", "value"),
+    [
+        ("object", "durable", True),
+        ("object", "atomic", False),
+        ("object", "workers", 2),
+        ("path", "resume", True),
+        ("path", "metadata", {"study": "1"}),
+        ("path", "part_size", "16 MiB"),
+        ("path", "client", object()),
+        ("memory://out.dcm", "durable", True),
+    ],
+)
+def test_an_option_that_this_target_has_no_use_for_is_refused(target, option, value, tmp_path):
+    given = {"object": io.BytesIO(), "path": tmp_path / "out.dcm"}.get(target, target)
+    with pytest.raises(PlanError, match=f"^{option}= .*; leave it out"):
+        streamdcm.dcmwrite(given, examples.ct, **{option: value})
+    with pytest.raises(PlanError, match=f"^{option}= .*; leave it out"):
+        asyncio.run(streamdcm.dcmwrite_async(given, examples.ct, **{option: value}))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_overwrite_and_defaults_pass_everywhere(overwrite):
+    defaults = {option.name: getattr(Options(), option.name) for option in fields(Options)}
+    taken = {name: value for name, value in defaults.items() if "dcmwrite" in ROWS[name].functions}
+    streamdcm.dcmwrite(io.BytesIO(), examples.ct, **{**taken, "overwrite": overwrite})
