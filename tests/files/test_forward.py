@@ -310,9 +310,12 @@ def test_a_source_is_held_to_the_length_that_it_says(stated: int, large: bytes, 
 
 @pytest.mark.parametrize("sent", [200_000, 300_000])
 def test_a_response_of_requests_that_breaks_off_is_an_error(sent: int, large: bytes, tmp_path: Path) -> None:
-    with served(large[:sent], len(large)) as url, requests.get(url, stream=True, timeout=60) as response:
-        with pytest.raises(SourceError, match=r"the Response cannot be read \(ChunkedEncodingError\)"):
-            streamdcm.rewrite(response, tmp_path / "out.dcm")
+    with (
+        served(large[:sent], len(large)) as url,
+        requests.get(url, stream=True, timeout=60) as response,
+        pytest.raises(SourceError, match=r"the Response cannot be read \(ChunkedEncodingError\)"),
+    ):
+        streamdcm.rewrite(response, tmp_path / "out.dcm")
     assert os.listdir(tmp_path) == []
 
 
