@@ -10,8 +10,15 @@ TRANSFER_SYNTAX_UID: Final = 0x00020010
 IMPLEMENTATION_CLASS_UID: Final = 0x00020012
 IMPLEMENTATION_VERSION_NAME: Final = 0x00020013
 
+DIRECTORY_RECORDS: Final = 0x00041220
+"""Directory Record Sequence."""
+
 SPECIFIC_CHARACTER_SET: Final = 0x00080005
+SOP_CLASS_UID: Final = 0x00080016
 SOP_INSTANCE_UID: Final = 0x00080018
+
+STUDY_INSTANCE_UID: Final = 0x0020000D
+SERIES_INSTANCE_UID: Final = 0x0020000E
 
 CONCATENATION_UID: Final = 0x00209161
 IN_CONCATENATION_NUMBER: Final = 0x00209162
@@ -21,12 +28,20 @@ SOURCE_UID: Final = 0x00200242
 """SOP Instance UID of Concatenation Source."""
 
 NUMBER_OF_FRAMES: Final = 0x00280008
+ROWS: Final = 0x00280010
+BITS_ALLOCATED: Final = 0x00280100
 PIXEL_REPRESENTATION: Final = 0x00280103
 LOSSY_RATIO: Final = 0x00282112
 """Lossy Image Compression Ratio."""
+LUT_DESCRIPTOR: Final = 0x00283002
 LUT_DATA: Final = 0x00283006
-LUT_DESCRIPTORS: Final = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
+LUT_DESCRIPTORS: Final = frozenset({0x00281101, 0x00281102, 0x00281103, LUT_DESCRIPTOR})
 """LUT Descriptor, and the Palette Color Lookup Table Descriptors of red, green and blue."""
+
+PIXEL_DATA_PROVIDER_URL: Final = 0x00287FE0
+
+MAC_PARAMETERS: Final = 0x4FFE0001
+"""MAC Parameters Sequence."""
 
 PER_FRAME_GROUPS: Final = 0x52009230
 """Per-Frame Functional Groups Sequence."""
@@ -39,6 +54,13 @@ FLOAT_PIXEL_DATA: Final = 0x7FE00008
 DOUBLE_FLOAT_PIXEL_DATA: Final = 0x7FE00009
 PIXEL_DATA: Final = 0x7FE00010
 PIXEL_TAGS: Final = frozenset({PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA})
+
+DIGITAL_SIGNATURES: Final = 0xFFFAFFFA
+"""Digital Signatures Sequence."""
+TRAILING_PADDING: Final = 0xFFFCFFFC
+"""Data Set Trailing Padding."""
+SEQUENCE_DELIMITER: Final = 0xFFFEE0DD
+"""Sequence Delimitation Item."""
 
 # PS3.6: what Pixel Representation decides, pixel values in the dataset's own pixels' terms
 US_OR_SS: Final = frozenset(

@@ -16,7 +16,7 @@ from streamdcm.encode.file_head import file_meta, preamble
 from streamdcm.encode.header import element_header, vr_code
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.tags import DIGITAL_SIGNATURES, PIXEL_TAGS, TRAILING_PADDING
 from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name
 from streamdcm.files.dataset import dataset_of, padding
 from streamdcm.files.deferred import Passing
@@ -36,7 +36,7 @@ from streamdcm.plan.plan import Plan, encode_file
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sources import BufferSource, StreamSource
 
-_DROPPED: Final = frozenset({0xFFFAFFFA, 0xFFFCFFFC})
+_DROPPED: Final = frozenset({DIGITAL_SIGNATURES, TRAILING_PADDING})
 """What stands behind pixel data and no function has to see: signatures, which would not hold, and padding."""
 
 

@@ -9,6 +9,14 @@ from typing import Any, Final
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
+from streamdcm.encode.tags import (
+    MEDIA_STORAGE_SOP_CLASS_UID,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    SERIES_INSTANCE_UID,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+)
 from streamdcm.errors import SourceError
 from streamdcm.files.access import Access, InflatedAccess, accessed, performed
 from streamdcm.files.forward import Incoming
@@ -23,12 +31,8 @@ from streamdcm.sinks import Storage
 from streamdcm.write.driver import Sources, answered
 
 _NOTHING: Final[Mapping[str, Any]] = {}
-_SOP_CLASS: Final = 0x00080016
-_SOP_INSTANCE: Final = 0x00080018
-_STUDY: Final = 0x0020000D
-_SERIES: Final = 0x0020000E
-_WANTED: Final = frozenset({_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES})
-_META: Final = {0x00020002: _SOP_CLASS, 0x00020003: _SOP_INSTANCE}
+_WANTED: Final = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+_META: Final = {MEDIA_STORAGE_SOP_CLASS_UID: SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID: SOP_INSTANCE_UID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +149,10 @@ def _scan_header(where: Where, head: Head, at: int) -> Scan[Header]:
     for run in scanner.runs:
         uids.update({row[0]: _uid(run, row) for row in run.rows if row[0] in _WANTED})
     return Header(
-        uids.get(_SOP_CLASS),
-        uids.get(_SOP_INSTANCE),
-        uids.get(_STUDY),
-        uids.get(_SERIES),
+        uids.get(SOP_CLASS_UID),
+        uids.get(SOP_INSTANCE_UID),
+        uids.get(STUDY_INSTANCE_UID),
+        uids.get(SERIES_INSTANCE_UID),
         head.syntax,
         head.at,
     )
@@ -175,7 +179,7 @@ def _until_passed(scanner: Scanner) -> Scan[Large | None]:
 
 
 def _is_passed(scanner: Scanner) -> bool:
-    return any(run.rows and run.rows[-1][0] > _SERIES for run in scanner.runs)
+    return any(run.rows and run.rows[-1][0] > SERIES_INSTANCE_UID for run in scanner.runs)
 
 
 def _uid(run: Run, row: Row) -> UID | None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final
 
+from streamdcm.encode.tags import (
+    DIGITAL_SIGNATURES,
+    MAC_PARAMETERS,
+    PIXEL_DATA,
+    PIXEL_DATA_PROVIDER_URL,
+    PIXEL_TAGS,
+    ROWS,
+)
 from streamdcm.errors import element_name, warn
 
-SIGNATURES: Final = (0xFFFAFFFA, 0x4FFE0001)
-ROWS: Final = 0x00280010
-PIXELS_ELSEWHERE: Final = 0x00287FE0
-PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+SIGNATURES: Final = (DIGITAL_SIGNATURES, MAC_PARAMETERS)
 
 
 def warn_of_signature(tags: Container[int]) -> None:
@@ -37,5 +42,5 @@ def warn_of_missing_pixels(tags: Container[int], name: str) -> None:
     UserWarning
         If the file has Rows, and neither pixel data nor an address where they are (PS3.3 §C.7.6.3).
     """
-    if ROWS in tags and PIXELS_ELSEWHERE not in tags and not any(tag in tags for tag in PIXELS):
-        warn(f"{element_name(PIXELS[-1])}: {name} has Rows and no pixel data; it may be truncated")
+    if ROWS in tags and PIXEL_DATA_PROVIDER_URL not in tags and not any(tag in tags for tag in PIXEL_TAGS):
+        warn(f"{element_name(PIXEL_DATA)}: {name} has Rows and no pixel data; it may be truncated")

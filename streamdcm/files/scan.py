@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
-from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.tags import PIXEL_TAGS, SEQUENCE_DELIMITER
 from streamdcm.errors import element_name
 from streamdcm.files.scan_walk import at_hand, walk
 from streamdcm.files.scan_words import (
@@ -33,7 +33,6 @@ BULK: Final = 64 * 1024
 _HELD: Final = 1024 * 1024
 """The longest element of undefined length that is asked for as a whole; a longer one is told as a range."""
 
-_SEQUENCE_END: Final = 0xFFFEE0DD
 _ITEM_GROUP: Final = 0xFFFE0000
 
 
@@ -206,7 +205,7 @@ class Scanner:
     def _skip_delimiter(self, run: Run, tag: int, length: int) -> None:
         """Pass over the delimiter of a sequence that has a length all the same (PS3.5 §7.5.2)."""
         behind = run.rows[-1] if run.rows else None
-        if tag != _SEQUENCE_END or length or behind is None or behind[1] not in (b"SQ", None):
+        if tag != SEQUENCE_DELIMITER or length or behind is None or behind[1] not in (b"SQ", None):
             raise self.where.error(f"{element_name(tag)} stands where an element should", self.at)
         # what follows is a run of its own, so that nothing passes as a span over the delimiter
         self.at += 8

@@ -99,7 +99,7 @@ def _scan_meta(where: Where, data: bytes, at: int, encoding: Encoding) -> Run:
                 if at + 12 > len(data):
                     raise where.ends_early(at)
                 value_at, (length,) = at + 12, encoding.long_length.unpack_from(data, at + 8)
-        tag = 0x00020000 | number
+        tag = FILE_META_GROUP_LENGTH | number
         if value_at + length > len(data):
             raise where.ends_early(at, tag)
         if length & 1:

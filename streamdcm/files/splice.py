@@ -21,33 +21,54 @@ from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.layout import Encoding as Packing
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PIXEL_DATA, PIXEL_REPRESENTATION, PIXEL_TAGS, SPECIFIC_CHARACTER_SET
+from streamdcm.encode.tags import (
+    BITS_ALLOCATED,
+    DIRECTORY_RECORDS,
+    FILE_META_GROUP_LENGTH,
+    FILE_META_VERSION,
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    LUT_DESCRIPTOR,
+    MEDIA_STORAGE_SOP_CLASS_UID,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    PIXEL_DATA,
+    PIXEL_DATA_PROVIDER_URL,
+    PIXEL_REPRESENTATION,
+    PIXEL_TAGS,
+    ROWS,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
+    SPECIFIC_CHARACTER_SET,
+    TRANSFER_SYNTAX_UID,
+)
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
 from streamdcm.errors import element_name
 from streamdcm.files.dataset import character_set, dictionary_vr, padding, raw_element
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.edits import Edit, edit_items, new_element
-from streamdcm.files.notices import PIXELS_ELSEWHERE, ROWS, SIGNATURES, warn_of_missing_pixels, warn_of_signature
+from streamdcm.files.notices import SIGNATURES, warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scan_head import Head
 from streamdcm.files.scan_words import LONG, Large, Row, Run
 from streamdcm.files.scanned import Part, Scanned
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options
-from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TIFF
+from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID as OUR_CLASS_UID
+from streamdcm.plan.file_meta import IMPLEMENTATION_VERSION_NAME as OUR_VERSION_NAME
+from streamdcm.plan.file_meta import TIFF
 from streamdcm.plan.syntaxes import encoding_of
 
-_DIRECTORY: Final = 0x00041220
-
-_DECIDING: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, 0x00280100, 0x00283002, PIXEL_DATA})
+_DECIDING: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, BITS_ALLOCATED, LUT_DESCRIPTOR, PIXEL_DATA})
 """The elements that decide how a new value is encoded: its characters, and its VR where that is ambiguous."""
 
 _CHANGES_OTHERS: Final = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, *PIXEL_TAGS})
 """The elements whose new value decides how others are written."""
 
-FOLLOWED: Final = {0x00080016: 0x00020002, 0x00080018: 0x00020003}
+FOLLOWED: Final = {SOP_CLASS_UID: MEDIA_STORAGE_SOP_CLASS_UID, SOP_INSTANCE_UID: MEDIA_STORAGE_SOP_INSTANCE_UID}
 """The elements that File Meta Information repeats, and where."""
 
-_ALWAYS_WANTED: Final = frozenset({*_DECIDING, *PIXEL_TAGS, *FOLLOWED, _DIRECTORY, *SIGNATURES, ROWS, PIXELS_ELSEWHERE})
+_ALWAYS_WANTED: Final = frozenset(
+    {*_DECIDING, *PIXEL_TAGS, *FOLLOWED, DIRECTORY_RECORDS, *SIGNATURES, ROWS, PIXEL_DATA_PROVIDER_URL}
+)
 _UID: Final = re.compile(rb"[0-9.]+")
 
 
@@ -127,7 +148,7 @@ def splicer_of(scanned: Scanned, options: Options, edit: Edit | None, transfer_s
         return None
     splicer = Splicer(scanned, edits)
     found, syntax = splicer.found, scanned.head.syntax
-    if not _pixels_fit(found, edits, syntax) or not _are_uids(found, edits) or _DIRECTORY in found:
+    if not _pixels_fit(found, edits, syntax) or not _are_uids(found, edits) or DIRECTORY_RECORDS in found:
         return None
     if any(isinstance(value, ItemEdits) and isinstance(found.get(tag), Large) for tag, value in edits.items()):
         return None
@@ -359,7 +380,7 @@ def _file_meta(head: Head, syntax: UID | None, uids: Mapping[int, bytes | None])
         return None
     data = meta.data
     elements = {row[0]: data[row[2] : row[4]] for row in meta.rows}
-    own = {**uids, 0x00020010: str(syntax).encode()}
+    own = {**uids, TRANSFER_SYNTAX_UID: str(syntax).encode()}
     for tag, uid in own.items():
         if uid is None:
             elements.pop(tag, None)
@@ -371,11 +392,11 @@ def _file_meta(head: Head, syntax: UID | None, uids: Mapping[int, bytes | None])
         if elements.get(tag, whole)[4:6] != vr:
             return None
         elements[tag] = whole
-    if elements.get(0x00020002, b"").rstrip(b"\0").endswith(MediaStorageDirectoryStorage.encode()):
+    if elements.get(MEDIA_STORAGE_SOP_CLASS_UID, b"").rstrip(b"\0").endswith(MediaStorageDirectoryStorage.encode()):
         return None
-    elements.pop(0x00020000, None)
+    elements.pop(FILE_META_GROUP_LENGTH, None)
     rest = b"".join(map(itemgetter(1), sorted(elements.items())))
-    return _short(0x00020000, b"UL", pack("<L", len(rest))) + rest
+    return _short(FILE_META_GROUP_LENGTH, b"UL", pack("<L", len(rest))) + rest
 
 
 def _short(tag: int, vr: bytes, value: bytes) -> bytes:
@@ -387,9 +408,12 @@ def _padded_text(text: str, pad: bytes) -> bytes:
 
 
 _OWN_META_ELEMENTS: Final = {
-    0x00020001: (b"OB", b"\2\0\1\0OB\0\0\2\0\0\0\0\1"),
-    0x00020012: (b"UI", _short(0x00020012, b"UI", _padded_text(IMPLEMENTATION_CLASS_UID, b"\0"))),
-    0x00020013: (b"SH", _short(0x00020013, b"SH", _padded_text(IMPLEMENTATION_VERSION_NAME, b" "))),
+    FILE_META_VERSION: (b"OB", b"\2\0\1\0OB\0\0\2\0\0\0\0\1"),
+    IMPLEMENTATION_CLASS_UID: (b"UI", _short(IMPLEMENTATION_CLASS_UID, b"UI", _padded_text(OUR_CLASS_UID, b"\0"))),
+    IMPLEMENTATION_VERSION_NAME: (
+        b"SH",
+        _short(IMPLEMENTATION_VERSION_NAME, b"SH", _padded_text(OUR_VERSION_NAME, b" ")),
+    ),
 }
 
 

@@ -6,6 +6,9 @@ import shutil
 import threading
 from contextlib import asynccontextmanager
 
+import aiohttp
+import aiohttp.test_utils
+import aiohttp.web
 import anyio
 import httpx
 import pydicom
@@ -273,3 +276,46 @@ async def test_headers(large):
     assert await streamdcm.read_header_async(from_async_iterable(large)) == expected
     with pytest.raises(streamdcm.errors.NotDicomError):
         await streamdcm.read_header_async(from_async_iterable(b"nothing"))
+
+
+@asynccontextmanager
+async def served_to_aiohttp(content, **headers):
+    """Give the response that a client of aiohttp gets from a server on loopback."""
+
+    async def answer(request):
+        response = aiohttp.web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        for piece in pieces(content):
+            await response.write(piece)
+        if request.transport and len(content) < int(headers["Content-Length"]):
+            request.transport.close()
+        return response
+
+    app = aiohttp.web.Application()
+    app.router.add_get("/", answer)
+    async with (
+        aiohttp.test_utils.TestServer(app) as server,
+        aiohttp.ClientSession() as client,
+        client.get(server.make_url("/")) as response,
+    ):
+        yield response
+
+
+@pytest.mark.parametrize("of", ["response", "content"])
+async def test_a_response_of_aiohttp_is_a_source(of, large, tmp_path, anyio_backend):
+    if anyio_backend != "asyncio":
+        pytest.skip("aiohttp needs asyncio")
+    async with served_to_aiohttp(large, **{"Content-Length": str(len(large))}) as response:
+        source = response if of == "response" else response.content
+        await streamdcm.rewrite_async(source, tmp_path / "out.dcm", edit={"PatientID": "new"})
+    assert (tmp_path / "out.dcm").read_bytes() == rewritten(io.BytesIO(large), edit={"PatientID": "new"})
+
+
+async def test_a_response_of_aiohttp_that_breaks_off_is_an_error(large, tmp_path, anyio_backend):
+    if anyio_backend != "asyncio":
+        pytest.skip("aiohttp needs asyncio")
+    async with served_to_aiohttp(large[:200_000], **{"Content-Length": str(len(large))}) as response:
+        with pytest.raises(streamdcm.errors.SourceError, match="cannot be read") as raised:
+            await streamdcm.rewrite_async(response, tmp_path / "out.dcm")
+    assert isinstance(raised.value.__cause__, aiohttp.ClientPayloadError)
+    assert os.listdir(tmp_path) == []

@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import httpx
 import pydicom
 import pytest
+import requests
 from botocore.response import StreamingBody
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -214,6 +215,12 @@ def from_httpx(content: bytes) -> Iterator[Any]:
 
 
 @contextmanager
+def from_requests(content: bytes) -> Iterator[Any]:
+    with served(content, len(content)) as url, requests.get(url, stream=True, timeout=60) as response:
+        yield response
+
+
+@contextmanager
 def from_botocore(content: bytes) -> Iterator[Any]:
     yield StreamingBody(io.BytesIO(content), len(content))
 
@@ -238,7 +245,7 @@ def from_views(content: bytes) -> Iterator[Any]:
 
 SOURCES: list[Callable[[bytes], Any]] = [
     *(from_pipe, from_named_pipe, from_socket, from_process, from_urllib, from_httpx, from_botocore, from_list),
-    from_views,
+    *(from_requests, from_views),
 ]
 
 
@@ -298,6 +305,17 @@ def test_a_source_is_held_to_the_length_that_it_says(stated: int, large: bytes, 
     body = Unchecked(io.BytesIO(large), len(large) + stated)
     with pytest.raises(SourceError, match="of the Unchecked; the file is damaged or truncated"):
         streamdcm.rewrite(body, tmp_path / "out.dcm")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("sent", [200_000, 300_000])
+def test_a_response_of_requests_that_breaks_off_is_an_error(sent: int, large: bytes, tmp_path: Path) -> None:
+    with (
+        served(large[:sent], len(large)) as url,
+        requests.get(url, stream=True, timeout=60) as response,
+        pytest.raises(SourceError, match=r"the Response cannot be read \(ChunkedEncodingError\)"),
+    ):
+        streamdcm.rewrite(response, tmp_path / "out.dcm")
     assert os.listdir(tmp_path) == []
 
 

@@ -2,12 +2,15 @@
 
 import io
 import random
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pydicom
 import pytest
+from azure.storage.blob import BlobServiceClient
 from fsspec.implementations.memory import MemoryFileSystem
 from obstore.store import LocalStore, MemoryStore
 
@@ -82,6 +85,63 @@ def test_an_object_that_is_replaced_meanwhile_is_an_error(bucket: Bucket, source
 
     with pytest.raises(SourceError, match="has changed since it was opened"):
         streamdcm.rewrite(bucket.url("source.dcm"), tmp_path / "out.dcm", source_client=bucket.client, edit=replace)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Blobs:
+    """A place in Azure that one test has for itself, with a blob in it."""
+
+    def __init__(self, options: dict[str, Any], service: BlobServiceClient) -> None:
+        self.options = options
+        self.service = service
+        self.prefix = uuid.uuid4().hex
+        self.content = in_memory(large())
+        self.put(self.content)
+
+    def url(self, name: str = "source.dcm") -> str:
+        return f"az://{BUCKET}/{self.prefix}/{name}"
+
+    def put(self, content: bytes) -> None:
+        self.service.get_blob_client(BUCKET, f"{self.prefix}/source.dcm").upload_blob(content, overwrite=True)
+
+    def read(self, name: str) -> bytes:
+        return self.service.get_blob_client(BUCKET, f"{self.prefix}/{name}").download_blob().readall()
+
+
+@pytest.fixture
+def blobs(azurite: dict[str, Any]) -> Iterator[Blobs]:
+    with BlobServiceClient(**azurite) as service:
+        yield Blobs(azurite, service)
+
+
+def test_a_blob_is_read_to_a_path(blobs: Blobs, tmp_path):
+    streamdcm.rewrite(blobs.url(), tmp_path / "1.dcm", source_client=blobs.service, edit=EDIT)
+    streamdcm.rewrite(blobs.url(), tmp_path / "2.dcm", source_options=blobs.options, edit=EDIT)
+    edited = rewritten(blobs.content, edit=EDIT)
+    assert (tmp_path / "1.dcm").read_bytes() == (tmp_path / "2.dcm").read_bytes() == edited
+
+
+def test_blob_to_blob_goes_through_one_client(blobs: Blobs):
+    streamdcm.rewrite(blobs.url(), blobs.url("edited.dcm"), client=blobs.service, edit=EDIT)
+    assert blobs.read("edited.dcm") == rewritten(blobs.content, edit=EDIT)
+    streamdcm.rewrite(blobs.url("edited.dcm"), blobs.url("edited.dcm"), storage_options=blobs.options)
+    assert blobs.read("edited.dcm") == rewritten(blobs.content, edit=EDIT)
+
+
+def test_a_blob_that_is_missing_is_an_error(blobs: Blobs, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no such object"):
+        streamdcm.rewrite(blobs.url("missing.dcm"), tmp_path / "out.dcm", source_client=blobs.service)
+    with pytest.raises(NoBucketError):
+        streamdcm.rewrite("az://not-there/1.dcm", tmp_path / "out.dcm", source_client=blobs.service)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_blob_that_is_replaced_meanwhile_is_an_error(blobs: Blobs, tmp_path):
+    def replace(dataset: pydicom.Dataset) -> None:
+        blobs.put(blobs.content[:-2] + b"xx")
+
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        streamdcm.rewrite(blobs.url(), tmp_path / "out.dcm", source_client=blobs.service, edit=replace)
     assert list(tmp_path.iterdir()) == []
 
 
