@@ -1,6 +1,7 @@
 """A child that was forked while other threads write can write as well: it waits for no lock that they held."""
 
 import contextlib
+import importlib
 import io
 import os
 import signal
@@ -17,6 +18,7 @@ import streamdcm
 from streamdcm.errors import silenced
 from streamdcm.sources import restored_position
 from tests.support.images import template
+from tests.support.tools import package
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -81,6 +83,7 @@ def test_a_child_reads_a_buffer_that_a_thread_of_its_parent_read() -> None:
         assert succeeds_in_a_child(lambda: streamdcm.dcmwrite(io.BytesIO(), dataset), seconds=5)
 
 
+@pytest.mark.slow
 def test_children_write_that_were_forked_while_other_threads_rewrite(tmp_path: Path) -> None:
     stop = threading.Event()
 
@@ -100,7 +103,8 @@ def test_children_write_that_were_forked_while_other_threads_rewrite(tmp_path: P
 
 
 def test_a_child_makes_a_client_for_s3_while_a_thread_of_its_parent_did() -> None:
-    s3 = pytest.importorskip("streamdcm.sinks.storage.s3")
+    package("boto3")
+    s3 = importlib.import_module("streamdcm.sinks.storage.s3")
     storage = s3.Storage(options={"region_name": "eu-west-1"})
     with held_by_another_thread(lambda: s3._MAKING_CLIENT):
         assert succeeds_in_a_child(lambda: s3.make_client(storage), seconds=20)

@@ -177,6 +177,7 @@ async def test_both_drivers_do_the_same(name, sinks, change):
 
 @pytest.mark.parametrize("change", [dict, asynchronous])
 @pytest.mark.parametrize("name", TABLE)
+@pytest.mark.slow
 async def test_both_drivers_leave_the_same_file(name, change, tmp_path):
     case, outcomes = TABLE[name], []
     for folder, write, options in (

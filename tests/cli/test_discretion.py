@@ -181,6 +181,7 @@ def test_what_is_no_dicom_file_is_told_without_secrets(
 
 
 def test_a_target_is_told_without_its_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    package("httpx2")
     with Server() as server:
         url = server.url.replace("http://", "http://user:secret@") + "/out.dcm?X-Amz-Signature=token"
         assert main(["copy", str(CT), url]) == 0

@@ -26,6 +26,8 @@ import streamdcm
 from tests.support.corpus import CORPUS, is_one_of_many
 from tests.support.damage import damaged
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("STREAMDCM_FUZZ_CASES", "2000"))
 SEED = int(os.environ.get("STREAMDCM_FUZZ_SEED", datetime.date.today().strftime("%Y%m%d")))
 BATCHES = 8

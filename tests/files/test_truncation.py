@@ -16,6 +16,8 @@ from streamdcm.files.scanned import scan_file
 from tests.support.corpus import CORPUS, is_one_of_many, name
 from tests.support.oracle import dataset_offset
 
+pytestmark = pytest.mark.slow
+
 DAMAGED = {"MR_truncated.dcm", "no_meta.dcm", "rtplan_truncated.dcm"}
 WHOLE = [path for path in CORPUS if path.name not in DAMAGED and not is_one_of_many(path)]
 HEADER = 1500

@@ -7,6 +7,7 @@ import pytest
 import streamdcm
 from streamdcm.sinks import printable, printable_text
 from tests.support.images import template
+from tests.support.tools import package
 from tests.support.web import Server
 
 SECRETS = ("secret", "user", "token", "Signature")
@@ -52,6 +53,7 @@ def test_a_result_has_a_location_without_secrets():
 
     dataset = template("1.2.840.10008.1.2.1")
     assert streamdcm.dcmwrite(Handle(), dataset).location == "http://h/out.dcm"
+    package("httpx2")
     with Server() as server:
         url = server.url.replace("http://", "http://user:secret@") + "/out.dcm?Signature=token"
         assert streamdcm.dcmwrite(url, dataset).location == f"{server.url}/out.dcm"

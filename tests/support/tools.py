@@ -11,7 +11,19 @@ from typing import NoReturn
 import pytest
 
 HEAVY = frozenset(
-    {"aioboto3", "aiobotocore", "aiofiles", "azure", "blockbuster", "boto3", "botocore", "flask", "fsspec", "highdicom"}
+    {
+        "aioboto3",
+        "aiobotocore",
+        "aiofiles",
+        "aiohttp",
+        "azure",
+        "blockbuster",
+        "boto3",
+        "botocore",
+        "flask",
+        "fsspec",
+        "highdicom",
+    }
     | {
         "httpx",
         "httpx2",

@@ -65,6 +65,7 @@ def in_background(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.slow
 def test_intruders_lose_no_frame_and_touch_no_other_file(attempt: int, tmp_path: Path, hasty: None) -> None:
     """What belongs to a descriptor that was closed too early would be written into the next file that is opened."""
     shape = {"rows": 400, "columns": 500, "bits": 8}
