@@ -110,7 +110,7 @@ def character_set(element: Element | None, name: str) -> Any:
         return convert_encodings(convert_raw_data_element(element).value)  # type: ignore[arg-type]
     except Exception as error:  # whatever pydicom says of a damaged value
         raise SourceError(
-            f"{name} states a character set that is none ({type(error).__name__}); correct it",
+            f"{name} states a character set that is not one of DICOM ({type(error).__name__}); correct it",
             element_name(SPECIFIC_CHARACTER_SET),
         ) from None
 

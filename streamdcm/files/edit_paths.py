@@ -76,7 +76,7 @@ def edits_by_tag(edit: Mapping[Any, Any]) -> dict[int, Any]:
     Raises
     ------
     PlanError
-        If it names what is no element, or both a sequence and what is in it.
+        If it names something that is not an element, or both a sequence and an element in its items.
     """
     edits: dict[int, Any] = {}
     nested: dict[int, list[InItems]] = {}

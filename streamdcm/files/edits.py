@@ -1,6 +1,7 @@
 """Edits of a dataset: a function, or values by keyword."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from pydicom.config import RAISE
@@ -12,6 +13,8 @@ from pydicom.tag import BaseTag, TagType
 from streamdcm.encode import tags
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
+from streamdcm.encode.vr import VRS
+from streamdcm.encode.vr.text import encode_person_name, encode_text
 from streamdcm.errors import (
     DatasetTypeError,
     PlanError,
@@ -38,7 +41,7 @@ NOT_EDITED: Final = frozenset(
 )
 
 
-_TEXTS: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UN", "UT"})
+_TEXTS: Final = frozenset(vr for vr, row in VRS.items() if row.encode in (encode_text, encode_person_name)) | {"UN"}
 """VRs whose values are in the character set of their dataset (PS3.5 §6.1.2.2), and one that may hide any of them."""
 
 
@@ -48,7 +51,7 @@ def edited(dataset: Dataset, edit: Edit | None) -> Dataset:
     Raises
     ------
     PlanError
-        If a mapping names what is no element, or has a value that the element cannot have.
+        If a mapping names something that is not an element, or has a value that the element cannot have.
     DatasetTypeError
         If a function returns something that is neither `None` nor a dataset.
     """
@@ -92,13 +95,14 @@ def _set(dataset: Dataset, tag: int, value: Any) -> None:
 
 
 def _decide_anew(dataset: Dataset) -> None:
-    """Let a new Pixel Representation decide the VR of the elements whose VR it decides (PS3.6)."""
+    """Let a new Pixel Representation decide the VR of the elements whose VR it decides, in items too (PS3.6)."""
     vr = "US" if dataset.get("PixelRepresentation") == 0 else "SS"
-    elements = elements_of(dataset)
-    for tag in map(BaseTag, tags.US_OR_SS):
-        element = elements.get(tag)
-        if isinstance(element, RawDataElement) and element.VR in ("US", "SS"):
-            elements[tag] = element._replace(VR=vr)
+    for each in (dataset, *_inheriting(dataset, tags.PIXEL_REPRESENTATION)):
+        elements = elements_of(each)
+        for tag in map(BaseTag, tags.US_OR_SS):
+            element = elements.get(tag)
+            if isinstance(element, RawDataElement) and element.VR in ("US", "SS"):
+                elements[tag] = element._replace(VR=vr)
 
 
 def _decode_items(dataset: Dataset) -> None:
@@ -106,27 +110,36 @@ def _decode_items(dataset: Dataset) -> None:
 
     pydicom would take the bytes of what it has not parsed for ones in the new character set.
     """
-    tag = 0
+    for item in _inheriting(dataset, tags.SPECIFIC_CHARACTER_SET):
+        for tag, raw in list(elements_of(item).items()):
+            if isinstance(raw, RawDataElement) and (raw.VR is None or raw.VR in _TEXTS):
+                with _read_errors(tag):
+                    item[tag]  # which stores what it has parsed
+
+
+def _inheriting(dataset: Dataset, decides: int) -> Iterator[Dataset]:
+    """Give the items, at any depth, in which an element of the dataset holds because they do not have it themselves."""
+    for tag, raw in list(elements_of(dataset).items()):
+        with _read_errors(tag):
+            is_sequence = raw.VR == "SQ" or (raw.VR in (None, "UN") and dataset[tag].VR == "SQ")
+            items = list(dataset[tag].value) if is_sequence else []
+        for item in items:
+            if decides not in item:
+                yield item
+                yield from _inheriting(item, decides)
+
+
+@contextmanager
+def _read_errors(tag: int) -> Iterator[None]:
+    """Say in our own words what pydicom says of an element that it cannot parse: it may quote a value."""
     try:
-        for tag, raw in list(elements_of(dataset).items()):
-            if raw.VR != "SQ" and not (raw.VR in (None, "UN") and dataset[tag].VR == "SQ"):
-                continue
-            for item in dataset[tag].value:
-                if tags.SPECIFIC_CHARACTER_SET not in item:
-                    _decode(item)
+        yield
     except RecursionError:
         raise RecursiveDatasetError("its items are nested too deeply; take them out", element_name(tag)) from None
     except StreamdcmError:
         raise
-    except Exception as error:  # whatever pydicom says, it may quote a value
-        raise SourceError(f"its items cannot be read ({type(error).__name__})", element_name(tag)) from None
-
-
-def _decode(item: Dataset) -> None:
-    for tag, raw in list(elements_of(item).items()):
-        if isinstance(raw, RawDataElement) and (raw.VR is None or raw.VR in _TEXTS):
-            item[tag]  # which stores what it has parsed
-    _decode_items(item)
+    except Exception as error:
+        raise SourceError(f"it cannot be read ({type(error).__name__})", element_name(tag)) from None
 
 
 def edit_items(dataset: Dataset, edits: ItemEdits) -> None:
@@ -168,12 +181,8 @@ def _sequence(dataset: Dataset, tag: int) -> list[Dataset]:
     """Return the items of a sequence; none if it is not there."""
     if BaseTag(tag) not in elements_of(dataset):
         return []
-    try:
+    with _read_errors(tag):
         element = dataset[tag]
-    except RecursionError:
-        raise RecursiveDatasetError("its items are nested too deeply; take them out", element_name(tag)) from None
-    except Exception as error:  # whatever pydicom says, it may quote a value
-        raise SourceError(f"its items cannot be read ({type(error).__name__})", element_name(tag)) from None
     if element.VR != "SQ":
         raise PlanError(f"{element_name(tag)} has VR {element.VR} and no items; correct the path")
     return list(element.value)

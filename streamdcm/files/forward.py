@@ -181,7 +181,7 @@ class _Forward:
         warn_of_missing_pixels(splicer.found, self._where.name)
 
     def _run(self, splicer: Splicer, parts: list[Part], done: int) -> Encoder[int]:
-        """Encode what is held, and return the highest tag."""
+        """Encode what is held, which is then no longer, and return the highest tag."""
         if not parts:
             return done
         if not are_passed(parts, implicit_vr=self._encoding.implicit_vr):
@@ -195,6 +195,7 @@ class _Forward:
             self._check_order(part.rows[0][0], done)
             done = part.rows[-1][0]
             yield from encoder_of(splicer.run(part))
+        self._held = 0
         return done
 
     def _check_order(self, tag: int, done: int) -> None:
@@ -298,7 +299,7 @@ class _Forward:
         runs = [run for run in self._scanner.runs if run.rows]
         self._scanner.runs.clear()
         for run in runs:
-            self._count(len(run.rows) and run.rows[-1][4] - run.rows[0][2], run.rows[-1][0])
+            self._count(run.rows[-1][4] - run.rows[0][2], run.rows[-1][0])
         parts += runs
         return large
 

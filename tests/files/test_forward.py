@@ -34,6 +34,7 @@ from pydicom.uid import (
 import streamdcm
 from streamdcm.errors import PlanError, SourceError
 from tests.support.corpus import CORPUS, DATA, is_one_of_many, name
+from tests.support.writing import written
 
 FILES = DATA / "test_files"
 CT, RLE, DEFLATED = FILES / "CT_small.dcm", FILES / "SC_rgb_rle_2frame.dcm", FILES / "image_dfl.dcm"
@@ -430,3 +431,18 @@ def test_a_source_may_be_its_own_target() -> None:
         sender.join()
         with there.makefile("rb") as back:
             assert back.read() == rewritten(CT, edit=MAPPING)
+
+
+def test_what_has_passed_is_not_held() -> None:
+    dataset = pydicom.dcmread(CT)
+    dataset.add_new(0x00990010, "LO", "TEST")
+    for block in range(0x00991000, 0x00991600, 0x100):
+        for number in range(10):
+            dataset.add_new(block + number, "UT", "x" * 3000)
+        dataset.add_new(block + 0xFF, "OB", bytes(70_000))
+    data = written(dataset)
+    pieces = (data[start : start + 5000] for start in range(0, len(data), 5000))
+    target, expected = io.BytesIO(), io.BytesIO()
+    streamdcm.rewrite(pieces, target, edit={"PatientID": "new"}, hold_limit="128 KiB")
+    streamdcm.rewrite(io.BytesIO(data), expected, edit={"PatientID": "new"})
+    assert target.getvalue() == expected.getvalue()

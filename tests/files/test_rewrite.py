@@ -42,6 +42,7 @@ from streamdcm.plan.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VE
 from tests.support.corpus import CORPUS, DATA, FOUR_SYNTAXES, JPIP_DEFLATED, is_one_of_many, name
 from tests.support.oracle import dataset_offset, inflated
 from tests.support.tools import run
+from tests.support.writing import written
 
 FILES = DATA / "test_files"
 CT, MR_BIG, RLE = FILES / "CT_small.dcm", FILES / "MR_small_bigendian.dcm", FILES / "SC_rgb_rle_2frame.dcm"
@@ -956,6 +957,21 @@ def test_a_new_pixel_representation_decides_ambiguous_vrs_anew() -> None:
     source.seek(0)
     after = rewritten_dataset(source, edit={"PixelRepresentation": 0})
     assert (after["SmallestImagePixelValue"].VR, after.SmallestImagePixelValue) == ("US", 7)
+
+
+def test_a_new_pixel_representation_decides_in_items_that_have_none_of_their_own() -> None:
+    dataset = read(CT)
+    lut = Dataset()
+    lut.add_new("LUTDescriptor", "SS", [16, -5, 16])
+    own = Dataset()
+    own.PixelRepresentation = 1
+    own.add_new("SmallestImagePixelValue", "SS", -5)
+    dataset.ModalityLUTSequence = [lut]
+    dataset.IconImageSequence = [own]
+    after = rewritten_dataset(io.BytesIO(written(dataset)), edit={"PixelRepresentation": 0})
+    assert after.ModalityLUTSequence[0]["LUTDescriptor"].VR == "US"
+    assert list(after.ModalityLUTSequence[0].LUTDescriptor) == [16, 65531, 16]
+    assert after.IconImageSequence[0]["SmallestImagePixelValue"].VR == "SS"
 
 
 def with_encapsulated_icon(path: Path) -> Dataset:
