@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, get_args
 
+from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT
+from streamdcm.engine.parts import MIB
 from streamdcm.errors import PlanError
 from streamdcm.options import checks
 from streamdcm.options.split import Split
@@ -59,7 +61,6 @@ _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewri
 _FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async"})
 _DIVIDERS: Final = frozenset({"dcmwrite", "open_writer"})
 
-MIB: Final = 1024 * 1024
 _SMALLEST_PART: Final = 5 * MIB  # S3 takes smaller ones only as the last
 
 
@@ -90,8 +91,8 @@ class PlanSettings:
 class StreamSettings:
     """How bytes pass."""
 
-    chunk_size: int = _option(MIB, checks.size(1), _READERS)
-    hold_limit: int = _option(64 * MIB, checks.size(0), _READERS)
+    chunk_size: int = _option(DEFAULT_CHUNK_SIZE, checks.size(1), _READERS)
+    hold_limit: int = _option(DEFAULT_HOLD_LIMIT, checks.size(0), _READERS)
     progress: ProgressCallback | None = _option(None, checks.progress, _STREAMS)
     frames_on_loop: bool = _option(False, checks.flag, _FRAMES_ON_LOOP)
 
@@ -172,6 +173,8 @@ def refuse_in_vain(settings: PlanSettings | TargetSettings, names: Iterable[str]
     PlanError
         If one of them was given.
     """
+    if settings is _DEFAULTS:
+        return
     for name in names:
         if getattr(settings, name) != getattr(_DEFAULTS, name):
             raise PlanError(f"{name}= {why}; leave it out")

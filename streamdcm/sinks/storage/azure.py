@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from streamdcm.engine.parts import PartSizes
+from streamdcm.engine.parts import MIB, PartSizes
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     CredentialsError,
     MissingExtraError,
-    NoBucketError,
     ObjectExistsError,
     StorageError,
     TargetTypeError,
@@ -35,7 +35,6 @@ except ImportError as error:
 _URL = re.compile(r"[aA][zZ]://(?P<container>[^/]+)/(?P<name>.*[^/])", re.DOTALL)
 _MOST_BLOCKS = 50_000
 _LARGEST_BLOCK = 4000 * 1024 * 1024
-_MIB = 1024 * 1024
 
 
 def output_for(url: str, storage: Storage, *, overwrite: bool) -> "AzureOutput":
@@ -200,7 +199,7 @@ def is_asynchronous(client: Any) -> bool:
 
 def _make_service(options: dict[str, Any]) -> Any:
     # A single PUT is for what fits a part, whatever the size of that; the library would divide it again.
-    sizes = {"max_single_put_size": 256 * _MIB}
+    sizes = {"max_single_put_size": 256 * MIB}
     connection = options.pop("connection_string", None) or os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
     if connection and "account_url" not in options:
         return BlobServiceClient.from_connection_string(connection, **sizes, **options)
@@ -231,7 +230,12 @@ _TRANSLATIONS: tuple[tuple[type[StorageError], Any, frozenset[str], str], ...] =
         frozenset({"AuthorizationFailure", "AuthorizationPermissionMismatch", "InsufficientAccountPermissions"}),
         "the credentials do not allow this",
     ),
-    (NoBucketError, (), frozenset({"ContainerNotFound", "ContainerBeingDeleted"}), "there is no such container"),
+    (
+        ContainerNotFoundError,
+        (),
+        frozenset({"ContainerNotFound", "ContainerBeingDeleted"}),
+        "there is no such container",
+    ),
     (
         ObjectExistsError,
         (azure.ResourceExistsError,),

@@ -8,8 +8,8 @@ from typing import Any
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     MissingExtraError,
-    NoBucketError,
     ObjectExistsError,
     SourceError,
     StorageError,
@@ -245,7 +245,7 @@ def _commits(file: Any) -> bool:
 
 
 _PROBLEMS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[StorageError], str], ...] = (
-    (FileNotFoundError, NoBucketError, "there is no such bucket or directory"),
+    (FileNotFoundError, ContainerNotFoundError, "there is no such bucket or directory"),
     (FileExistsError, ObjectExistsError, "the file exists, and overwrite is off"),
     (PermissionError, AccessDeniedError, "the credentials do not allow this"),
     ((ConnectionError, TimeoutError), ConnectionLostError, "the connection failed; try again"),

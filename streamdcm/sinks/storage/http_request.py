@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     CredentialsError,
-    NoBucketError,
     ObjectExistsError,
     StorageError,
     TargetTypeError,
@@ -335,9 +335,12 @@ _OTHER_PROBLEMS: Final[dict[int, tuple[type[StorageError], str]]] = {
 _PROBLEMS: Final[dict[int, tuple[type[StorageError], str]]] = {
     401: (CredentialsError, "the server wants credentials; give auth= or headers= in storage_options"),
     403: (AccessDeniedError, "the server does not allow this"),
-    404: (NoBucketError, "there is no such place"),
+    404: (ContainerNotFoundError, "there is no such place"),
     407: (CredentialsError, "the proxy wants credentials; give proxy= in storage_options"),
-    409: (NoBucketError, "there is no such place, or another write is going on"),  # RFC 4918 §9.7.1: no collection
+    409: (
+        ContainerNotFoundError,
+        "there is no such place, or another write is going on",
+    ),  # RFC 4918 §9.7.1: no collection
     411: (
         StorageError,
         "the server wants to know the length ahead, and takes no chunks; it is known for a dataset without frames=, "

@@ -7,9 +7,9 @@ from typing import Any
 
 from streamdcm.errors import (
     AccessDeniedError,
+    ContainerNotFoundError,
     CredentialsError,
     MissingExtraError,
-    NoBucketError,
     ObjectExistsError,
     StorageError,
     TargetTypeError,
@@ -161,7 +161,7 @@ class ObstoreOutput(InOrderOutput):
         try:
             with self._errors():
                 obstore.head(self._store, self._key)
-        except NoBucketError:
+        except ContainerNotFoundError:
             return
         raise ObjectExistsError(f"{self.location}: the object exists, and overwrite is off")
 
@@ -188,7 +188,7 @@ _PROBLEMS: tuple[tuple[Any, type[StorageError], str], ...] = (
         AccessDeniedError,
         "the credentials do not allow this",
     ),
-    ((exceptions.NotFoundError, FileNotFoundError), NoBucketError, "there is no such bucket"),
+    ((exceptions.NotFoundError, FileNotFoundError), ContainerNotFoundError, "there is no such bucket"),
     (
         (exceptions.AlreadyExistsError, exceptions.PreconditionError, FileExistsError),
         ObjectExistsError,

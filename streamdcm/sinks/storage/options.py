@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from streamdcm.engine.parts import MIB
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.storage.requests import Performer
-
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

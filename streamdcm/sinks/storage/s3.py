@@ -19,9 +19,9 @@ from streamdcm.engine.parts import PartSizes
 from streamdcm.errors import (
     AccessDeniedError,
     ConnectionLostError,
+    ContainerNotFoundError,
     CredentialsError,
     MissingExtraError,
-    NoBucketError,
     ObjectExistsError,
     StorageError,
     TargetTypeError,
@@ -418,7 +418,7 @@ _TRANSLATIONS: tuple[tuple[type[StorageError], frozenset[str], str], ...] = (
         "there are no valid credentials; give them in storage_options, in the environment or in ~/.aws",
     ),
     (AccessDeniedError, frozenset({"AccessDenied", "403", "AllAccessDisabled"}), "the credentials do not allow this"),
-    (NoBucketError, frozenset({"NoSuchBucket"}), "there is no such bucket"),
+    (ContainerNotFoundError, frozenset({"NoSuchBucket"}), "there is no such bucket"),
     (
         WrongRegionError,
         frozenset(
