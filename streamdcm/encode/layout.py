@@ -88,7 +88,7 @@ class Encoding:
 class Layout(NamedTuple):
     """How a dataset body is laid out.
 
-    Parameters
+    Attributes
     ----------
     encoding : Encoding
         VR and byte order.

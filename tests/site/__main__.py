@@ -1,0 +1,47 @@
+"""Build the documentation site, open every page in Chromium, and follow every link.
+
+``python -m tests.site`` needs the extra ``docs`` and Debian's ``chromium``; ``--pictures DIR`` keeps a picture of
+each page, in light and in dark. It ends with status 1 if a page is missing, an anchor leads nowhere, the console has
+an error or search does not find ``dcmwrite``.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.site.browser import Browser
+from tests.site.server import serving
+from tests.support import ROOT
+
+BUILT = ROOT / "build" / "site"
+
+
+def build() -> None:
+    """Build the site; a warning is an error."""
+    shutil.rmtree(BUILT, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=ROOT, check=True)
+
+
+def main() -> int:
+    """Build, visit and search the site; return the exit status."""
+    arguments = argparse.ArgumentParser(prog="python -m tests.site", description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--pictures", type=Path, metavar="DIR", help="keep pictures of the pages, light and dark")
+    pictures = arguments.parse_args().pictures
+
+    build()
+    with serving(BUILT) as root, Browser(root) as browser:
+        pages = browser.visit_all()
+        found = browser.search("dcmwrite")
+        if pictures:
+            browser.photograph(pages, pictures)
+    problems = [*browser.problems, *([] if found else ["search does not find dcmwrite"])]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(pages)} pages, {browser.links} links, {len(problems)} problems; search: {found or 'nothing'}")
+    return 1 if problems or not pages else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
