@@ -55,7 +55,7 @@ ONLY_IN = {
     "shutil": "sinks cli",
     "socket": "sinks write files",
     "subprocess": "",
-    "tempfile": "sinks cli files",
+    "tempfile": "sinks cli files testing",
 }
 
 WITHOUT_IO = [*PLACES[: PLACES.index("sinks")], "stages"]

@@ -92,7 +92,7 @@ async def making_batches(
 ) -> AsyncIterator[BatchMaker[T]]:
     """Make the encoder for what cannot be patched; at the end of the block, close everything that it was given."""
     async with worker_thread() as worker:
-        maker = BatchMaker(Here() if is_short() else worker, prepare, options, patchable=False, takes_views=False)
+        maker = BatchMaker(Here() if is_short() else worker, prepare, options, release="in_order", takes_views=False)
         try:
             await maker.start()
             yield maker

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.batches import Batch, Batches, Prepare
 from streamdcm.aio.threads import Caller, to_the_end
+from streamdcm.engine.policies import Release, policy_for
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Patch
 from streamdcm.engine.result import Checksum, WriteResult
@@ -16,7 +17,7 @@ from streamdcm.instructions import Answer
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, TakesSize, noted
 from streamdcm.sources import is_async
-from streamdcm.write.driver import DONE, Next, policy_for
+from streamdcm.write.driver import DONE, Next
 
 T = TypeVar("T")
 
@@ -32,8 +33,8 @@ class BatchMaker(Generic[T]):
         See `write`.
     options : Options
         See `write`.
-    patchable : bool
-        Whether the target can be patched.
+    release : {"patch", "in_order"}
+        In which order the target takes bytes.
     takes_views : bool
         Whether the target takes memoryviews of `bytes`.
     outside : callable
@@ -46,14 +47,14 @@ class BatchMaker(Generic[T]):
         prepare: Prepare[T],
         options: Options,
         *,
-        patchable: bool,
+        release: Release,
         takes_views: bool,
         outside: Outside = is_async,
     ) -> None:
         self._caller = caller
         self._prepare = prepare
         self._options = options
-        self._patchable = patchable
+        self._release: Release = release
         self._takes_views = takes_views
         self._outside = outside
         self._batches: Batches[T] | None = None
@@ -108,8 +109,8 @@ class BatchMaker(Generic[T]):
                 await self.close()
 
     def _start(self) -> None:
-        encoder, self.total = self._prepare(self._patchable)
-        policy = policy_for(self._options, patchable=self._patchable)
+        encoder, self.total = self._prepare(self._release == "patch")
+        policy = policy_for(self._release, chunk_size=self._options.chunk_size, hold_limit=self._options.hold_limit)
         self._batches = Batches(encoder, policy, self._options, self._takes_views, self._outside)
 
     def _started(self) -> Batches[T]:
@@ -148,7 +149,7 @@ class OnLoop(Generic[T]):
                 "give seekable=False, or a path"
             )
         self.maker = BatchMaker(
-            caller, prepare, options, patchable=output.can_patch, takes_views=output.takes_views, outside=outside
+            caller, prepare, options, release=output.release, takes_views=output.takes_views, outside=outside
         )
         self._output = output
         self._progress = Progress(options.progress)

@@ -4,11 +4,9 @@ from streamdcm.sinks.asynchronous import resolve_async
 from streamdcm.sinks.delivery import Delivery, noted
 from streamdcm.sinks.handles import is_discardable
 from streamdcm.sinks.locations import printable, printable_text
+from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput, policy_of
 from streamdcm.sinks.protocols import (
-    AsyncOutput,
     Checksummed,
-    Output,
-    PartsOutput,
     ReadableOutput,
     SeekableSink,
     Sink,
@@ -39,6 +37,7 @@ __all__ = [
     "is_discardable",
     "is_remote_path",
     "noted",
+    "policy_of",
     "printable",
     "printable_text",
     "resolve",

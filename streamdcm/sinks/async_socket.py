@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 from collections.abc import Sequence
@@ -11,9 +10,10 @@ import anyio
 
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import Pending, check_socket
+from streamdcm.sinks.output import AsyncOutput
 
 
-class AsyncSocketOutput:
+class AsyncSocketOutput(AsyncOutput):
     """The caller's own connected stream socket; it stays open, in the mode that it is in.
 
     Parameters
@@ -24,8 +24,6 @@ class AsyncSocketOutput:
         What the caller says; a socket cannot seek.
     """
 
-    location: str | None = None
-    can_patch = False
     takes_views = True
 
     def __init__(self, connection: socket.socket, *, seekable: bool | None = None) -> None:
@@ -48,10 +46,6 @@ class AsyncSocketOutput:
             except BlockingIOError:
                 with anyio.fail_after(self._timeout):
                     await anyio.wait_writable(self._duplicate)
-
-    async def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: what was sent is gone."""
-        raise io.UnsupportedOperation("bytes that were sent through a socket cannot be overwritten")
 
     async def commit(self) -> None:
         """Let go of the socket, which is the caller's."""

@@ -12,6 +12,7 @@ from importlib import import_module
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any
 
+from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.handles import is_writer_of_obstore
@@ -28,7 +29,8 @@ from streamdcm.sinks.object import (
     is_position,
     is_text,
 )
-from streamdcm.sinks.protocols import AsyncOutput, Call
+from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
+from streamdcm.sinks.protocols import Call
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.urls import async_url_output
 
@@ -44,7 +46,7 @@ _TAKE_VIEWS = {
 }
 
 
-class CallersOutput:
+class AsyncCallersOutput(AsyncOutput):
     """What is the caller's: never closed, never committed."""
 
     async def commit(self) -> None:
@@ -54,7 +56,7 @@ class CallersOutput:
         """Do nothing: the object is the caller's."""
 
 
-class StreamOutput(CallersOutput):
+class StreamOutput(AsyncCallersOutput):
     """A stream of which one method takes all that it is given.
 
     Parameters
@@ -66,9 +68,6 @@ class StreamOutput(CallersOutput):
     seekable : bool, optional
         What the caller says; a stream cannot seek.
     """
-
-    location: str | None = None
-    can_patch = False
 
     def __init__(self, send: Callable[[Any], Awaitable[Any]], *, takes_views: bool, seekable: bool | None) -> None:
         choose_patching(False, seekable, "a stream")
@@ -84,12 +83,8 @@ class StreamOutput(CallersOutput):
             if len(buffer):
                 await self._send(buffer)
 
-    async def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: what was sent is gone."""
-        raise io.UnsupportedOperation("bytes that were sent through a stream cannot be overwritten")
 
-
-class AsyncFileOutput(CallersOutput):
+class AsyncFileOutput(AsyncCallersOutput):
     """An object whose ``write``, ``seek`` and ``tell`` are awaited; nothing else of it is used.
 
     Parameters
@@ -99,8 +94,6 @@ class AsyncFileOutput(CallersOutput):
     patchable : bool
         Whether its earlier bytes can be overwritten.
     """
-
-    takes_views = False
 
     def __init__(self, sink: Any, *, patchable: bool) -> None:
         self._sink = sink
@@ -142,7 +135,7 @@ class AsyncFileOutput(CallersOutput):
             rest = rest[check_taken(self._sink, taken, len(rest)) :]
 
 
-class UnknownOutput(CallersOutput):
+class UnknownOutput(AsyncCallersOutput):
     """An object of which only its first ``write()`` can tell whether it is to be awaited.
 
     If not, it is written to in a thread, a batch at a time.
@@ -156,9 +149,6 @@ class UnknownOutput(CallersOutput):
     seekable : bool, optional
         What the caller says.
     """
-
-    can_patch = False
-    takes_views = False
 
     def __init__(self, sink: Any, call: Call, *, seekable: bool | None) -> None:
         check_sink(sink, is_text(sink), seekable)
@@ -179,10 +169,6 @@ class UnknownOutput(CallersOutput):
             await self._call(self._known.write, buffers)
         elif self._known is not None:
             await self._known.write(buffers)
-
-    async def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: the object cannot seek."""
-        raise io.UnsupportedOperation("the object cannot seek")
 
     async def _find_out(self, data: bytes) -> bytes:
         """Write a first piece, and return what is left of it."""
@@ -229,6 +215,8 @@ async def resolve_async(
     TargetTypeError
         If it takes text, or `seekable` asks for what it cannot do.
     """
+    if isinstance(target, AsyncOutput):
+        return _given(target, seekable)
     if isinstance(target, str):
         return async_url_output(target, storage, call, overwrite=overwrite)
     if type(target) is socket.socket:
@@ -237,7 +225,7 @@ async def resolve_async(
     write = getattr(target, "write", None)
     if isinstance(target, io.IOBase) and iscoroutinefunction(write):
         return await _async_file(target, call, seekable)
-    if isinstance(target, (bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
+    if isinstance(target, (Output, PartsOutput, bytes, os.PathLike, io.IOBase, socket.socket, zipfile.ZipFile, type)):
         return None
     if is_writer_of_obstore(target):
         return await _writer_of_obstore(target, seekable)
@@ -256,6 +244,13 @@ async def resolve_async(
     if has_seek_and_tell(target):
         return await _async_file(target, call, seekable) if await _tells_awaitably(target, call) else None
     return UnknownOutput(target, call, seekable=seekable)
+
+
+def _given(output: AsyncOutput, seekable: bool | None) -> AsyncOutput:
+    """Pass on an output that the caller made."""
+    if choose_patching(output.can_patch, seekable, "the output") != output.can_patch:
+        raise TargetTypeError("seekable=False: give an asynchronous output whose can_patch is False")
+    return output
 
 
 async def _writer_of_obstore(writer: Any, seekable: bool | None) -> AsyncFileOutput | None:

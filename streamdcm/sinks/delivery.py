@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.sinks.handles import discard_handle
-from streamdcm.sinks.protocols import Interruptible, Output, PartsOutput
+from streamdcm.sinks.output import Output, PartsOutput
+from streamdcm.sinks.protocols import Interruptible
 from streamdcm.sinks.resolve import resolve
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import io
 import os
 import socket
 import stat
@@ -59,7 +58,7 @@ def write_all(send: Callable[[list[memoryview]], int], buffers: Sequence[Chunk])
             raise would_block("the target") from error
 
 
-def take_range(source: int, target: int, offset: int, length: int) -> int:
+def copy_range(source: int, target: int, offset: int, length: int) -> int:
     """Move bytes from a file to the position of `target` within the kernel.
 
     Parameters
@@ -148,95 +147,3 @@ def check_socket(connection: socket.socket, seekable: bool | None) -> None:
     if connection.type != socket.SOCK_STREAM:
         raise TargetTypeError("only a socket of type SOCK_STREAM keeps bytes in order")
     choose_patching(False, seekable, "a socket")
-
-
-class FileOutput:
-    """The caller's own `io.FileIO`, which has no buffer that could be bypassed; it stays open.
-
-    Parameters
-    ----------
-    file : io.FileIO
-        The file, open for writing.
-    seekable : bool, optional
-        Whether earlier bytes may be overwritten; found out if not given.
-    """
-
-    def __init__(self, file: io.FileIO, *, seekable: bool | None = None) -> None:
-        if not file.writable():
-            raise io.UnsupportedOperation("the file is open for reading only; open it in mode 'wb' or 'r+b'")
-        self._file = file
-        self._start = 0
-        self.location = file.name if isinstance(file.name, str) else None
-        self.can_patch = choose_patching(is_patchable(file.fileno()), seekable, "the file")
-        self.can_read = file.readable()
-
-    def open(self) -> None:
-        """Note the position, which patches are relative to."""
-        if self.can_patch:
-            self._start = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
-
-    def write(self, buffers: Sequence[Chunk]) -> None:
-        """Write all bytes of `buffers`, in order."""
-        write_descriptor(self._file.fileno(), buffers)
-
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take a range of an open file without reading it."""
-        return take_range(descriptor, self._file.fileno(), offset, length)
-
-    def patch(self, offset: int, value: bytes) -> None:
-        """Overwrite bytes at `offset` from where the write began."""
-        patch_descriptor(self._file.fileno(), self._start + offset, value)
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Read back what was written."""
-        return read_descriptor(self._file.fileno(), self._start + offset, size)
-
-    def prepare(self) -> None:
-        """Do nothing: the file is the caller's."""
-
-    def commit(self) -> None:
-        """Do nothing: the file is the caller's."""
-
-    def abort(self) -> None:
-        """Do nothing: the file is the caller's."""
-
-
-class SocketOutput:
-    """The caller's own connected stream socket; it stays open.
-
-    Parameters
-    ----------
-    connection : socket.socket
-        A stream socket in blocking mode or with a timeout.
-    """
-
-    location: str | None = None
-    can_patch = False
-
-    def __init__(self, connection: socket.socket, *, seekable: bool | None = None) -> None:
-        check_socket(connection, seekable)
-        self._connection = connection
-
-    def open(self) -> None:
-        """Do nothing: the socket is connected."""
-
-    def write(self, buffers: Sequence[Chunk]) -> None:
-        """Send all bytes of `buffers`, in order."""
-        write_all(self._connection.sendmsg, buffers)
-
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take a range of an open file without reading it."""
-        return take_range(descriptor, self._connection.fileno(), offset, length)
-
-    def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: what was sent is gone."""
-        raise io.UnsupportedOperation("bytes that were sent through a socket cannot be overwritten")
-
-    def prepare(self) -> None:
-        """Do nothing: the socket is the caller's."""
-
-    def commit(self) -> None:
-        """Do nothing: the socket is the caller's."""
-
-    def abort(self) -> None:
-        """Do nothing: the socket is the caller's."""

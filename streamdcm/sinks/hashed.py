@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from streamdcm.engine.result import Checksum
 from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.protocols import Output, ReadableOutput, TakesSize
+from streamdcm.sinks.output import Output, PassingOutput
+from streamdcm.sinks.protocols import ReadableOutput
 
 _READ_SIZE = 1024 * 1024
 
 
-class HashedOutput:
+class HashedOutput(PassingOutput):
     """Passes everything on to another output and computes the SHA-256 of the bytes that come to lie there.
 
     Parameters
@@ -21,39 +22,25 @@ class HashedOutput:
     """
 
     def __init__(self, output: Output) -> None:
+        super().__init__(output)
         self._readable = output if isinstance(output, ReadableOutput) and output.can_read else None
         if output.can_patch and self._readable is None:
             raise TargetTypeError(
                 "checksum= has to read back what is overwritten when a length becomes known, and this target cannot be "
                 "read: open it in mode 'w+b', or give seekable=False"
             )
-        self._output = output
         self._sha256 = hashlib.sha256()
         self._patched = False
         self._written = 0
-        self.location = output.location
         self.can_patch = output.can_patch
         self.checksum: Checksum | None = None
 
-    def expect(self, size: int) -> None:
-        """Tell the output how many bytes there will be, if it has a use for that."""
-        if isinstance(self._output, TakesSize):
-            self._output.expect(size)
-
-    def open(self) -> None:
-        """Open the output."""
-        self._output.open()
-
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Write all bytes of `buffers`, in order."""
-        self._output.write(buffers)
+        super().write(buffers)
         for buffer in buffers:
             self._sha256.update(buffer)
             self._written += memoryview(buffer).nbytes
-
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take nothing: what is not read cannot be hashed."""
-        return 0
 
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes; those that come after them were hashed too early."""
@@ -66,16 +53,12 @@ class HashedOutput:
             if self._patched:
                 self._read_back()
             self.checksum = Checksum("sha256", self._sha256.hexdigest())
-        self._output.prepare()
+        super().prepare()
 
     def commit(self) -> None:
         """Complete the digest and the output."""
         self.prepare()
-        self._output.commit()
-
-    def abort(self) -> None:
-        """Abort the output."""
-        self._output.abort()
+        super().commit()
 
     def _read_back(self) -> None:
         assert self._readable is not None

@@ -20,6 +20,7 @@ from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import would_block
 from streamdcm.sinks.handles import discard_handle, is_asynchronous_writer
 from streamdcm.sinks.locations import printable
+from streamdcm.sinks.output import CallersOutput
 
 _DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
 
@@ -43,7 +44,7 @@ _TAKE_BORROWED = {
 NEEDS_A_LOOP = re.compile("no (running|current) event loop")
 
 
-class ObjectOutput:
+class ObjectOutput(CallersOutput):
     """An object with ``write()``, used by ``write``, ``seek`` and ``tell`` alone; it stays open.
 
     Parameters
@@ -84,10 +85,6 @@ class ObjectOutput:
             self._write_all(buffer)
             self._written += memoryview(buffer).nbytes
 
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take nothing: what has a descriptor behind it may transform bytes before they get there."""
-        return 0
-
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began and return to the end.
 
@@ -113,12 +110,6 @@ class ObjectOutput:
         if size:
             raise SinkContractError(f"{_kind(self._sink)} did not give back what was written to it")
         return b"".join(pieces)
-
-    def prepare(self) -> None:
-        """Do nothing: the object is the caller's."""
-
-    def commit(self) -> None:
-        """Do nothing: the object is the caller's."""
 
     def abort(self) -> None:
         """Leave the object alone, except for a handle whose closing would publish what was written as if complete."""

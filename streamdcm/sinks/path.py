@@ -16,10 +16,9 @@ from streamdcm.sinks.descriptor import (
     is_patchable,
     patch_descriptor,
     read_descriptor,
-    take_range,
     write_descriptor,
 )
-from streamdcm.sinks.protocols import Output
+from streamdcm.sinks.output import Output
 
 _MOST_LINKS = 40  # as many symbolic links as Linux follows
 _OWN_DESCRIPTORS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
@@ -42,7 +41,7 @@ def path_output(path: str, *, overwrite: bool, atomic: bool, durable: bool, seek
     return kind(path, absolute, target, status, overwrite=overwrite, durable=durable, seekable=seekable)
 
 
-class PathOutput:
+class PathOutput(Output):
     """What the ways to write a path have in common: the open file, whose closing ends the write.
 
     Parameters
@@ -60,7 +59,7 @@ class PathOutput:
     """
 
     def __init__(self, location: str, path: str, *, overwrite: bool, durable: bool, seekable: bool | None) -> None:
-        self.location: str | None = location
+        self.location = location
         self.can_patch = seekable is not False
         self._path = path
         self._overwrite = overwrite
@@ -73,16 +72,14 @@ class PathOutput:
         """Write all bytes of `buffers`, in order."""
         write_descriptor(self._opened().fileno(), buffers)
 
-    def take(self, descriptor: int, offset: int, length: int) -> int:
-        """Take a range of an open file without reading it."""
-        return take_range(descriptor, self._opened().fileno(), offset, length)
+    @property
+    def descriptor(self) -> int:
+        """That of the open file."""
+        return self._opened().fileno()
 
     def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began."""
         patch_descriptor(self._opened().fileno(), self._start + offset, value)
-
-    def prepare(self) -> None:
-        """Do nothing: all is left to `commit`."""
 
     def _opened(self) -> io.FileIO:
         if self._file is None:

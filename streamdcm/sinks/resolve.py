@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from streamdcm.errors import TargetTypeError
-from streamdcm.sinks.descriptor import FileOutput, SocketOutput
+from streamdcm.sinks.descriptor import choose_patching
+from streamdcm.sinks.direct import FileOutput, SocketOutput
 from streamdcm.sinks.hashed import HashedOutput
 from streamdcm.sinks.locations import printable
 from streamdcm.sinks.object import ObjectOutput
+from streamdcm.sinks.output import Output, PartsOutput, PassingOutput
 from streamdcm.sinks.path import path_output
-from streamdcm.sinks.protocols import Output, PartsOutput
+from streamdcm.sinks.protocols import Checksummed
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.urls import is_remote_path, remote_path_output, scheme_of, url_output
 
@@ -34,9 +36,9 @@ def resolve(
 
     Parameters
     ----------
-    target : str, bytes, os.PathLike or object with write()
-        A path; a URL; a stream socket; or an object whose ``write()`` takes bytes. Objects stay open, and
-        their position when the output is opened is the start.
+    target : str, bytes, os.PathLike, Output, PartsOutput or object with write()
+        A path; a URL; an output, which is passed on; a stream socket; or an object whose ``write()`` takes bytes.
+        Objects stay open, and their position when the output is opened is the start.
     overwrite : bool
         For paths and URLs: whether what exists may be overwritten. If not, exactly one of several processes
         that write the same one succeeds.
@@ -66,7 +68,9 @@ def resolve(
     output: Output | PartsOutput
     if (scheme := scheme_of(target)) == "file":
         target, scheme = _path_of(target), None
-    if scheme is not None:
+    if isinstance(target, (Output, PartsOutput)):
+        output = _given(target, seekable)
+    elif scheme is not None:
         output = url_output(target, scheme, storage, overwrite=overwrite)
     elif isinstance(target, (str, bytes, os.PathLike)):
         path = os.fsdecode(target)
@@ -75,9 +79,21 @@ def resolve(
         output = remote_path_output(target, storage, overwrite=overwrite)
     else:
         output = _object_output(target, seekable)
-    if storage.checksum and not isinstance(output, PartsOutput):  # which computes it itself
+    if storage.checksum and not isinstance(output, Checksummed):
+        if isinstance(output, PartsOutput):
+            raise TargetTypeError(
+                "checksum= cannot follow parts in any order; compute one in the output, as `checksum`"
+            )
         return HashedOutput(output)
     return output
+
+
+def _given(output: Output | PartsOutput, seekable: bool | None) -> Output | PartsOutput:
+    """Pass on an output that the caller made, in order if the caller wants that."""
+    if isinstance(output, PartsOutput):
+        return output
+    wanted = choose_patching(output.can_patch, seekable, "the output")
+    return output if wanted == output.can_patch else PassingOutput(output)
 
 
 def _path_of(url: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.delivery import Delivery
-from streamdcm.sinks.protocols import PartsOutput
+from streamdcm.sinks.output import PartsOutput
 
 _COPY_SIZE = 1024 * 1024
 

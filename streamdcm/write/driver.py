@@ -8,15 +8,12 @@ from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from streamdcm.engine.in_order import in_order
-from streamdcm.engine.parts import PartsPolicy
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
 from streamdcm.engine.release import (
-    InOrderPolicy,
     Operation,
     Part,
     Patch,
-    PatchPolicy,
     ReleasePolicy,
     Transfer,
     Whole,
@@ -27,7 +24,7 @@ from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
 from streamdcm.options import StreamSettings
-from streamdcm.sinks import Checksummed, Delivery, PartsOutput, TakesSize, noted
+from streamdcm.sinks import Checksummed, Delivery, Output, TakesSize, noted, policy_of
 from streamdcm.sources import FrameSource, StreamSource, is_pushed, underlying
 from streamdcm.write.reading import descriptor_of, pieces_of, read
 
@@ -84,10 +81,8 @@ class Writing(Generic[T]):
         self._progress = progress
         self._chunk_size = options.chunk_size
         self._sources = Sources(options.chunk_size, progress.count_frames)
-        if isinstance(output, PartsOutput):
-            run = steps_of(read_copies(encoder), PartsPolicy(output.part_sizes))
-        else:
-            run = steps_of(encoder, policy_for(options, patchable=output.can_patch))
+        encoder = encoder if isinstance(output, Output) else read_copies(encoder)
+        run = steps_of(encoder, policy_of(output, chunk_size=options.chunk_size, hold_limit=options.hold_limit))
         self._steps: Steps[T] = answered(run, self._sources, outside)
         self._running = False
         self.patches = 0
@@ -192,7 +187,7 @@ class Writing(Generic[T]):
         moved = 0
         with descriptor_of(copy) as descriptor:
             while descriptor is not None and moved < copy.length:
-                taken = self._output.take(descriptor, copy.offset + moved, min(copy.length - moved, _RANGE))
+                taken = self._output.copy_range(descriptor, copy.offset + moved, min(copy.length - moved, _RANGE))
                 if not taken:
                     break
                 moved += taken
@@ -236,13 +231,6 @@ class Sources:
         while self._open:
             _, pieces = self._open.popitem()
             _close(pieces)
-
-
-def policy_for(options: StreamSettings, *, patchable: bool) -> ReleasePolicy:
-    """Return the policy for what a target can do."""
-    if patchable:
-        return PatchPolicy(options.chunk_size)
-    return InOrderPolicy(options.chunk_size, options.hold_limit)
 
 
 def write(

@@ -21,7 +21,7 @@ _ABOUT_PATHS: Final = ("atomic", "durable")
 _ABOUT_STORAGES: Final = tuple(name for name in StorageOptions.__annotations__ if name != "checksum")
 
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-Target: TypeAlias = Path | socket.socket | BinaryIO | WriteableBuffer | DicomIO | Sink
+Target: TypeAlias = Path | socket.socket | BinaryIO | WriteableBuffer | DicomIO | Sink | Output | PartsOutput
 Targets: TypeAlias = Target | Callable[[int], Target]
 """A target, or a function that gives the target of each instance by its number, from 1."""
 
@@ -65,7 +65,7 @@ def refuse_options_in_vain(target: Any, options: TargetSettings) -> None:
         refuse_in_vain(options, _ABOUT_STORAGES, "is about object storages, and the target is a path")
     else:
         names = (*_ABOUT_PATHS, *_ABOUT_STORAGES)
-        refuse_in_vain(options, names, "has no effect on an object that takes bytes by its write()")
+        refuse_in_vain(options, names, "has no effect on an object that takes bytes")
 
 
 def storage_of(options: TargetSettings, tasks: Callable[[], Performer] | None = None) -> Storage:

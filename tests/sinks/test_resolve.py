@@ -14,7 +14,7 @@ from pydicom.filebase import DicomIO
 
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks import Output, SeekableSink, Sink, Transactional, resolve
-from streamdcm.sinks.descriptor import FileOutput, SocketOutput
+from streamdcm.sinks.direct import FileOutput, SocketOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path import AtomicOutput, InPlaceOutput, SpecialOutput
 

@@ -18,7 +18,7 @@ from streamdcm.errors import (
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.locations import printable
-from streamdcm.sinks.storage.in_order import InOrderOutput
+from streamdcm.sinks.output import Output
 from streamdcm.sinks.storage.object_reader import no_such_object
 from streamdcm.sinks.storage.options import Storage
 
@@ -124,7 +124,7 @@ class _ReadFile:
             raise SourceError(f"{self.name} cannot be read any further ({type(error).__name__})") from error
 
 
-class FsspecOutput(InOrderOutput):
+class FsspecOutput(Output):
     """A file in a file system of fsspec, which appears when it is complete.
 
     Where the file system can, the file is committed or discarded; elsewhere it is written under another name and
@@ -145,7 +145,7 @@ class FsspecOutput(InOrderOutput):
     """
 
     def __init__(self, system: Any, path: str, location: str, storage: Storage, *, overwrite: bool) -> None:
-        self.location: str | None = printable(location)
+        self.location = printable(location)
         self._system = system
         self._path = path
         self._storage = storage

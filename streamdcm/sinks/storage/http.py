@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.http_clients import make_client
+from streamdcm.sinks.output import Output
 from streamdcm.sinks.storage.http_connection import Connection
 from streamdcm.sinks.storage.http_request import (
     AbortedError,
@@ -21,7 +22,6 @@ from streamdcm.sinks.storage.http_request import (
     Start,
     Wait,
 )
-from streamdcm.sinks.storage.in_order import InOrderOutput
 from streamdcm.sinks.storage.options import Storage
 
 LARGEST_ANSWER: Final = 64 * 1024
@@ -36,7 +36,7 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> HttpOutput:
     return HttpOutput(Put(url, storage, overwrite=overwrite, asynchronous=False))
 
 
-class HttpOutput(InOrderOutput):
+class HttpOutput(Output):
     """A resource on an HTTP server, put in one request; the server decides when it becomes visible.
 
     Parameters
@@ -46,7 +46,7 @@ class HttpOutput(InOrderOutput):
     """
 
     def __init__(self, put: Put) -> None:
-        self.location: str | None = put.location
+        self.location = put.location
         self._put = put
         self._sending: Sending | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -11,6 +10,7 @@ import anyio
 
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.http_clients import make_client
+from streamdcm.sinks.output import AsyncOutput
 from streamdcm.sinks.storage.http import LARGEST_ANSWER
 from streamdcm.sinks.storage.http_connection import Connection
 from streamdcm.sinks.storage.http_request import (
@@ -34,7 +34,7 @@ def output_for(url: str, storage: Storage, call: Callable[..., Awaitable[Any]], 
     return AsyncHttpOutput(Put(url, storage, overwrite=overwrite, asynchronous=True), call)
 
 
-class AsyncHttpOutput:
+class AsyncHttpOutput(AsyncOutput):
     """A resource on an HTTP server, put in one request; the server decides when it becomes visible.
 
     The request is a coroutine that is suspended where it asks for the next piece of its body, and resumed by whoever
@@ -48,11 +48,8 @@ class AsyncHttpOutput:
         Calls a function in a thread.
     """
 
-    can_patch = False
-    takes_views = False
-
     def __init__(self, put: Put, call: Callable[..., Awaitable[Any]]) -> None:
-        self.location: str | None = put.location
+        self.location = put.location
         self._put = put
         self._call = call
         self._start = Start()
@@ -84,10 +81,6 @@ class AsyncHttpOutput:
         for buffer in buffers:
             if len(buffer):
                 await self._resume(bytes(buffer))
-
-    async def patch(self, offset: int, value: bytes) -> None:
-        """Refuse: what was sent is gone."""
-        raise io.UnsupportedOperation("bytes that were sent in order cannot be overwritten")
 
     async def commit(self) -> None:
         """End the body and wait for the answer.

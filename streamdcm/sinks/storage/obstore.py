@@ -15,7 +15,7 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.storage.in_order import InOrderOutput
+from streamdcm.sinks.output import Output
 from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
 from streamdcm.sinks.storage.options import Storage
 
@@ -83,7 +83,7 @@ def _reading_errors(location: str) -> Iterator[None]:
         raise StorageError(f"{location}: the service does not give the object ({type(error).__name__})") from error
 
 
-class ObstoreOutput(InOrderOutput):
+class ObstoreOutput(Output):
     """An object that obstore uploads in order, and that appears when it is complete.
 
     Parameters
@@ -99,7 +99,7 @@ class ObstoreOutput(InOrderOutput):
     """
 
     def __init__(self, root: str, key: str, storage: Storage, *, overwrite: bool) -> None:
-        self.location: str | None = f"{root}/{key}"
+        self.location = f"{root}/{key}"
         self._root = root
         self._key = key
         self._storage = storage

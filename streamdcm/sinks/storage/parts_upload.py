@@ -11,13 +11,14 @@ from typing import Generic, TypeVar
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.result import Checksum
 from streamdcm.errors import TargetTypeError
+from streamdcm.sinks.output import PartsOutput
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.requests import Performer, Requests, Threads
 
 R = TypeVar("R")
 
 
-class PartsUpload(Generic[R]):
+class PartsUpload(PartsOutput, Generic[R]):
     """An object that is uploaded in parts, or in one request, and appears when it is complete.
 
     Derive one class for each service, with the methods below that raise `NotImplementedError`. What yields requests is
@@ -40,8 +41,6 @@ class PartsUpload(Generic[R]):
         If the client is asynchronous, and there is no event loop to await it on.
     """
 
-    can_patch = True
-
     def __init__(self, location: str, part_sizes: PartSizes, storage: Storage, *, awaits: bool) -> None:
         if awaits and storage.tasks is None:
             raise TargetTypeError(
@@ -50,7 +49,7 @@ class PartsUpload(Generic[R]):
             )
         self.awaits = awaits
         self._performer: Performer = storage.tasks() if awaits and storage.tasks else Threads(storage.workers)
-        self.location: str | None = location
+        self.location = location
         self.part_sizes = part_sizes
         self.checksum: Checksum | None = None
         self._storage = storage

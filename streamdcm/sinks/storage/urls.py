@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from streamdcm.errors import MissingExtraError, TargetTypeError
-from streamdcm.sinks.protocols import AsyncOutput, Call, Output, PartsOutput
+from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
+from streamdcm.sinks.protocols import Call, TakesSize
 from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.parts_upload import PendingUpload
 
@@ -33,7 +34,8 @@ def scheme_of(target: Any) -> str | None:
 
 def wants_size(target: Any) -> bool:
     """Tell whether a target has a use for the number of bytes before the first one."""
-    return scheme_of(target) in _HTTP
+    is_output = isinstance(target, (Output, PartsOutput, AsyncOutput))
+    return scheme_of(target) in _HTTP or (is_output and isinstance(target, TakesSize))
 
 
 def async_url_output(target: Any, storage: Storage, call: Call, *, overwrite: bool) -> AsyncOutput | None:

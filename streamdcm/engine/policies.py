@@ -1,0 +1,32 @@
+"""Which release policy suits what a target says of itself."""
+
+from typing import Literal, TypeAlias
+
+from streamdcm.engine.parts import PartSizes, PartsPolicy
+from streamdcm.engine.release import InOrderPolicy, PatchPolicy, ReleasePolicy
+
+Release: TypeAlias = Literal["patch", "in_order", "parts"]
+"""In which order a target takes bytes: earlier ones may be overwritten; none may; numbered parts in any order."""
+
+
+def policy_for(
+    release: Release, *, chunk_size: int, hold_limit: int, part_sizes: PartSizes | None = None
+) -> ReleasePolicy:
+    """Return the policy for a target.
+
+    Parameters
+    ----------
+    release : {"patch", "in_order", "parts"}
+        What the target says.
+    chunk_size : int
+        The most bytes of a value that are released in one buffer.
+    hold_limit : int
+        The most bytes to hold back in order.
+    part_sizes : PartSizes, optional
+        How large parts are to be.
+    """
+    if release == "patch":
+        return PatchPolicy(chunk_size)
+    if release == "in_order":
+        return InOrderPolicy(chunk_size, hold_limit)
+    return PartsPolicy(part_sizes or PartSizes())
