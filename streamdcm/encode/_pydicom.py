@@ -101,14 +101,23 @@ def parse(view: Dataset, raw: RawDataElement) -> DataElement:
     The VR may still be ambiguous. The result is stored in `view` (see `view_of`).
     """
     tag = raw.tag
-    if raw.value is None and raw.length != 0:
-        raw = _read_deferred(view, raw)
-    encoding = "iso8859" if tag == 0x00080005 else view.original_character_set or view._character_set
+    raw = loaded(view, raw)
+    encoding = "iso8859" if tag == 0x00080005 else codecs_as_read(view)
     element = convert_raw_data_element(raw, encoding=encoding, ds=view)
     view._dict[tag] = element
     if element.VR == "SQ":
         view._set_pixel_representation(element)
     return element
+
+
+def codecs_as_read(view: Dataset) -> Any:
+    """Return the codecs of the texts of a dataset that are still as they were read."""
+    return view.original_character_set or view._character_set
+
+
+def loaded(view: Dataset, raw: RawDataElement) -> RawDataElement:
+    """Return a raw element with its bytes, which are read if they were deferred."""
+    return _read_deferred(view, raw) if raw.value is None and raw.length != 0 else raw
 
 
 def deferred_file(dataset: Dataset) -> str | None:

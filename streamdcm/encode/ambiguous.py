@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.values import convert_numbers
 
 from streamdcm.encode._pydicom import encoding_as_read, inherited_pixel_representation
-from streamdcm.encode.tags import LUT_DATA, OVERLAY_DATA, PIXEL_DATA, US_OR_SS, WAVEFORM_VALUES
+from streamdcm.encode.tags import LUT_DATA, LUT_DESCRIPTORS, OVERLAY_DATA, PIXEL_DATA, US_OR_SS, WAVEFORM_VALUES
 from streamdcm.errors import AmbiguousVRError
 
 
@@ -42,8 +42,16 @@ def resolve_vr(element: DataElement, datasets: Sequence[Dataset], little_endian:
     resolved = copy(element)
     resolved.VR = vr
     if vr in ("US", "SS") and element.VM and not isinstance(_first(element), int):
-        resolved.value = convert_numbers(element.value, little_endian, "H" if vr == "US" else "h")
+        resolved.value = _numbers(element, vr, little_endian)
     return resolved
+
+
+def _numbers(element: DataElement, vr: str, little_endian: bool) -> Any:
+    """Return the numbers of a value that stands as bytes, or as they were set."""
+    numbers = convert_numbers(element.value, little_endian, "H" if vr == "US" else "h")
+    if element.tag in LUT_DESCRIPTORS and isinstance(numbers, list):
+        numbers[0] &= 0xFFFF  # PS3.3 §C.11.1.1: unsigned, whatever Pixel Representation says
+    return numbers
 
 
 def _decide(element: DataElement, datasets: Sequence[Dataset]) -> str | None:
@@ -53,13 +61,14 @@ def _decide(element: DataElement, datasets: Sequence[Dataset]) -> str | None:
         if element.is_undefined_length:
             return "OB"  # PS3.5 §A.4
         # PS3.5 §A.1 and §A.2
-        return "OW" if encoding_as_read(dataset)[0] or dataset.BitsAllocated > 8 else "OB"
+        return "OW" if encoding_as_read(dataset)[0] or _stated(dataset, "BitsAllocated") > 8 else "OB"
     if tag in US_OR_SS:
         return "US" if _pixel_representation(datasets) == 0 else "SS"
     if tag in WAVEFORM_VALUES:
-        return "OW" if encoding_as_read(dataset)[0] or dataset.WaveformBitsAllocated > 8 else "OB"
+        return "OW" if encoding_as_read(dataset)[0] or _stated(dataset, "WaveformBitsAllocated") > 8 else "OB"
     if tag == LUT_DATA:
-        return "US" if dataset.LUTDescriptor[0] == 1 else "OW"  # PS3.3 §C.11.1.1.1
+        descriptor = dataset.get("LUTDescriptor", None)
+        return "US" if descriptor and descriptor[0] == 1 else "OW"  # PS3.3 §C.11.1.1.1
     return "OW" if tag in OVERLAY_DATA else None
 
 
@@ -72,11 +81,15 @@ def _pixel_representation(datasets: Sequence[Dataset]) -> int:
         noted = inherited_pixel_representation(dataset)
         if noted is not None:
             return noted
-    # without pixels none of these elements means anything
-    dataset = datasets[0]
-    if "PixelRepresentation" not in dataset and "PixelData" not in dataset:
-        return 0
-    return 0 if dataset.PixelRepresentation == 0 else 1
+    return 0  # nothing says that pixels are signed
+
+
+def _stated(dataset: Dataset, keyword: str) -> int:
+    """Return a number that the dataset has to say; an empty one is as good as none."""
+    number: int | None = getattr(dataset, keyword)
+    if number is None:
+        raise AttributeError(name=keyword)
+    return number
 
 
 def _first(element: DataElement) -> Any:

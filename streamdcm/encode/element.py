@@ -17,6 +17,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element, sorted_elements, stored_value
+from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.bulk import WORDS, check_words, swapped, unsized, value_bytes
 from streamdcm.encode.header import (
     element_header,
@@ -25,6 +26,7 @@ from streamdcm.encode.header import (
     sequence_header,
     vr_code,
 )
+from streamdcm.encode.implied import agrees, converted, implied_vr
 from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
 from streamdcm.encode.pieces import BULK, Pieces, Section
 from streamdcm.encode.scope import Scope
@@ -87,6 +89,7 @@ def encode_some(
     """
     encoding = scope.layout.encoding
     explicit = not encoding.implicit_vr
+    leaves_vr_out = encoding.implicit_vr and scope.layout.on_vr_conflict == "refuse"
     pack_short, pack_implicit = encoding.pack_short, encoding.pack_implicit
     passes_raw = not scope.changed and scope.keeps_layout
     plain, context = scope.plain, scope.context
@@ -124,6 +127,8 @@ def encode_some(
                 row = rows.get(element.VR)
                 if row is None:
                     element, row = _with_known_vr(element, scope)
+                if leaves_vr_out and (implied := implied_vr(tag)) is not None and implied != element.VR:
+                    element, row = _with_implied_vr(element, row, implied, scope)
                 if not plain:
                     context = scope.renew_context()
                 encode, pad, vr, is_simple = row
@@ -224,7 +229,7 @@ def _encode_sequence(element: DataElement, pieces: Pieces, scope: Scope) -> int:
 def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
     """Whether a sequence is to end with a delimiter rather than after a length."""
     if scope.layout.sequence_lengths == "preserve":
-        return sequence.is_undefined_length
+        return sequence.is_undefined_length or (scope.marks_sequences and sequence.tag.is_private)
     return scope.layout.sequence_lengths == "undefined"
 
 
@@ -370,3 +375,14 @@ def _with_known_vr(element: DataElement, scope: Scope) -> tuple[DataElement, _Ro
     if explicit and element.VR and len(element.VR) != 2:
         raise AmbiguousVRError(f"VR '{element.VR}' is not one VR; set it, or write with an implicit VR transfer syntax")
     raise UnknownVRError(f"VR '{element.VR}' is not in the standard (PS3.5 §6.2); set the VR of the element")
+
+
+def _with_implied_vr(element: DataElement, row: _Row, implied: str, scope: Scope) -> tuple[DataElement, _Row]:
+    """Return an element of Implicit VR, and its row, as whoever reads it by the dictionary will take it."""
+    if agrees(implied, element.VR) or element.is_empty:
+        return element, row
+    if implied not in _ROWS:
+        open_one = DataElement(element.tag, implied, None, already_converted=True)
+        implied = resolve_vr(open_one, [scope.view()], scope.layout.encoding.little_endian).VR.split(" or ")[0]
+    element = converted(element, implied, scope.context)
+    return element, _ROWS[element.VR]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
 
-from streamdcm.options import GroupLengths, LongValues, SequenceLengths
+from streamdcm.encode.code_extensions import has_code_extensions
+from streamdcm.options import GroupLengths, LongValues, OnVrConflict, SequenceLengths
 
 UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 """The value of a length field that says: a delimiter ends this (PS3.5 §7.1.1)."""
@@ -35,17 +36,20 @@ class Context(NamedTuple):
         Python codecs of the character sets in force, the first one first.
     codec : str or None
         The codec to try first, if text in it needs no escape sequences.
+    is_extended : bool
+        Whether escape sequences switch between the character sets (PS3.5 §6.1.2.5).
     """
 
     little_endian: bool
     encodings: tuple[str, ...]
     codec: str | None
+    is_extended: bool = False
 
 
 def make_context(little_endian: bool, encodings: Sequence[str]) -> Context:
     """Return the context for a byte order and the codecs of a character set."""
     codec = None if encodings[0] in _ESCAPING_CODECS else encodings[0]
-    return Context(little_endian, tuple(encodings), codec)
+    return Context(little_endian, tuple(encodings), codec, has_code_extensions(encodings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +102,21 @@ class Layout(NamedTuple):
         Whether every group starts with its (retired) Group Length (PS3.5 §7.2).
     long_values : {"UN", "refuse"}
         What becomes of a value over 64 KiB with a VR that has a 16-bit length field (PS3.5 §6.2.2).
-    convert_bulk : bool
-        Whether values with VR OD, OF, OL, OV and OW, which stand in the byte order that the dataset was read in, are
-        converted to that of `encoding` (PS3.5 §7.3); else their bytes are written as they are.
+    converts_file : bool
+        Whether a file is converted, in all that pydicom leaves as it was read: the byte order of values with VR OD, OF,
+        OL, OV and OW (PS3.5 §7.3), the text of items that inherit another character set than they were read with
+        (§7.5.3), and private sequences that lose their VR, which get an undefined length, to be known by it.
+    on_vr_conflict : {"refuse", "drop"}
+        What becomes in Implicit VR of an element whose VR is not that of the dictionary, and whose value cannot be
+        converted to it (PS3.5 §7.1.3): an error, or its bytes, which mean something else to whoever reads them.
     """
 
     encoding: Encoding
     sequence_lengths: SequenceLengths = "preserve"
     group_lengths: GroupLengths = "omit"
     long_values: LongValues = "UN"
-    convert_bulk: bool = False
+    converts_file: bool = False
+    on_vr_conflict: OnVrConflict = "refuse"
 
     @property
     def is_as_read(self) -> bool:

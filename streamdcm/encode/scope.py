@@ -19,7 +19,9 @@ from streamdcm.encode._pydicom import (
 )
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.charset import is_plain, python_encodings
+from streamdcm.encode.extended_text import parse_extended
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Context, Encoding, Layout, make_context
+from streamdcm.encode.private import parse_private
 from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr import BULK_VRS
 from streamdcm.errors import element_name
@@ -54,6 +56,8 @@ class Scope:
         raw elements have to be parsed.
     keeps_layout : bool
         Whether sequences that were read and not parsed may keep their bytes.
+    marks_sequences : bool
+        Whether private sequences lose the VR that they were read with, so that only a delimiter shows what they are.
     swaps : bool
         Whether the words of bulk values change their byte order.
     """
@@ -61,12 +65,14 @@ class Scope:
     __slots__ = (
         "_charset",
         "_in_changed",
+        "_recodes",
         "_view",
         "changed",
         "context",
         "dataset",
         "keeps_layout",
         "layout",
+        "marks_sequences",
         "outer",
         "place",
         "plain",
@@ -92,16 +98,19 @@ class Scope:
             self.context = self.renew_context() if self.plain else _NOT_CONVERTED
         encoding = layout.encoding
         implicit_vr, little_endian, encodings, inherited = as_read(dataset)
-        self.changed = (
-            implicit_vr != encoding.implicit_vr
-            or little_endian != encoding.little_endian
-            or encodings != (inherited if own is None else python_encodings(self._value(own)))
-        )
+        recodes = encodings != (inherited if own is None else python_encodings(self._value(own)))
+        if own is None and outer is not None and layout.converts_file:
+            recodes = recodes or outer._recodes  # PS3.5 §7.5.3: its text is in what the outer one was read with
+        self._recodes: bool = recodes and implicit_vr is not None
+        self.changed = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian or recodes
+        self.marks_sequences: bool
         self.swaps: bool
         if little_endian is None:
+            self.marks_sequences = outer is not None and outer.marks_sequences
             self.swaps = outer is not None and outer.swaps
         else:
-            self.swaps = layout.convert_bulk and little_endian != encoding.little_endian
+            self.marks_sequences = layout.converts_file and encoding.implicit_vr and not implicit_vr
+            self.swaps = layout.converts_file and little_endian != encoding.little_endian
         if outer is None:
             self._in_changed = self.changed
             self.keeps_layout = layout.is_as_read
@@ -125,7 +134,9 @@ class Scope:
         view = self.view()
         element = elements_of(view)[raw.tag]
         if not isinstance(element, DataElement):
-            element = self._deferred(raw) or parse(view, raw)
+            is_unstated = raw.VR is None or raw.VR == "UN"
+            convert = parse_private if is_unstated and raw.tag.is_private else parse
+            element = self._deferred(raw) or parse_extended(view, raw, self.vr_of) or convert(view, raw)
             if len(element.VR) > 2:
                 element = resolve_vr(element, [view], raw.is_little_endian)
                 elements_of(view)[raw.tag] = element

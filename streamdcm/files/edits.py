@@ -13,8 +13,6 @@ from pydicom.tag import BaseTag, TagType
 from streamdcm.encode import tags
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
-from streamdcm.encode.vr import VRS
-from streamdcm.encode.vr.text import encode_person_name, encode_text
 from streamdcm.errors import (
     DatasetTypeError,
     PlanError,
@@ -41,10 +39,6 @@ NOT_EDITED: Final = frozenset(
 )
 
 
-_TEXTS: Final = frozenset(vr for vr, row in VRS.items() if row.encode in (encode_text, encode_person_name)) | {"UN"}
-"""VRs whose values are in the character set of their dataset (PS3.5 §6.1.2.2), and one that may hide any of them."""
-
-
 def edited(dataset: Dataset, edit: Edit | None) -> Dataset:
     """Return what an edit makes of a dataset: the dataset itself, changed, or another.
 
@@ -59,8 +53,6 @@ def edited(dataset: Dataset, edit: Edit | None) -> Dataset:
         return dataset
     if isinstance(edit, Mapping):
         edits = edits_by_tag(edit)
-        if tags.SPECIFIC_CHARACTER_SET in edits:
-            _decode_items(dataset)
         for tag, value in edits.items():
             _set(dataset, tag, value)
         if tags.PIXEL_REPRESENTATION in edits:
@@ -103,18 +95,6 @@ def _decide_anew(dataset: Dataset) -> None:
             element = elements.get(tag)
             if isinstance(element, RawDataElement) and element.VR in ("US", "SS"):
                 elements[tag] = element._replace(VR=vr)
-
-
-def _decode_items(dataset: Dataset) -> None:
-    """Decode the texts in items that inherit the character set, before there is another (PS3.5 §6.1.2.3, §7.5.3).
-
-    pydicom would take the bytes of what it has not parsed for ones in the new character set.
-    """
-    for item in _inheriting(dataset, tags.SPECIFIC_CHARACTER_SET):
-        for tag, raw in list(elements_of(item).items()):
-            if isinstance(raw, RawDataElement) and (raw.VR is None or raw.VR in _TEXTS):
-                with _read_errors(tag):
-                    item[tag]  # which stores what it has parsed
 
 
 def _inheriting(dataset: Dataset, decides: int) -> Iterator[Dataset]:

@@ -121,7 +121,7 @@ def _complete(view: Dataset, read: FileDataset) -> None:
 
 def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:
     copy_deferred(dataset)
-    return plan_file(dataset, options, patchable=patchable, convert_bulk=True)
+    return plan_file(dataset, options, patchable=patchable, converts_file=True)
 
 
 def _plan_directory(directory: Dataset, size: int, options: Options, patchable: bool) -> Plan:

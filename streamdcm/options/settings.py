@@ -18,6 +18,7 @@ from streamdcm.options.typed import (
     LateNames,
     LongValues,
     OffsetTableChoice,
+    OnVrConflict,
     ProgressCallback,
     SequenceLengths,
 )
@@ -76,6 +77,7 @@ class PlanSettings:
     sequence_lengths: SequenceLengths = _option("preserve", checks.one_of(*get_args(SequenceLengths)), _LAID_OUT)
     group_lengths: GroupLengths = _option("omit", checks.one_of(*get_args(GroupLengths)), _LAID_OUT)
     long_values: LongValues = _option("UN", checks.one_of(*get_args(LongValues)), _LAID_OUT)
+    on_vr_conflict: OnVrConflict = _option("refuse", checks.one_of(*get_args(OnVrConflict)), _LAID_OUT)
     frames: Iterable[Any] | AsyncIterable[Any] | PushedSource | None = _option(None, checks.as_given, _FRAMES_GIVEN)
     number_of_frames: int | None = _option(None, checks.optional_count, _FRAMES)
     max_frames: int | None = _option(None, checks.optional_count, _FRAMES)

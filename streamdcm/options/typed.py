@@ -11,6 +11,7 @@ from streamdcm.sources import ByteStream, Frame
 SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
 GroupLengths: TypeAlias = Literal["omit", "write"]
 LongValues: TypeAlias = Literal["UN", "refuse"]
+OnVrConflict: TypeAlias = Literal["refuse", "drop"]
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 LateNames: TypeAlias = Mapping[Any, int | None] | Iterable[Any]
@@ -30,12 +31,16 @@ class LayoutOptions(TypedDict, total=False):
         Whether to write the retired Group Length of each group (PS3.5 §7.2).
     long_values : {"UN", "refuse"}
         What to do with a value over 64 KiB whose VR has a 16-bit length field (PS3.5 §6.2.2).
+    on_vr_conflict : {"refuse", "drop"}
+        What to do in Implicit VR with a value that the VR of the dictionary cannot hold (PS3.5 §7.1.3): refuse it,
+        or write its bytes, which mean something else to whoever reads them.
     """
 
     enforce_file_format: bool
     sequence_lengths: SequenceLengths
     group_lengths: GroupLengths
     long_values: LongValues
+    on_vr_conflict: OnVrConflict
 
 
 class EncodingOptions(LayoutOptions, total=False):

@@ -86,7 +86,7 @@ class Plan:
     late: tuple[LateElement, ...] = ()
 
 
-def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bulk: bool = False) -> Plan:
+def plan_file(dataset: Dataset, options: Options, *, patchable: bool, converts_file: bool = False) -> Plan:
     """Decide how a dataset is written, or refuse it.
 
     Parameters
@@ -97,8 +97,9 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bu
         What the caller asked for.
     patchable : bool
         Whether the sink can fill values in later.
-    convert_bulk : bool, optional
-        Whether the byte order of bulk values follows that of the encoding (see `Layout`).
+    converts_file : bool, optional
+        Whether a file is converted: the byte order of bulk values follows that of the encoding, and private sequences
+        stay recognisable (see `Layout`).
 
     Raises
     ------
@@ -136,7 +137,8 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, convert_bu
             options.sequence_lengths,
             options.group_lengths,
             options.long_values,
-            convert_bulk,
+            converts_file,
+            options.on_vr_conflict,
         ),
         deflated=row.deflated,
         encapsulated=None if row is UNKNOWN_SYNTAX else row.encapsulated,

@@ -31,7 +31,7 @@ def read_back(dataset, **read):
 def converted(dataset, syntax, *, patchable=True, chunk_size=1 << 20):
     dataset.file_meta.TransferSyntaxUID = syntax
     options = Options(chunk_size=chunk_size)
-    plan = plan_file(dataset, options, patchable=patchable, convert_bulk=True)
+    plan = plan_file(dataset, options, patchable=patchable, converts_file=True)
     buffer = io.BytesIO()
     delivery = Delivery(buffer)
     delivery.resolve(seekable=patchable)

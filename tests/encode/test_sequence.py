@@ -41,7 +41,7 @@ def dataset_with(items: Sequence, syntax: str = ExplicitVRLittleEndian, undefine
     dataset.PatientID = "before"
     dataset.ContentSequence = items
     dataset["ContentSequence"].is_undefined_length = undefined
-    dataset.add_new(0x0040A732, "UT", "after")
+    dataset.add_new(0x00700006, "ST", "after")
     return dataset
 
 

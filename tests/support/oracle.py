@@ -6,18 +6,30 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pydicom
+from pydicom import charset, filewriter, values
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filewriter import _correct_ambiguous_vr_element
 from pydicom.filewriter import dcmwrite as pydicom_dcmwrite
 from pydicom.multival import MultiValue
 from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, PersonName
 
 from streamdcm import dcmwrite, encoded_size, iter_chunks
+from streamdcm.encode.code_extensions import (
+    NAME_DELIMITERS,
+    TEXT_DELIMITERS,
+    decode_extended,
+    encode_extended,
+    has_code_extensions,
+)
+from streamdcm.encode.tags import LUT_DESCRIPTORS
 from tests.support.corpus import JPIP_DEFLATED
 
 
@@ -127,6 +139,71 @@ def list_numbers(dataset: Dataset) -> None:
             element._value = list(element._value)
 
 
+@contextmanager
+def following_the_standard() -> Iterator[None]:
+    """Let pydicom do right what no change of the dataset makes it do."""
+    with ExitStack() as patches:
+        for module, name in (
+            (filewriter, "_correct_ambiguous_vr_element"),
+            (filewriter, "encode_string"),
+            (charset, "encode_string"),
+            (values, "convert_PN"),
+        ):
+            patches.enter_context(patch.object(module, name, _STANDARD[name]))
+        patches.enter_context(patch.dict(values.converters, PN=_STANDARD["convert_PN"]))
+        yield
+
+
+def _decide_vr(
+    element: DataElement, datasets: list[Dataset], is_little_endian: bool, decide: Any = _correct_ambiguous_vr_element
+) -> DataElement:
+    """PS3.3 §C.11.1: what nothing decides is OW or US; the first value of a descriptor is unsigned."""
+    if element.tag == 0x00283006 and not datasets[0].get("LUTDescriptor"):
+        element.VR = "OW"
+        return element
+    stated = [each.get("PixelRepresentation") for each in datasets]
+    stated += [each.__dict__.get("_pixel_rep") for each in datasets]
+    if element.VR == "US or SS" and all(each is None for each in stated):
+        datasets = [Dataset()]
+    if element.tag in LUT_DESCRIPTORS and isinstance(element.value, bytes) and len(element.value) == 6:
+        signed = next((each for each in stated if each is not None), 0) != 0
+        first, *others = values.convert_numbers(element.value, is_little_endian, "h" if signed else "H")
+        element.value = [first & 0xFFFF, *others]
+    decided: DataElement = decide(element, datasets, is_little_endian)
+    return decided
+
+
+def _encode_text(value: str, encodings: list[str], encode: Any = charset.encode_string) -> bytes:
+    """PS3.5 §6.1.2.5: the first character set is the one in force behind a delimiter, and all others are invoked.
+
+    What is right of that `dcmconv` says, in tests/encode/test_charset.py.
+    """
+    theirs: bytes = encode(value, encodings)
+    if value.isascii() or not has_code_extensions(encodings):
+        return theirs
+    try:
+        ours = encode_extended(value, encodings, TEXT_DELIMITERS)
+        return theirs if decode_extended(theirs, encodings, TEXT_DELIMITERS) == value else ours
+    except UnicodeError:
+        return theirs
+
+
+def _read_names(value: bytes, encodings: list[str] | None = None, convert: Any = values.convert_PN) -> Any:
+    """PS3.5 §6.1.2.5.3: ``^`` and ``=`` are delimiters of a name."""
+    if encodings and b"\x1b" in value and has_code_extensions(encodings):
+        with suppress(UnicodeError):
+            names = decode_extended(value.rstrip(b"\0 "), encodings, NAME_DELIMITERS).split("\\")
+            return MultiValue(PersonName, names) if len(names) > 1 else PersonName(names[0])
+    return convert(value, encodings)
+
+
+_STANDARD = {
+    "_correct_ambiguous_vr_element": _decide_vr,
+    "encode_string": _encode_text,
+    "convert_PN": _read_names,
+}
+
+
 def drop_none_file_meta(dataset: Dataset) -> None:
     if getattr(dataset, "file_meta", "") is None:
         del dataset.file_meta
@@ -229,7 +306,8 @@ def expected(dataset: Dataset, **options: Any) -> Outcome:
             repair.repair(dataset)
         refused = [refusal.error for refusal in REFUSALS if refusal.applies(dataset, options)]
     known = {name: value for name, value in options.items() if name not in _OURS_ALONE}
-    result = outcome(pydicom_dcmwrite, dataset, **known)
+    with following_the_standard():
+        result = outcome(pydicom_dcmwrite, dataset, **known)
     if refused and result.error is None:
         result.error = refused[0]
     return result

@@ -204,11 +204,12 @@ def test_pixel_data_that_is_not_encapsulated_is_refused_for_a_compressed_syntax(
 
 def test_an_element_that_a_vr_depends_on_is_named_when_it_is_missing():
     dataset = small_dataset()
-    dataset.LUTDescriptor = [1, 0, 16]
+    dataset.WaveformBitsAllocated = 16
     item = Dataset()
-    item.add(DataElement(0x00283006, "US or OW", b"\1\0", already_converted=True))
-    dataset.ModalityLUTSequence = Sequence([item])
-    with pytest.raises(AttributeError, match=r"ModalityLUTSequence\[0\] > \(0028,3006\) LUTData: .* LUTDescriptor"):
+    item.add(DataElement(0x54001010, "OB or OW", b"\1\0", already_converted=True))
+    dataset.WaveformSequence = Sequence([item])
+    named = r"WaveformSequence\[0\] > \(5400,1010\) WaveformData: .* WaveformBitsAllocated"
+    with pytest.raises(AttributeError, match=named):
         streamdcm.dcmwrite(io.BytesIO(), dataset)
 
 

@@ -50,6 +50,8 @@ PAGE = ROOT / "docs" / "reference" / "differences.md"
 
 ROWS, ACQUISITION_DURATION = 0x00280010, 0x00189073
 STUDY_DATE, ACQUISITION_DATE_TIME = 0x00080020, 0x0008002A
+SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, PIXEL_PADDING_VALUE = 0x00080005, 0x00280103, 0x00280120
+LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
 MODALITY, PATIENT_NAME, PATIENT_COMMENTS = 0x00080060, 0x00100010, 0x00104000
 PATIENT_WEIGHT, INSTANCE_NUMBER = 0x00101030, 0x00200013
 ENCAPSULATED_DOCUMENT, PIXEL_DATA = 0x00420011, 0x7FE00010
@@ -168,6 +170,40 @@ def test_bytes_are_taken_as_the_text_of_a_number() -> None:
         assert body(dcmwrite, (tag, vr, b"12")).endswith(b"\x02\x0012")
 
 
+def test_escape_sequences_are_written_by_the_standard() -> None:
+    for character_set, text, theirs, ours in (
+        (["", "ISO 2022 IR 58"], "王", b"\x02\0\xcd\xf5", b"\x06\0\x1b$)A\xcd\xf5"),
+        (
+            ["ISO 2022 IR 100", "ISO 2022 IR 144"],
+            "Ю\r\nЮ\n",
+            b"\x08\0\x1b-L\xce\r\n\xce\n",
+            b"\x0c\0\x1b-L\xce\r\n\x1b-L\xce\n ",
+        ),
+    ):
+        elements = (SPECIFIC_CHARACTER_SET, "CS", character_set), (PATIENT_COMMENTS, "LT", text)
+        assert body(pydicom_dcmwrite, *elements).endswith(theirs)
+        assert body(dcmwrite, *elements).endswith(ours)
+
+
+def test_text_with_escape_sequences_is_read_by_the_standard() -> None:
+    """A name that was read, and is written in another encoding."""
+    encoded = b"\x1b-L\xce^\xc9"  # in ISO_IR 100 behind the delimiter
+    character_set = (SPECIFIC_CHARACTER_SET, "CS", ["ISO 2022 IR 100", "ISO 2022 IR 144"])
+    name = (PATIENT_NAME, "PN", PersonName(encoded, ["latin_1", "iso_ir_144"]))
+    source = written_by(dcmwrite, dataset(character_set, name))
+    for write, expected in ((pydicom_dcmwrite, b"\x1b-L\xce^\x1b-L\xc9"), (dcmwrite, encoded)):
+        made = dcmread(io.BytesIO(source), force=True)
+        made.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        assert written_by(write, made).rstrip().endswith(expected)
+
+
+def test_a_value_is_converted_to_the_vr_that_implicit_vr_implies() -> None:
+    made = dataset((ROWS, "DS", "512"), syntax=ImplicitVRLittleEndian)
+    assert written_by(pydicom_dcmwrite, made).endswith(b"\x04\0\0\x00512 ")
+    assert written_by(dcmwrite, made).endswith(b"\x02\0\0\0\0\2")
+    assert written_by(dcmwrite, made, on_vr_conflict="drop") == written_by(pydicom_dcmwrite, made)
+
+
 # Values that are taken
 
 
@@ -192,6 +228,25 @@ def test_a_tuple_is_as_good_as_a_list() -> None:
         assert isinstance(failure(pydicom_dcmwrite, dataset((tag, vr, values))), OSError | AttributeError)
         expected = values[0] if len(values) == 1 else list(values)
         assert body(dcmwrite, (tag, vr, values)) == body(pydicom_dcmwrite, (tag, vr, expected))
+
+
+def test_what_nothing_decides_is_ow_or_us() -> None:
+    for tag, vr, value, expected in (
+        (LUT_DATA, "US or OW", b"\1\2", b"OW\0\0\x02\0\0\0\1\2"),
+        (PIXEL_PADDING_VALUE, "US or SS", b"\1\2", b"US\x02\0\1\2"),
+    ):
+        elements = (tag, vr, value), (PIXEL_DATA, "OW", b"")
+        assert isinstance(failure(pydicom_dcmwrite, dataset(*elements)), AttributeError)
+        assert expected in body(dcmwrite, *elements)
+
+
+def test_the_first_value_of_a_lut_descriptor_has_no_sign() -> None:
+    """PS3.3 C.11.1.1, whatever Pixel Representation says; of one that was read."""
+    elements = (PIXEL_REPRESENTATION, "US", 1), (LUT_DESCRIPTOR, "US or SS", b"\x40\x9c\xfd\xff\x10\0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert isinstance(failure(pydicom_dcmwrite, dataset(*elements)), OSError)
+    assert body(dcmwrite, *elements).endswith(b"SS\x06\0\x40\x9c\xfd\xff\x10\0")
 
 
 @pytest.mark.parametrize("suffix", ["4.110", "4.111", "4.112", "8.1"])
@@ -247,6 +302,14 @@ def test_deferred_bytes_of_a_changed_file_are_refused(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="modification time has changed"):
         assert written_by(pydicom_dcmwrite, theirs)
     assert isinstance(failure(dcmwrite, ours), SourceError)
+
+
+def test_a_value_that_implicit_vr_would_change_is_refused() -> None:
+    made = dataset((ROWS, "LO", "large"), syntax=ImplicitVRLittleEndian)
+    assert written_by(pydicom_dcmwrite, made).endswith(b"\x06\0\0\0large ")
+    error = failure(dcmwrite, made)
+    assert isinstance(error, InvalidValueError)
+    assert "(0028,0010) Rows: its VR is LO" in str(error)
 
 
 def test_the_layout_of_a_dicomdir_is_kept() -> None:

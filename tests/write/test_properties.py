@@ -16,7 +16,7 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from streamdcm import StreamdcmError
 from tests.support.corpus import FOUR_SYNTAXES
-from tests.support.oracle import assert_drop_in, dcmwrite, encoded_size, iter_chunks, outcome
+from tests.support.oracle import assert_drop_in, dcmwrite, encoded_size, following_the_standard, iter_chunks, outcome
 from tests.support.recipes import (
     CHARSETS,
     JUNK,
@@ -131,7 +131,7 @@ def read(data: bytes) -> Dataset:
 def content(dataset: Dataset) -> list[tuple[int, str, Any]]:
     """What a dataset says, without group lengths, and comparable where it says NaN."""
     result: list[tuple[int, str, Any]] = []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), following_the_standard():
         warnings.simplefilter("ignore")
         for element in dataset:
             if element.VR == "SQ":

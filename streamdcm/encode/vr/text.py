@@ -1,14 +1,26 @@
 """Text: in the default repertoire, in the character sets of the dataset, and names (PS3.5 §6.1, §6.2)."""
 
 from copy import copy
-from typing import Any
+from typing import Any, Final
 
 from pydicom.charset import encode_string
+from pydicom.config import IGNORE
 from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdcm.encode._pydicom import components
+from streamdcm.encode.code_extensions import (
+    NAME_DELIMITERS,
+    TEXT_DELIMITERS,
+    decode_extended,
+    encode_extended,
+    has_code_extensions,
+)
 from streamdcm.encode.layout import Context
 from streamdcm.encode.vr.values import MULTI_VALUES, is_empty
+
+_ESCAPE: Final = b"\x1b"
+_LEFT_BY_PYDICOM: Final = "\x1b$)A"
+"""The escape sequence of ISO 2022 IR 58, which pydicom takes for text when it decodes."""
 
 
 def encode_default_text(value: Any, context: Context) -> bytes:
@@ -80,6 +92,13 @@ def _number_text(number: Any) -> str:
 
 
 def _encode(text: str, context: Context) -> bytes:
+    if _LEFT_BY_PYDICOM in text:
+        text = text.replace(_LEFT_BY_PYDICOM, "")
+    if context.is_extended and not text.isascii():
+        try:
+            return _encode_extended(text, context.encodings)
+        except UnicodeError:
+            pass
     if context.codec is not None:
         try:
             return text.encode(context.codec)
@@ -88,13 +107,53 @@ def _encode(text: str, context: Context) -> bytes:
     return encode_string(text, context.encodings)
 
 
+def _encode_extended(text: str, codecs: tuple[str, ...]) -> bytes:
+    """Encode a text with escape sequences: as pydicom does where that is right, else by the standard."""
+    ours = encode_extended(text, codecs, TEXT_DELIMITERS)
+    theirs = encode_string(text, codecs)
+    try:
+        is_right = decode_extended(theirs, codecs, TEXT_DELIMITERS) == text
+    except UnicodeError:
+        is_right = False
+    return theirs if is_right else ours
+
+
 def _encode_name(name: Any, context: Context) -> bytes:
     read_with = name.encodings
-    if name.original_string is not None and (read_with is None or read_with == context.encodings):
-        encoded: bytes = name.original_string
+    original = name.original_string
+    if original is not None and (read_with is None or read_with == context.encodings):
+        encoded: bytes = original
         return encoded
-    # PersonName.encode() remembers its result in the name; the dataset is not ours to change
-    return copy(name).encode(context.encodings)  # type: ignore[no-any-return]
+    # what PersonName decodes and encodes it remembers in the name; the dataset is not ours to change
+    name = copy(name)
+    if context.is_extended or (original is not None and _ESCAPE in original):
+        text = _decoded(name)
+        if not text.isascii():
+            return _encode_groups(text, context)
+    return name.encode(context.encodings)  # type: ignore[no-any-return]
+
+
+def _decoded(name: Any) -> str:
+    """Return a name as the standard says that its bytes are to be read.
+
+    As pydicom reads them, if they are not by the standard, or if pydicom itself made them from the text.
+    """
+    text = str(name)
+    original, read_with = name.original_string, name.encodings
+    if original is None or not read_with or not has_code_extensions(read_with):
+        return text
+    if PersonName(text, validation_mode=IGNORE).encode(read_with) == original:
+        return text
+    try:
+        return decode_extended(original, read_with, NAME_DELIMITERS)
+    except UnicodeError:
+        return text
+
+
+def _encode_groups(text: str, context: Context) -> bytes:
+    """Encode a name component by component: each starts in the first character set (PS3.5 §6.1.2.5.3)."""
+    groups = [b"^".join([_encode(component, context) for component in group.split("^")]) for group in text.split("=")]
+    return b"=".join(groups).rstrip(b"=")
 
 
 def _as_bytes(value: Any) -> bytes:
