@@ -57,7 +57,37 @@ class ArrayFrame(Protocol):
         """The type of its samples."""
 
 
-Frame: TypeAlias = BufferFrame | ArrayFrame
+class ImageFrame(Protocol):
+    """A frame that tells NumPy where its pixels are, such as an image of Pillow."""
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """What NumPy's array interface, version 3, says."""
+
+
+class VideoFrame(Protocol):
+    """A frame that PyAV decoded."""
+
+    def to_ndarray(self, *, format: str | None = None) -> Any:
+        """Give its pixels as an array of NumPy."""
+
+
+class StoredArray(Protocol):
+    """Frames that are an array of another library: dask, zarr, h5py."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of frames, and the shape of each."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the samples."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Give one frame, or several."""
+
+
+Frame: TypeAlias = BufferFrame | ArrayFrame | ImageFrame | VideoFrame
 """What type checkers take for a frame."""
 
 
@@ -224,7 +254,7 @@ class CopySource:
 class FrameSource:
     """Frames that are asked for one by one, for the element that `label` names."""
 
-    frames: Iterable[Any] | AsyncIterable[Any]
+    frames: Iterable[Any] | AsyncIterable[Any] | StoredArray
     label: str
 
 
@@ -239,6 +269,10 @@ class PushedSource:
     """
 
     is_live: bool = False
+
+
+AnyFrames: TypeAlias = Iterable[Any] | AsyncIterable[Any] | StoredArray | PushedSource
+"""What gives frames one by one, or stands for those that a caller will bring."""
 
 
 def is_pushed(source: Any) -> bool:

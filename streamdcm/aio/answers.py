@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from inspect import isawaitable
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import worker_thread
 from streamdcm.instructions import END, Answer, Chunk, Need
+from streamdcm.pixels.arrays import kept_frame
+from streamdcm.pixels.given_frames import each_frame, number_given
 from streamdcm.sources import CopySource, FrameSource, StreamSource
 from streamdcm.write.driver import close_frames
 from streamdcm.write.stream_reading import StreamReading, is_end
@@ -50,6 +53,7 @@ class AsyncSources:
             await close_async(self._open.pop(source))
         elif source.__class__ is FrameSource:
             self._count_frames(1)
+            piece = await _awaited(piece)
         return piece
 
     async def close(self) -> None:
@@ -91,19 +95,16 @@ async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """Give frames that stay what they are when the next one is asked for."""
     try:
         async with worker_thread() as worker:
-            async for frame in frames:
-                yield frame if frame.__class__ is bytes else await worker.run(_copy_of, frame)
+            async for given in frames:
+                frame = await _awaited(given)
+                yield frame if frame.__class__ is bytes else await worker.run(kept_frame, frame)
     finally:
         await close_async(frames)
 
 
-def _copy_of(frame: Any) -> Any:
-    if hasattr(frame, "dtype"):
-        return frame.copy()
-    try:
-        return memoryview(frame).tobytes()
-    except TypeError:
-        return frame  # refused by whoever encodes it
+async def _awaited(frame: Any) -> Any:
+    """Return a frame, which an asynchronous iterable may give before it is there."""
+    return await frame if frame.__class__ is not bytes and isawaitable(frame) else frame
 
 
 async def _stream_pieces(source: StreamSource, chunk_size: int, length: int | None) -> AsyncGenerator[Chunk, None]:
@@ -126,7 +127,7 @@ async def _read_pieces(reading: StreamReading) -> AsyncIterator[Any]:
 class FramesOnLoop:
     """A synchronous iterable as an asynchronous one, for frames that may be asked for on no other thread."""
 
-    def __init__(self, frames: Iterable[Any]) -> None:
+    def __init__(self, frames: Any) -> None:
         self._frames = frames
         self._iterator: Iterator[Any] | None = None
 
@@ -135,7 +136,7 @@ class FramesOnLoop:
 
     async def __anext__(self) -> Any:
         if self._iterator is None:
-            self._iterator = iter(self._frames)
+            self._iterator = each_frame(self._frames)
         try:
             return next(self._iterator)
         except StopIteration:
@@ -147,7 +148,7 @@ class FramesOnLoop:
 
 
 class SizedFramesOnLoop(FramesOnLoop):
-    """The same, of an iterable that knows its length."""
+    """The same, of what tells how many frames there are."""
 
     def __len__(self) -> int:
-        return len(self._frames)  # type: ignore[arg-type]
+        return number_given(self._frames) or 0

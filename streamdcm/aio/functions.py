@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from streamdcm.options import (
     StreamOptions,
     check_options,
 )
+from streamdcm.pixels.given_frames import gives_frames, number_given
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.write.functions import encoded_size, encoder_for
 from streamdcm.write.instance import with_table
@@ -198,6 +199,7 @@ def async_options(given: dict[str, Any], function: str) -> Options:
     """Check the options of an asynchronous function that takes frames."""
     options = check_options(given, function)
     frames = options.frames
-    if not options.frames_on_loop or not isinstance(frames, Iterable) or isinstance(frames, (list, tuple)):
+    if not options.frames_on_loop or isinstance(frames, (AsyncIterable, list, tuple)) or not gives_frames(frames):
         return options
-    return replace(options, frames=SizedFramesOnLoop(frames) if hasattr(frames, "__len__") else FramesOnLoop(frames))
+    on_loop = FramesOnLoop(frames) if number_given(frames) is None else SizedFramesOnLoop(frames)
+    return replace(options, frames=on_loop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, get_args
@@ -22,7 +22,7 @@ from streamdcm.options.typed import (
     ProgressCallback,
     SequenceLengths,
 )
-from streamdcm.sources import PushedSource
+from streamdcm.sources import AnyFrames
 
 
 class Row(NamedTuple):
@@ -78,7 +78,7 @@ class PlanSettings:
     group_lengths: GroupLengths = _option("omit", checks.one_of(*get_args(GroupLengths)), _LAID_OUT)
     long_values: LongValues = _option("UN", checks.one_of(*get_args(LongValues)), _LAID_OUT)
     on_vr_conflict: OnVrConflict = _option("refuse", checks.one_of(*get_args(OnVrConflict)), _LAID_OUT)
-    frames: Iterable[Any] | AsyncIterable[Any] | PushedSource | None = _option(None, checks.as_given, _FRAMES_GIVEN)
+    frames: AnyFrames | None = _option(None, checks.as_given, _FRAMES_GIVEN)
     number_of_frames: int | None = _option(None, checks.optional_count, _FRAMES)
     max_frames: int | None = _option(None, checks.optional_count, _FRAMES)
     offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _FRAMES)

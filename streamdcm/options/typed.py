@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from streamdcm.engine.progress import ProgressEvent
-from streamdcm.sources import ByteStream, Frame
+from streamdcm.sources import ByteStream, Frame, StoredArray
 
 SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
 GroupLengths: TypeAlias = Literal["omit", "write"]
@@ -203,7 +203,7 @@ class WriteOptions(PushOptions, total=False):
         The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
     """
 
-    frames: Iterable[Frame] | ByteStream | None
+    frames: Iterable[Frame] | StoredArray | ByteStream | None
 
 
 class TargetOptions(WriteOptions, PlaceOptions, SplitOptions, total=False):
@@ -266,7 +266,7 @@ class AsyncWriteOptions(PushOptions, total=False):
         Whether a synchronous iterable is used by the thread of the event loop instead.
     """
 
-    frames: Iterable[Frame] | AsyncIterable[Frame] | ByteStream | None
+    frames: Iterable[Frame] | AsyncIterable[Frame | Awaitable[Frame]] | StoredArray | ByteStream | None
     frames_on_loop: bool
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from streamdcm.encode.transfer_syntaxes import CodestreamName, TransferSyntax
 from streamdcm.errors import InvalidValueError, ValueTypeError
 from streamdcm.instructions import Chunk
+from streamdcm.pixels.arrays import as_array, no_frame
 
 _OCTETS: Final = frozenset({"B", "<B", "c", "<c"})
 """The formats of buffers whose items are bytes (`memoryview.format`)."""
@@ -131,10 +132,13 @@ def compressed_frames(syntax: TransferSyntax, *, check: bool) -> FrameEncoder:
 def _octets(frame: Any) -> Chunk:
     try:
         view = memoryview(frame)
-    except (TypeError, ValueError):
-        raise ValueTypeError(
-            f"is of type {type(frame).__name__}, and this transfer syntax takes compressed frames; give bytes"
-        ) from None
+    except (TypeError, ValueError, BufferError):
+        array = as_array(frame)
+        if array is None:
+            raise no_frame(
+                frame, "bytes: this transfer syntax takes compressed frames, so compress pixels first"
+            ) from None
+        view = array.data
     if view.ndim != 1 or view.format not in _OCTETS:
         raise ValueTypeError(
             f"is an array of shape {view.shape} and format {view.format!r}, and this transfer syntax takes compressed "

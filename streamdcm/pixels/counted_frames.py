@@ -46,7 +46,10 @@ class CountedFrames:
         count = self._plan.count
         if self.count == 0 or (count is not None and self.count < count):
             expected = "at least one" if count is None else f"{count:,}"
-            raise EncodeError(f"the frames ended after {self.count:,}; there must be {expected}", self._plan.label)
+            hint = "" if self.count else " (an iterator gives its frames once: was it used before?)"
+            raise EncodeError(
+                f"the frames ended after {self.count:,}; there must be {expected}{hint}", self._plan.label
+            )
 
     def error(self, error: Exception) -> Exception:
         """Return the error to raise for the frame that came last."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.dataset import Dataset
 
@@ -12,6 +11,20 @@ from streamdcm.encode.vr import VRS
 from streamdcm.errors import PlanError, ValueTypeError
 from streamdcm.instructions import Chunk, as_chunk
 from streamdcm.options.checks import whole_number
+from streamdcm.pixels.arrays import as_array, is_ndarray, is_video_frame, no_frame
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_VIDEO_FORMATS: Final = {
+    ("MONOCHROME2", "u", 8): "gray",
+    ("MONOCHROME2", "u", 16): "gray16le",
+    ("RGB", "u", 8): "rgb24",
+    ("RGB", "u", 16): "rgb48le",
+}
+"""What FFmpeg calls the formats of pixels, by Photometric Interpretation, kind and Bits Allocated."""
+
+_KINDS: Final = {"u": "uint", "i": "int", "f": "float"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,8 @@ class FrameFormat:
         The byte order of the encoding.
     word : int
         The number of bytes that the byte order applies to: 2 for OW, 4 for OF, 8 for OD, 1 for OB.
+    photometric : str, optional
+        Photometric Interpretation.
     """
 
     rows: int
@@ -45,6 +60,7 @@ class FrameFormat:
     subsampled: bool
     little_endian: bool
     word: int
+    photometric: str = ""
     length: int = field(init=False)
     """The number of bytes that a frame takes by itself."""
 
@@ -65,6 +81,11 @@ class FrameFormat:
             return self.samples, self.rows, self.columns
         return self.rows, self.columns, self.samples
 
+    @property
+    def dtype_name(self) -> str:
+        """What NumPy calls the type of the samples."""
+        return f"{_KINDS[self.kind]}{self.bits}"
+
     def encode(self, frame: Any) -> Chunk:
         """Return the bytes of a frame, uncopied where they are right as they are.
 
@@ -73,18 +94,32 @@ class FrameFormat:
         ValueTypeError
             If the frame is neither an array nor bytes-like, or not of this format.
         """
-        if frame.__class__ is not bytes and _is_array(frame):
+        if frame.__class__ is not bytes and is_ndarray(frame):
             return self._encode_array(frame)
         try:
             view = as_chunk(frame)
-        except TypeError:
-            raise ValueTypeError(f"is of type {type(frame).__name__}; give bytes or an array") from None
+        except (TypeError, BufferError):
+            array = self._video_frame(frame) if is_video_frame(frame) else as_array(frame)
+            if array is None:
+                raise no_frame(frame, "bytes or an array") from None
+            return self._encode_array(array)
         if len(view) != self.length:
             raise ValueTypeError(
                 f"has {len(view):,} bytes, not the {self.length:,} that Rows, Columns, SamplesPerPixel and "
                 "BitsAllocated make; correct those elements or the frame"
             )
         return view
+
+    def _video_frame(self, frame: Any) -> np.ndarray[Any, Any]:
+        """Convert a frame that PyAV decoded to the colours that the dataset describes."""
+        name = _VIDEO_FORMATS.get((self.photometric, self.kind, self.bits))
+        if name is None:
+            raise ValueTypeError(
+                "is a video frame, which is converted where PhotometricInterpretation is RGB or MONOCHROME2 and the "
+                "samples are unsigned, of 8 or 16 bits; give frame.to_ndarray(format=…)"
+            )
+        array: np.ndarray[Any, Any] = frame.to_ndarray(format=name)
+        return array.transpose(2, 0, 1) if self.planar else array
 
     def _encode_array(self, frame: Any) -> Chunk:
         import numpy as np
@@ -101,8 +136,10 @@ class FrameFormat:
                 raise ValueTypeError(f"has dtype {frame.dtype}; frames of one bit a pixel must be bool or unsigned")
             return np.packbits(frame.reshape(-1) != 0, bitorder="little").data
         if (frame.dtype.kind, frame.dtype.itemsize * 8) != (self.kind, self.bits):
+            who = "FloatPixelData or DoubleFloatPixelData" if self.kind == "f" else "BitsAllocated, PixelRepresentation"
             raise ValueTypeError(
-                f"has dtype {frame.dtype}, not {self.kind}{self.bits // 8} as BitsAllocated and PixelRepresentation say"
+                f"has dtype {frame.dtype}, not {self.dtype_name} as the dataset says ({who}); convert it in a way that "
+                "keeps its values, or correct the dataset"
             )
         # PS3.5 §8.2: a big endian OW swaps words of 16 bits, however many bits a sample has
         samples = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<"))
@@ -168,6 +205,7 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
     bits = 8 * VRS[vr].word if kind == "f" else numbers["BitsAllocated"]
     if bits != 1 and bits % 8:
         raise PlanError(f"BitsAllocated is {bits}; it must be 1 or a multiple of 8 (PS3.5 §8.1.1)")
+    photometric = str(dataset.get("PhotometricInterpretation", ""))
     return FrameFormat(
         rows=numbers["Rows"],
         columns=numbers["Columns"],
@@ -175,12 +213,8 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
         bits=bits,
         kind=kind,
         planar=numbers["SamplesPerPixel"] > 1 and dataset.get("PlanarConfiguration", 0) == 1,
-        subsampled=dataset.get("PhotometricInterpretation", "") == "YBR_FULL_422",
+        subsampled=photometric == "YBR_FULL_422",
         little_endian=little_endian,
         word=VRS[vr].word,
+        photometric=photometric,
     )
-
-
-def _is_array(frame: Any) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(frame, numpy.ndarray)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final, NamedTuple
@@ -25,9 +25,10 @@ from streamdcm.errors import LengthOverflowError, PlanError, element_name, encod
 from streamdcm.options import PlanSettings
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
+from streamdcm.pixels.given_frames import check_frames, check_series, number_given
 from streamdcm.pixels.offset_table import OffsetTable
 from streamdcm.pixels.table_plan import TablePlan, plan_table
-from streamdcm.sources import ByteStream, FrameSource, PushedSource
+from streamdcm.sources import AnyFrames, FrameSource, PushedSource
 
 STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, TOTAL_LENGTH}
 """What frames take the place of."""
@@ -138,7 +139,7 @@ class PixelPlan:
 
 
 def plan_pixels(
-    frames: Iterable[Any] | AsyncIterable[Any] | PushedSource,
+    frames: AnyFrames,
     dataset: Dataset,
     encoding: Encoding,
     options: PlanSettings,
@@ -177,12 +178,13 @@ def plan_pixels(
     """
     check_frames(frames)
     encapsulated = syntax.encapsulated
-    count = known_count(frames, dataset, options.number_of_frames)
     tag, vr = _element(dataset, encoding, encapsulated)
     native = not encapsulated or syntax.native_frames
     if not encapsulated and options.offset_table in ("basic", "extended"):
         raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
+    check_series(frames, form)
+    count = known_count(frames, dataset, options.number_of_frames)
     encoder = form or compressed_frames(syntax, check=options.check_frames)
     fragments = _fragments(options, syntax)
     lengths = known_lengths(frames, count, form, encoder) if encapsulated else None
@@ -220,22 +222,6 @@ def plan_pixels(
     )
 
 
-def check_frames(frames: Any) -> None:
-    """Refuse what gives no frames.
-
-    Raises
-    ------
-    PlanError
-        If it is no iterable, a single frame, or the bit stream of a video.
-    """
-    is_one = isinstance(frames, (str, bytes, bytearray, memoryview))
-    is_iterable = isinstance(frames, (Iterable, AsyncIterable)) and not is_one
-    if not is_iterable and not isinstance(frames, PushedSource):
-        raise PlanError(f"frames must be an iterable of arrays or bytes-like objects, not {type(frames).__name__}")
-    if isinstance(frames, ByteStream):
-        raise PlanError("a ByteStream is the bit stream of a video, and this is no video transfer syntax; give frames")
-
-
 def has_number_of_frames(dataset: Dataset) -> bool:
     """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
     return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
@@ -268,8 +254,9 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
         Sequence is empty.
     """
     counts: dict[str, int] = {}
-    if hasattr(frames, "__len__"):
-        counts["the frames themselves"] = len(frames)
+    given = number_given(frames)
+    if given is not None:
+        counts["the frames themselves"] = given
     if stated is not None:
         counts["number_of_frames"] = stated
     groups = dataset.get("PerFrameFunctionalGroupsSequence", None)

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from pydicom.dataset import Dataset
+
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.direct import FileOutput, SocketOutput
@@ -117,6 +119,10 @@ def _object_output(target: Any, seekable: bool | None) -> Output:
         return FileOutput(target, seekable=seekable)
     if type(target) is socket.socket:
         return SocketOutput(target, seekable=seekable)
+    if isinstance(target, Dataset):
+        raise TargetTypeError(
+            f"a {type(target).__name__} is nothing to write to: the target comes first, and then the dataset"
+        )
     if isinstance(target, zipfile.ZipFile):
         raise TargetTypeError("a ZipFile holds members: give the one to write, zip.open('name.dcm', 'w')")
     if callable(getattr(target, "write", None)) and not isinstance(target, type):

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamdcm.errors import InstructionError, SourceError
 from streamdcm.instructions import Chunk, Copy
+from streamdcm.pixels.given_frames import each_frame
 from streamdcm.sources import BufferSource, CopySource, FileSource, FrameSource, StreamSource, restored_position
 from streamdcm.write.stream_reading import StreamReading, is_end
 
@@ -25,7 +26,7 @@ def pieces_of(source: Any, chunk_size: int) -> Iterator[Any]:
         If `source` is nothing that can be read.
     """
     if isinstance(source, FrameSource):
-        return iter(source.frames)  # type: ignore[arg-type]
+        return each_frame(source.frames)
     if isinstance(source, StreamSource):
         return _stream_pieces(source, chunk_size)
     if isinstance(source, CopySource):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import count
@@ -18,7 +17,7 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError, refuse_running_generator
 from streamdcm.instructions import END, Chunk, as_chunk
 from streamdcm.options import Options, WriterOptions, check_options
-from streamdcm.pixels.frame_plan import check_frames
+from streamdcm.pixels.given_frames import check_frames, each_frame
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
 from streamdcm.write.concatenation import open_instances
@@ -277,7 +276,7 @@ def write_split(delivery: Delivery, dataset: Dataset, options: Options) -> Write
             "pydicom.pixels.iter_pixels(dataset, raw=True)"
         )
     check_frames(options.frames)
-    frames: Iterator[Any] = iter(options.frames)  # type: ignore[arg-type]
+    frames = each_frame(options.frames)
     try:
         with FrameWriter(delivery, dataset, options) as writer:
             for number in count(1):

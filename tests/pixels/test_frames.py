@@ -103,7 +103,7 @@ class TestNative:
         [
             (bytes(69), "frame 2: has 69 bytes, not the 70"),
             (np.zeros((7, 5), "u2"), r"frame 2: has shape \(7, 5\), not \(5, 7\)"),
-            (np.zeros((5, 7), "i2"), "frame 2: has dtype int16, not u2"),
+            (np.zeros((5, 7), "i2"), "frame 2: has dtype int16, not uint16"),
             (np.zeros((5, 7), "f4"), "frame 2: has dtype float32"),
             (None, "frame 2: is of type NoneType"),
             ("text", "frame 2: is of type str"),

@@ -103,3 +103,19 @@ def slide() -> Dataset:
     path.OpticalPathIdentifier = "0"
     dataset.OpticalPathSequence = Sequence([path])
     return dataset
+
+
+class WithDlpack:
+    """A tensor of a library that is not NumPy."""
+
+    def __init__(self, array: np.ndarray, device: tuple[int, int] = (1, 0)) -> None:
+        self.array = array
+        self.device = device
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.array.dtype.kind == "f":
+            raise BufferError("secret")
+        return self.array.__dlpack__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.device

@@ -12,16 +12,20 @@ import pytest
 
 HEAVY = frozenset(
     {
+        "PIL",
         "aioboto3",
         "aiobotocore",
         "aiofiles",
         "aiohttp",
+        "av",
         "azure",
         "blockbuster",
         "boto3",
         "botocore",
+        "dask",
         "flask",
         "fsspec",
+        "h5py",
         "highdicom",
     }
     | {
@@ -36,6 +40,7 @@ HEAVY = frozenset(
         "upath",
         "uvicorn",
         "wsidicom",
+        "zarr",
     }
 )
 """What the extra ``test-all`` brings and ``test`` does not."""
