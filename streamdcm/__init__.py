@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from streamdcm.sinks import spooled
     from streamdcm.sources import ByteStream
-    from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, write_encoder
+    from streamdcm.write.functions import dcmwrite, encoded_size, encoder, encoder_chunks, iter_chunks, write_encoder
     from streamdcm.write.writer import FrameWriter, open_writer
 
 __version__ = "0.1.0"
@@ -68,6 +68,7 @@ __all__ = [
     "dcmwrite_async",
     "encoded_size",
     "encoded_size_async",
+    "encoder",
     "encoder_chunks",
     "encoder_chunks_async",
     "errors",
@@ -141,6 +142,7 @@ _MODULES = {
     "streamdcm.write.functions": (
         "dcmwrite",
         "encoded_size",
+        "encoder",
         "encoder_chunks",
         "iter_chunks",
         "write_encoder",

@@ -13,14 +13,15 @@ from streamdcm.engine.result import Checksum
 from streamdcm.engine.steps import Steps, steps
 from streamdcm.instructions import END, Answer, Chunk, Encoder, Need, substitute
 from streamdcm.options import Options
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sources import CopySource, is_async
 from streamdcm.write.driver import DONE, Done, Sources, answered
 from streamdcm.write.reading import read
 
 T = TypeVar("T")
 
-Prepare: TypeAlias = Callable[[bool], tuple[Encoder[T], int | None]]
-"""Makes the encoder for a target that can be patched, or cannot, and tells the number of bytes if that is known."""
+Prepare: TypeAlias = Callable[[Capabilities], tuple[Encoder[T], int | None]]
+"""Makes the encoder for a target by what it can do, and tells the number of bytes if that is known."""
 
 
 class Batch(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import FramesOnLoop, SizedFramesOnLoop
+from streamdcm.aio.batches import Prepare
 from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, chunks_of, making_batches, write
 from streamdcm.aio.prefetch import Prefetch
@@ -20,17 +21,18 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
 from streamdcm.options import (
+    AsyncChunkOptions,
     AsyncTargetOptions,
-    AsyncWriteOptions,
+    EncodeOptions,
     EncoderTargetOptions,
     Options,
-    SizeOptions,
     StreamOptions,
     check_options,
 )
 from streamdcm.pixels.given_frames import gives_frames, number_given
 from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.write.functions import encoded_size, encoder_for
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.write.functions import chunk_capabilities, encoded_size, encoder_for
 from streamdcm.write.instance import with_table
 
 
@@ -94,7 +96,7 @@ async def write_encoder_async(
     return result
 
 
-def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]) -> AsyncGenerator[bytes, None]:
+def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) -> AsyncGenerator[bytes, None]:
     """Encode a dataset as chunks of bytes, in order, for the bodies of asynchronous web servers and clients.
 
     Each chunk is made, on a thread unless it is short, when it is asked for; `open_chunks_async` is a step ahead. The
@@ -105,7 +107,7 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]) 
     dataset : Dataset
         The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
-        See `AsyncWriteOptions`.
+        See `AsyncChunkOptions`.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]) 
         Chunks of at most `chunk_size` bytes. It may be left before its end, and should be closed then.
     """
     options = async_options(dict(kwargs), "iter_chunks_async")
-    return chunks(partial(_prepare, None, dataset, options), options, is_short=partial(is_short, dataset, options))
+    return chunks(_chunked(dataset, options), options, is_short=partial(is_short, dataset, options))
 
 
 def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> AsyncGenerator[bytes, None]:
@@ -137,7 +139,7 @@ def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOption
 
 @asynccontextmanager
 async def open_chunks_async(
-    dataset: Dataset, /, **kwargs: Unpack[AsyncWriteOptions]
+    dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """Encode a dataset as chunks of bytes, each of which is made while the one before is used.
 
@@ -146,7 +148,7 @@ async def open_chunks_async(
     dataset : Dataset
         The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
-        See `AsyncWriteOptions`.
+        See `AsyncChunkOptions`.
 
     Yields
     ------
@@ -160,14 +162,14 @@ async def open_chunks_async(
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     async with (
-        making_batches(partial(_prepare, None, dataset, options), options) as maker,
+        making_batches(_chunked(dataset, options), options) as maker,
         Prefetch(maker.batches()) as batches,
         aclosing(chunks_of(batches, Progress(options.progress, maker.total))) as encoded,
     ):
         yield encoded
 
 
-async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[SizeOptions]) -> int:
+async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop.
 
     Parameters
@@ -175,7 +177,7 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[SizeOptions])
     dataset : Dataset
         The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
-        See `SizeOptions`.
+        See `EncodeOptions`.
 
     Returns
     -------
@@ -190,9 +192,13 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[SizeOptions])
 
 
 def _prepare(
-    target: Any, dataset: Dataset, options: Options, patchable: bool
+    target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
 ) -> tuple[Encoder[TableChoice | None], int | None]:
-    return encoder_for(target, dataset, options, patchable=patchable)
+    return encoder_for(target, dataset, options, capabilities)
+
+
+def _chunked(dataset: Dataset, options: Options) -> Prepare[TableChoice | None]:
+    return lambda _: encoder_for(None, dataset, options, chunk_capabilities(options))
 
 
 def async_options(given: dict[str, Any], function: str) -> Options:

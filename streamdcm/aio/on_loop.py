@@ -15,6 +15,7 @@ from streamdcm.engine.result import Checksum, WriteResult
 from streamdcm.errors import StreamdcmError, TargetTypeError
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import AsyncOutput, TakesSize, noted
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, Next
@@ -109,7 +110,7 @@ class BatchMaker(Generic[T]):
                 await self.close()
 
     def _start(self) -> None:
-        encoder, self.total = self._prepare(self._release == "patch")
+        encoder, self.total = self._prepare(Capabilities(self._release == "patch"))
         policy = policy_for(self._release, chunk_size=self._options.chunk_size, hold_limit=self._options.hold_limit)
         self._batches = Batches(encoder, policy, self._options, self._takes_views, self._outside)
 

@@ -18,6 +18,7 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery, Uploading
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, Next, Writing
@@ -111,7 +112,7 @@ class OnThread(Generic[T]):
     def _begin(self) -> Next:
         with self._delivery:
             output = resolve_target(self._delivery, self._options, partial(Tasks, self._token))
-            encoder, total = self._prepare(output.can_patch)
+            encoder, total = self._prepare(Capabilities(output.can_patch))
         self._progress = _Watched(self._options.progress and self._tell, total, self._check, self._check_on_loop)
         self._writing = Writing(encoder, self._delivery, self._options, self._progress, self._outside, steps_on_loop)
         return self._go_on(self._writing.begin)

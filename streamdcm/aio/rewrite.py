@@ -21,6 +21,7 @@ from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwritin
 from streamdcm.files.scan_words import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Storage, wants_size
 from streamdcm.sources import is_async
 
@@ -71,11 +72,11 @@ async def rewrite_async(
     """
     files = ExitStack()
 
-    def prepare(patchable: bool) -> tuple[Encoder[object], int | None]:
+    def prepare(capabilities: Capabilities) -> tuple[Encoder[object], int | None]:
         refuse_overwriting(source, target, options)
         storage = source_storage(source, target, options)
         request = Request(edit, transfer_syntax, force)
-        prepared = _prepared(source, storage, request, options, files, patchable=patchable)
+        prepared = _prepared(source, storage, request, options, files, capabilities)
         is_wanted = wants_size(target) or options.progress is not None
         return prepared.encoder, prepared.size() if is_wanted else None
 
@@ -164,7 +165,7 @@ async def rewrite_chunks_async(
 
     def prepare() -> tuple[Prepared, int | None]:
         storage = source_storage(source, None, options)
-        prepared = _prepared(source, storage, request, options, files, patchable=False)
+        prepared = _prepared(source, storage, request, options, files, Capabilities(patchable=False))
         return prepared, prepared.size()
 
     async with worker_thread() as worker:
@@ -227,8 +228,8 @@ async def read_header_async(
 
 
 def _prepared(
-    source: Any, storage: Storage, request: Request, options: Options, files: ExitStack, *, patchable: bool
+    source: Any, storage: Storage, request: Request, options: Options, files: ExitStack, capabilities: Capabilities
 ) -> Prepared:
     """Open a source, which stays open as long as `files`, and prepare what is made of it; called on a thread."""
     file = files.enter_context(opened_input(source, storage))
-    return prepare_rewrite(file, request, options, patchable=patchable, on_loop=True)
+    return prepare_rewrite(file, request, options, capabilities, on_loop=True)

@@ -25,9 +25,9 @@ def is_short(dataset: Any, options: Options) -> bool:
     dataset : object
         What was given as a dataset.
     options : Options
-        Whether there are frames counts.
+        Whether there are frames counts, and whether another transfer syntax is asked for.
     """
-    if not isinstance(dataset, Dataset) or options.frames is not None:
+    if not isinstance(dataset, Dataset) or options.frames is not None or options.transfer_syntax is not None:
         return False
     if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).deflated:
         return False

@@ -23,7 +23,9 @@ from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import AsyncWriterOptions, Options
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.plan.plan import Plan, encode_file, late_values, plan_file
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.execution import Plan
+from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery, noted
 from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.driver import DONE, Next
@@ -155,10 +157,9 @@ class AsyncFrameWriter(PushedWrite):
         finally:
             give_back(self._delivery.worker)
 
-    def _prepare(self, patchable: bool) -> tuple[Encoder[TableChoice | None], int | None]:
-        self._taker = planned = _Planned(plan_file(self._dataset, self._options, patchable=patchable))
-        encoder = encode_file(planned.plan, self._options, patchable=patchable, late=planned.late)
-        return encoder, expected_size(planned.plan, self._options, self._target)
+    def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[TableChoice | None], int | None]:
+        self._taker = planned = _Planned(plan_file(self._dataset, self._options, capabilities))
+        return planned.plan.encode(planned.late), expected_size(planned.plan, self._options, self._target)
 
     async def _take_frame(self, frame: Any) -> Next:
         self._session.count_frames()
@@ -219,7 +220,7 @@ class _Planned:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.late = late_values(plan)
+        self.late = plan.late_values()
         self.takes_frames = isinstance(plan.pixels, PixelPlan)
 
     def set(self, name: str | int, value: Any) -> None:

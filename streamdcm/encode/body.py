@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from streamdcm.encode._pydicom import Element, sorted_elements
 from streamdcm.encode.element import AT_ONCE, by_group, encode_group, encode_some
 from streamdcm.encode.header import group_length
-from streamdcm.encode.layout import Layout
+from streamdcm.encode.layout import UNKNOWN_LENGTH, Layout
 from streamdcm.encode.pieces import BULK, Dropped, Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.sequence import sequence
@@ -61,20 +61,29 @@ def sorted_body(
 ) -> Encoder[int]:
     """Encode elements that are sorted already, with encoders in the place of some; see `dataset_body`."""
     if not inserted:
-        return (yield from _body(elements, scope, encapsulated, patchable))
+        return (yield from _body(elements, scope, encapsulated, patchable, Pieces()))
     total = start = 0
     for tag in sorted(inserted):
         end = bisect_left(elements, tag, key=itemgetter(0))
-        total += yield from _body(elements[start:end], scope, encapsulated, patchable)
+        total += yield from _body(elements[start:end], scope, encapsulated, patchable, Pieces())
         total += yield from inserted[tag]
         start = end
-    return total + (yield from _body(elements[start:], scope, encapsulated, patchable))
+    return total + (yield from _body(elements[start:], scope, encapsulated, patchable, Pieces()))
+
+
+def body_size(elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None) -> int | None:
+    """Return how many bytes elements take, of which large ones are not read; `None` if that is not known ahead.
+
+    What encoding them warns of is said when they are written.
+    """
+    with silenced():
+        size = _run(_body(elements, scope, encapsulated, True, Dropped()))
+    return size if size < UNKNOWN_LENGTH else None
 
 
 def _body(
-    elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None, patchable: bool
+    elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None, patchable: bool, pieces: Pieces
 ) -> Encoder[int]:
-    pieces = Pieces()
     in_order: Iterable[tuple[int, Element]] = elements
     if encapsulated is not None:
         in_order = _with_pixel_data(elements, scope, encapsulated)

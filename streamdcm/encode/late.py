@@ -94,15 +94,15 @@ class LateValues:
     def reserve(self, tag: int, encoding: Encoding) -> Encoder[int]:
         """Encode the header of an element and reserve the field for its value."""
         element = self._elements[tag]
-        if encoding.implicit_vr:
-            header = encoding.pack_implicit(tag >> 16, tag & 0xFFFF, element.size)
-        else:
-            pack = encoding.pack_long if VRS[element.vr].long_length else encoding.pack_short
-            header = pack(tag >> 16, tag & 0xFFFF, element.vr.encode(), element.size)
+        header = _header(element, encoding)
         yield header
         reserve = self._reserves[tag] = Reserve(element.size, element.default)
         yield reserve
         return len(header) + element.size
+
+    def size(self, encoding: Encoding) -> int:
+        """Return how many bytes all elements take."""
+        return sum(len(_header(element, encoding)) + element.size for element in self._elements.values())
 
     def fills(self) -> Iterator[Fill]:
         """Give the values of all elements.
@@ -120,6 +120,14 @@ class LateValues:
                     element_name(tag),
                 )
             yield Fill(reserve, value)
+
+
+def _header(element: LateElement, encoding: Encoding) -> bytes:
+    group, number = element.tag >> 16, element.tag & 0xFFFF
+    if encoding.implicit_vr:
+        return encoding.pack_implicit(group, number, element.size)
+    pack = encoding.pack_long if VRS[element.vr].long_length else encoding.pack_short
+    return pack(group, number, element.vr.encode(), element.size)
 
 
 def plan_late(names: Mapping[Any, int | None] | Iterable[Any], dataset: Dataset, context: Context) -> list[LateElement]:

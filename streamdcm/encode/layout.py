@@ -109,6 +109,9 @@ class Layout(NamedTuple):
     on_vr_conflict : {"refuse", "drop"}
         What becomes in Implicit VR of an element whose VR is not that of the dictionary, and whose value cannot be
         converted to it (PS3.5 §7.1.3): an error, or its bytes, which mean something else to whoever reads them.
+    bulk_little_endian : bool or None
+        The byte order of bulk values in a dataset that was not read, where it is converted; `None`: they stay as they
+        are.
     """
 
     encoding: Encoding
@@ -117,6 +120,7 @@ class Layout(NamedTuple):
     long_values: LongValues = "UN"
     converts_file: bool = False
     on_vr_conflict: OnVrConflict = "refuse"
+    bulk_little_endian: bool | None = None
 
     @property
     def is_as_read(self) -> bool:

@@ -96,6 +96,6 @@ class Dropped(Pieces):
 
     def released(self) -> Encoder[int]:
         """Forget the pieces."""
-        self.joined()
+        self.parts, self.bulk = [], []
         yield from ()
         return 0

@@ -107,7 +107,7 @@ class Scope:
         self.swaps: bool
         if little_endian is None:
             self.marks_sequences = outer is not None and outer.marks_sequences
-            self.swaps = outer is not None and outer.swaps
+            self.swaps = _differs(layout) if outer is None else outer.swaps
         else:
             self.marks_sequences = layout.converts_file and encoding.implicit_vr and not implicit_vr
             self.swaps = layout.converts_file and little_endian != encoding.little_endian
@@ -209,3 +209,9 @@ class Scope:
 
     def _value(self, element: Element) -> Any:
         return element.value if isinstance(element, DataElement) else self.parsed(element).value
+
+
+def _differs(layout: Layout) -> bool:
+    """Whether the bulk values of a dataset that was not read change their byte order."""
+    before = layout.bulk_little_endian
+    return layout.converts_file and before is not None and before != layout.encoding.little_endian

@@ -12,6 +12,7 @@ from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.rewrite import prepare_rewrite
 from streamdcm.options import RewriteChunksOptions, check_options
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.write.driver import Chunks
 
 
@@ -97,5 +98,5 @@ def rewrite_chunks(
     options = check_options(dict(kwargs), "rewrite_chunks")
     with ExitStack() as files:
         file = files.enter_context(opened_input(source, source_storage(source, None, options)))
-        prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, patchable=False)
+        prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, Capabilities(patchable=False))
         return RewrittenChunks(Chunks(prepared.encoder, options, prepared.size()), prepared.size(), files.pop_all())

@@ -12,7 +12,6 @@ from streamdcm.encode._pydicom import Element, elements_of, stored_value, view_o
 from streamdcm.encode.body import sorted_body
 from streamdcm.encode.bulk import WORDS, swapped
 from streamdcm.encode.deflate import deflate
-from streamdcm.encode.file_head import file_meta, preamble
 from streamdcm.encode.header import element_header, vr_code
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
@@ -32,7 +31,8 @@ from streamdcm.files.splice import Splicer, are_passed, encoder_of, in_order, la
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options
-from streamdcm.plan.plan import Plan, encode_file
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.execution import Plan
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sources import BufferSource, StreamSource
 
@@ -58,7 +58,9 @@ class Incoming(NamedTuple):
     size: int | None = None
 
 
-def rewritten_forward(source: Incoming, request: Request, options: Options, *, patchable: bool) -> Encoder[None]:
+def rewritten_forward(
+    source: Incoming, request: Request, options: Options, capabilities: Capabilities
+) -> Encoder[None]:
     """Encode a file anew while it comes; see `rewrite`.
 
     What comes before the pixel data is held, and so are other values of 64 KiB and more where they cannot be passed on
@@ -72,8 +74,8 @@ def rewritten_forward(source: Incoming, request: Request, options: Options, *, p
         What the caller wants of it.
     options : Options
         What the caller asked for.
-    patchable : bool
-        Whether the target can fill a length in later.
+    capabilities : Capabilities
+        What the target can do.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def rewritten_forward(source: Incoming, request: Request, options: Options, *, p
     first = yield from tape.read(at, BLOCK)
     encoding = encoding_of_dataset(head.syntax, first[:8])
     forward = _Forward(tape, where, head, encoding, Scanner(where, encoding, at, first, at, skips=False), options)
-    yield from forward.rewritten(request, patchable)
+    yield from forward.rewritten(request, capabilities)
     yield from outer.finish()
 
 
@@ -128,7 +130,7 @@ class _Forward:
         self._options = options
         self._held = 0
 
-    def rewritten(self, request: Request, patchable: bool) -> Encoder[None]:
+    def rewritten(self, request: Request, capabilities: Capabilities) -> Encoder[None]:
         """Encode the file as a caller wants it."""
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         parts: list[Part] = []
@@ -144,7 +146,7 @@ class _Forward:
         while large is not None and large.tag not in PIXEL_TAGS:
             parts.append((yield from self._hold(large)))
             large = yield from self._next(parts)
-        yield from self._planned(parts, large, request, patchable)
+        yield from self._planned(parts, large, request, capabilities)
 
     # --- As it stands --------------------------------------------------------------------------------
 
@@ -208,39 +210,39 @@ class _Forward:
 
     # --- As a dataset --------------------------------------------------------------------------------
 
-    def _planned(self, parts: list[Part], large: Large | None, request: Request, patchable: bool) -> Encoder[None]:
+    def _planned(
+        self, parts: list[Part], large: Large | None, request: Request, capabilities: Capabilities
+    ) -> Encoder[None]:
         """Encode what is edited by a function, or laid out in another way."""
         scanned = self._scanned(parts if large is None else [*parts, large])
         if large is None:
-            yield from self._whole(scanned, request, patchable)
+            yield from self._whole(scanned, request, capabilities)
             return
-        plan = planned(scanned, request, self._options, patchable=patchable)
-        yield from preamble(plan.preamble)
-        yield from file_meta(plan.file_meta)
-        body = self._body(plan, large, request, patchable and not plan.deflated)
-        yield from self._deflated(body) if plan.deflated else body
+        plan = planned(scanned, request, self._options, capabilities)
+        yield from plan.head()
+        yield from plan.compressed(self._body(plan, large, request))
 
-    def _whole(self, scanned: Scanned, request: Request, patchable: bool) -> Encoder[None]:
+    def _whole(self, scanned: Scanned, request: Request, capabilities: Capabilities) -> Encoder[None]:
         """Encode a file that is all at hand, as one that can seek is encoded."""
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, self._options, request.edit, asked)
         if passed_on is not None:
             yield from passed_on.encoder
             return
-        plan = planned(scanned, request, self._options, patchable=patchable)
-        yield from encode_file(plan, self._options, patchable=patchable)
+        plan = planned(scanned, request, self._options, capabilities)
+        yield from plan.encode()
 
-    def _body(self, plan: Plan, large: Large, request: Request, patchable: bool) -> Encoder[None]:
+    def _body(self, plan: Plan, large: Large, request: Request) -> Encoder[None]:
         scope = Scope(plan.dataset, plan.layout)
         elements = dict(plan.elements)
         pixels = elements.pop(large.tag, None)
         before = [(tag, element) for tag, element in plan.elements if tag < large.tag]
-        yield from sorted_body(before, scope, plan.encapsulated, patchable)
+        yield from sorted_body(before, scope, plan.encapsulated, plan.patchable)
         if isinstance(pixels, DataElement) and _is_passing(pixels):
             yield from self._pixels(pixels, large, plan, scope)
         else:
             if pixels is not None:
-                yield from sorted_body([(large.tag, pixels)], scope, plan.encapsulated, patchable)
+                yield from sorted_body([(large.tag, pixels)], scope, plan.encapsulated, plan.patchable)
             yield from self._skip(large)
         behind = yield from self._behind(large.tag, request)
         edits = _edited_tags(request)
@@ -248,7 +250,7 @@ class _Forward:
         kept = {tag: element for tag, element in behind.items() if tag not in edits}
         elements_of(view).update(kept)
         after = kept | {tag: element for tag, element in elements.items() if tag > large.tag}
-        yield from sorted_body(sorted(after.items()), Scope(view, plan.layout), plan.encapsulated, patchable)
+        yield from sorted_body(sorted(after.items()), Scope(view, plan.layout), plan.encapsulated, plan.patchable)
 
     def _pixels(self, element: DataElement, large: Large, plan: Plan, scope: Scope) -> Encoder[None]:
         """Encode pixel data while they come."""

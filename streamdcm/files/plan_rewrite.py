@@ -7,13 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.uid import (
-    UID,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    MediaStorageDirectoryStorage,
-)
+from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
 from streamdcm.encode.tags import PIXEL_TAGS
@@ -23,19 +17,20 @@ from streamdcm.errors import (
     RecursiveDatasetError,
     SourceError,
     StreamdcmError,
-    element_name,
 )
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
-from streamdcm.files.nested_pixels import refuse_nested_pixels
 from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scanned import Scanned
 from streamdcm.options import Options
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.conversion import own_syntax, refuse_compression
+from streamdcm.plan.execution import Plan
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
-from streamdcm.plan.plan import Plan, encode_file, plan_file
-from streamdcm.plan.syntaxes import is_compressed, syntax_named
-from streamdcm.write.driver import measure
+from streamdcm.plan.nested_pixels import refuse_nested_pixels
+from streamdcm.plan.plan import plan_file
+from streamdcm.plan.syntaxes import syntax_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class Request:
     force: bool = False
 
 
-def planned(scanned: Scanned, request: Request, options: Options, *, patchable: bool) -> Plan:
+def planned(scanned: Scanned, request: Request, options: Options, capabilities: Capabilities) -> Plan:
     """Edit a file that was scanned, and decide how it is written, or refuse it.
 
     Parameters
@@ -58,8 +53,8 @@ def planned(scanned: Scanned, request: Request, options: Options, *, patchable: 
         What the caller wants of it.
     options : Options
         What the caller asked for.
-    patchable : bool
-        Whether the target can fill a length in later.
+    capabilities : Capabilities
+        What the target can do.
 
     Raises
     ------
@@ -69,14 +64,14 @@ def planned(scanned: Scanned, request: Request, options: Options, *, patchable: 
     edit, transfer_syntax = request.edit, request.transfer_syntax
     with _read_by_pydicom(scanned.name):
         read = dataset_of(scanned)
-        old_syntax = _syntax_of(read)
+        old_syntax = own_syntax(read, read.file_meta)
         is_directory = _is_directory(read)
     warn_of_missing_pixels(elements_of(read), scanned.name)
     if is_directory:
         if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
             raise _moves_records()
         with _read_by_pydicom(scanned.name):
-            return _plan_directory(read, scanned.size, options, patchable)
+            return _plan_directory(read, scanned.size, options, capabilities)
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
     made = edited(read, edit)
     dataset = view_of(made)
@@ -84,11 +79,11 @@ def planned(scanned: Scanned, request: Request, options: Options, *, patchable: 
         _complete(dataset, read)
     with _read_by_pydicom(scanned.name):
         syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
-        _check_compression(dataset, old_syntax, syntax)
-        refuse_nested_pixels(dataset, old_syntax, syntax)
+        refuse_compression(_untouched_pixel_data(dataset), old_syntax, syntax, "convert them in edit")
+        refuse_nested_pixels(dataset, old_syntax, syntax, edited=True)
         dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
         dataset.preamble = rewritten_preamble(dataset)
-        plan = _plan(dataset, options, patchable)
+        plan = _plan(dataset, options, capabilities)
     if syntax != old_syntax or edit is not None:
         warn_of_signature(elements_of(dataset))
     return plan
@@ -119,30 +114,17 @@ def _complete(view: Dataset, read: FileDataset) -> None:
         view.set_original_encoding(implicit_vr, little_endian, read.original_character_set)
 
 
-def _plan(dataset: Dataset, options: Options, patchable: bool) -> Plan:
+def _plan(dataset: Dataset, options: Options, capabilities: Capabilities) -> Plan:
     copy_deferred(dataset)
-    return plan_file(dataset, options, patchable=patchable, converts_file=True)
+    return plan_file(dataset, options, capabilities, converts_file=True)
 
 
-def _plan_directory(directory: Dataset, size: int, options: Options, patchable: bool) -> Plan:
+def _plan_directory(directory: Dataset, size: int, options: Options, capabilities: Capabilities) -> Plan:
     """Plan a DICOMDIR as it is: with its own File Meta Information, and only if nothing moves."""
-    plan = _plan(directory, options, patchable)
-    if measure(encode_file(plan, options, patchable=True), options) != size:
+    plan = _plan(directory, options, capabilities)
+    if plan.size() != size:
         raise _moves_records()
     return plan
-
-
-def _syntax_of(dataset: Dataset) -> UID | None:
-    """Return the transfer syntax that a file says, or that it was found to have; `None` if nothing tells."""
-    stated: UID | None = dataset.file_meta.get("TransferSyntaxUID", None)
-    if stated:
-        return stated
-    if any(element.is_undefined_length for element in _untouched_pixel_data(dataset)):
-        return None
-    implicit_vr, little_endian = encoding_as_read(dataset)
-    if implicit_vr:
-        return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
 
 
 def _target_syntax(dataset: Dataset, old: UID | None, asked: str | None) -> UID:
@@ -152,22 +134,6 @@ def _target_syntax(dataset: Dataset, old: UID | None, asked: str | None) -> UID:
     if syntax is None:
         raise PlanError("nothing says how the pixel data are compressed; give the transfer_syntax that they are in")
     return syntax
-
-
-def _check_compression(dataset: Dataset, old: UID | None, new: UID) -> None:
-    """Refuse a transfer syntax that would need pixel data to be compressed or decompressed."""
-    for element in _untouched_pixel_data(dataset):
-        name = element_name(element.tag)
-        if element.is_undefined_length and not is_compressed(new):
-            raise PlanError(
-                f"{name} cannot be copied to '{new.name}', in which pixel data are not encapsulated (PS3.5 §A.4); name "
-                "the transfer syntax that they are in, or convert them in edit, for example by Dataset.decompress()"
-            )
-        if old is not None and old != new and (is_compressed(old) or is_compressed(new)):
-            raise PlanError(
-                f"{name} cannot be copied from '{old.name}' to '{new.name}': pixel data are neither compressed nor "
-                "decompressed; leave transfer_syntax out, or convert them in edit, for example by Dataset.compress()"
-            )
 
 
 def _untouched_pixel_data(dataset: Dataset) -> list[DeferredElement]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 from streamdcm.engine.result import WriteResult
@@ -20,11 +19,10 @@ from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.options.checks import flag
-from streamdcm.plan.plan import encode_file
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sinks import Delivery, wants_size
 from streamdcm.write.driver import write
-from streamdcm.write.sizes import planned_size
 from streamdcm.write.targets import Target, is_path, resolve_target
 
 
@@ -94,7 +92,7 @@ def rewrite(
         refuse_overwriting(source, target, options)
         with opened_input(source, source_storage(source, target, options)) as file:
             request = Request(edit, transfer_syntax, force)
-            prepared = prepare_rewrite(file, request, options, patchable=output.can_patch)
+            prepared = prepare_rewrite(file, request, options, Capabilities(output.can_patch))
             total = prepared.size() if wants_size(target) or options.progress is not None else None
             result, _ = write(prepared.encoder, delivery, options, total)
     return result
@@ -116,7 +114,7 @@ class Prepared(NamedTuple):
 
 
 def prepare_rewrite(
-    source: Input, request: Request, options: Options, *, patchable: bool, on_loop: bool = False
+    source: Input, request: Request, options: Options, capabilities: Capabilities, *, on_loop: bool = False
 ) -> Prepared:
     """Scan and edit a file, and decide how it is written, or refuse it.
 
@@ -124,8 +122,8 @@ def prepare_rewrite(
 
     Parameters
     ----------
-    patchable : bool
-        Whether the target can fill a length in later.
+    capabilities : Capabilities
+        What the target can do.
     on_loop : bool, optional
         Whether needs are answered on an event loop, so that the source may be asynchronous.
     """
@@ -134,15 +132,15 @@ def prepare_rewrite(
     if comes is not None:
         if comes.stream.stream.is_async and not on_loop:
             raise TypeError("the source is asynchronous; use the function of the same name that ends in _async")
-        return Prepared(rewritten_forward(comes, request, options, patchable=patchable), _unknown)
+        return Prepared(rewritten_forward(comes, request, options, capabilities), _unknown)
     with accessed(source) as access:
         scanned = scan_file(access, force=request.force, hold_limit=options.hold_limit)
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, options, request.edit, asked)
         if passed_on is not None:
             return Prepared(passed_on.encoder, lambda: passed_on.size)
-        plan = planned(scanned, request, options, patchable=patchable)
-    return Prepared(encode_file(plan, options, patchable=patchable), partial(planned_size, plan, options))
+        plan = planned(scanned, request, options, capabilities)
+    return Prepared(plan.encode(), plan.size)
 
 
 def _unknown() -> None:

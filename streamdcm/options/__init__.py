@@ -11,11 +11,15 @@ from streamdcm.options.settings import (
 )
 from streamdcm.options.split import BytesEach, FramesEach, Split
 from streamdcm.options.typed import (
+    AsyncChunkOptions,
     AsyncTargetOptions,
     AsyncWriteOptions,
     AsyncWriterOptions,
     ChecksumAlgorithm,
+    ChunkOptions,
+    ConversionOptions,
     DropInOptions,
+    EncodeOptions,
     EncoderTargetOptions,
     EncodingOptions,
     FrameOptions,
@@ -30,7 +34,6 @@ from streamdcm.options.typed import (
     RewriteChunksOptions,
     RewriteOptions,
     SequenceLengths,
-    SizeOptions,
     SourceOptions,
     SplitOptions,
     StorageOptions,
@@ -42,12 +45,16 @@ from streamdcm.options.typed import (
 
 __all__ = [
     "ROWS",
+    "AsyncChunkOptions",
     "AsyncTargetOptions",
     "AsyncWriteOptions",
     "AsyncWriterOptions",
     "BytesEach",
     "ChecksumAlgorithm",
+    "ChunkOptions",
+    "ConversionOptions",
     "DropInOptions",
+    "EncodeOptions",
     "EncoderTargetOptions",
     "EncodingOptions",
     "FrameOptions",
@@ -65,7 +72,6 @@ __all__ = [
     "RewriteChunksOptions",
     "RewriteOptions",
     "SequenceLengths",
-    "SizeOptions",
     "SourceOptions",
     "Split",
     "SplitOptions",

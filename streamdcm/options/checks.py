@@ -103,6 +103,11 @@ def text(name: str, given: Any) -> str:
     return given
 
 
+def optional_text(name: str, given: Any) -> str | None:
+    """Take a text that is not empty, or `None`."""
+    return None if given is None else text(name, given)
+
+
 def resume(name: str, given: Any) -> bool | str:
     """Take a flag or the id of an upload."""
     if not isinstance(given, (bool, str)) or given == "":

@@ -51,13 +51,13 @@ def _with_twins(*names: str) -> frozenset[str]:
     return frozenset(names) | {f"{name}_async" for name in names}
 
 
-_FRAMES_GIVEN: Final = _with_twins("dcmwrite", "iter_chunks") | {"open_chunks_async"}
+_CONVERTERS: Final = _with_twins("iter_chunks", "encoded_size") | {"encoder", "open_chunks_async"}
+_FRAMES_GIVEN: Final = _with_twins("dcmwrite") | _CONVERTERS
 _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
-_DATASETS: Final = _FRAMES | _with_twins("encoded_size")
-_LAID_OUT: Final = _DATASETS | _with_twins("rewrite", "rewrite_chunks")
+_LAID_OUT: Final = _FRAMES | _with_twins("rewrite", "rewrite_chunks")
 _REWRITERS: Final = _with_twins("rewrite", "rewrite_chunks")
-_STREAMS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
-_READERS: Final = _STREAMS | _with_twins("encoded_size")
+_READERS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
+_STREAMS: Final = _READERS - _with_twins("encoded_size") - {"encoder"}
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
 _FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async"})
 _DIVIDERS: Final = frozenset({"dcmwrite", "open_writer"})
@@ -70,10 +70,12 @@ class PlanSettings:
     """What is decided before the first byte."""
 
     # pydicom's TypeError comes out for what is no bool, once it is clear that the two count
-    implicit_vr: bool | None = _option(None, checks.as_given, _DATASETS)
-    little_endian: bool | None = _option(None, checks.as_given, _DATASETS)
+    implicit_vr: bool | None = _option(None, checks.as_given, _FRAMES)
+    little_endian: bool | None = _option(None, checks.as_given, _FRAMES)
     enforce_file_format: bool = _option(False, checks.flag, _LAID_OUT)
-    force_encoding: bool = _option(False, checks.flag, _DATASETS)
+    force_encoding: bool = _option(False, checks.flag, _FRAMES)
+    transfer_syntax: str | None = _option(None, checks.optional_text, _CONVERTERS)
+    file_meta: bool = _option(True, checks.flag, _CONVERTERS)
     sequence_lengths: SequenceLengths = _option("preserve", checks.one_of(*get_args(SequenceLengths)), _LAID_OUT)
     group_lengths: GroupLengths = _option("omit", checks.one_of(*get_args(GroupLengths)), _LAID_OUT)
     long_values: LongValues = _option("UN", checks.one_of(*get_args(LongValues)), _LAID_OUT)

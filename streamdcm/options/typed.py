@@ -186,8 +186,22 @@ class SplitOptions(TypedDict, total=False):
     split: int | str | None
 
 
-class SizeOptions(EncodingOptions, ReadingOptions, total=False):
-    """Keyword arguments of `encoded_size` and its twin: see `EncodingOptions` and `ReadingOptions`."""
+class ConversionOptions(TypedDict, total=False):
+    """Keyword arguments about what becomes of a dataset on its way to others.
+
+    Attributes
+    ----------
+    transfer_syntax : str, optional
+        The UID or keyword of the transfer syntax to write; that of the dataset if not given. The dataset stays as it
+        is, File Meta Information follows, and the words of bulk values change their byte order where that is another
+        (PS3.5 §7.3). Pixel data are neither compressed nor decompressed.
+    file_meta : bool
+        Whether preamble and File Meta Information are written; without them it is the dataset alone, as in a message
+        of the network.
+    """
+
+    transfer_syntax: str | None
+    file_meta: bool
 
 
 class PushOptions(EncodingOptions, FrameOptions, StreamOptions, total=False):
@@ -195,7 +209,7 @@ class PushOptions(EncodingOptions, FrameOptions, StreamOptions, total=False):
 
 
 class WriteOptions(PushOptions, total=False):
-    """Keyword arguments of `iter_chunks`: see `EncodingOptions`, `FrameOptions` and `StreamOptions`.
+    """Keyword arguments of functions that are given a dataset: see `EncodingOptions`, `FrameOptions`, `StreamOptions`.
 
     Attributes
     ----------
@@ -204,6 +218,22 @@ class WriteOptions(PushOptions, total=False):
     """
 
     frames: Iterable[Frame] | StoredArray | ByteStream | None
+
+
+class ChunkOptions(WriteOptions, ConversionOptions, total=False):
+    """Keyword arguments of `iter_chunks`: see `WriteOptions` and `ConversionOptions`."""
+
+
+class EncodeOptions(EncodingOptions, FrameOptions, ReadingOptions, ConversionOptions, total=False):
+    """Keyword arguments of `encoder`, `encoded_size` and its twin: those of `ChunkOptions` but `progress`.
+
+    Attributes
+    ----------
+    frames : iterable or async iterable of array or bytes-like, optional
+        The frames of the pixel data; whoever runs the encoder asks for them one by one.
+    """
+
+    frames: Iterable[Frame] | AsyncIterable[Frame] | ByteStream | None
 
 
 class TargetOptions(WriteOptions, PlaceOptions, SplitOptions, total=False):
@@ -255,7 +285,7 @@ class RewriteOptions(LayoutOptions, StreamOptions, PlaceOptions, SourceOptions, 
 
 
 class AsyncWriteOptions(PushOptions, total=False):
-    """Keyword arguments of `iter_chunks_async` and `open_chunks_async`: those of `WriteOptions`, and one more.
+    """Keyword arguments of asynchronous functions that are given a dataset: those of `WriteOptions`, and one more.
 
     Attributes
     ----------
@@ -268,6 +298,10 @@ class AsyncWriteOptions(PushOptions, total=False):
 
     frames: Iterable[Frame] | AsyncIterable[Frame | Awaitable[Frame]] | StoredArray | ByteStream | None
     frames_on_loop: bool
+
+
+class AsyncChunkOptions(AsyncWriteOptions, ConversionOptions, total=False):
+    """Keyword arguments of `iter_chunks_async` and `open_chunks_async`: those of `AsyncWriteOptions`, and more."""
 
 
 class AsyncTargetOptions(AsyncWriteOptions, PlaceOptions, total=False):

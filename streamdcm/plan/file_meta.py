@@ -77,6 +77,12 @@ def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bo
         _set(meta, "FileMetaInformationGroupLength", 0)
 
 
+def set_transfer_syntax(meta: Dataset, syntax: UID, *, anew: bool) -> None:
+    """Let File Meta Information follow the transfer syntax; where there is none, only if it is made `anew`."""
+    if anew or len(meta):
+        _set(meta, "TransferSyntaxUID", syntax)
+
+
 def rewritten_file_meta(dataset: Dataset, syntax: UID, known: Collection[str]) -> FileMetaDataset:
     """Return the File Meta Information of a file that was read, edited and is written by us.
 

@@ -1,92 +1,44 @@
 """Every decision that is made before the first byte."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from io import BufferedIOBase
-from itertools import takewhile
+from dataclasses import replace
 from operator import itemgetter
-from typing import Any
 
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, MediaStorageDirectoryStorage
+from pydicom.uid import UID
 
-from streamdcm.encode._pydicom import Element, encoding_as_read, sorted_elements, view_of
-from streamdcm.encode.body import sorted_body
-from streamdcm.encode.bulk import check_words
-from streamdcm.encode.deflate import deflate
-from streamdcm.encode.file_head import file_meta, preamble
-from streamdcm.encode.late import LateElement, LateValues, lossy_ratio, plan_late
-from streamdcm.encode.layout import MAX_LENGTH, Context, Layout
+from streamdcm.encode._pydicom import Element, sorted_elements, view_of
+from streamdcm.encode.late import LateElement, lossy_ratio, plan_late
+from streamdcm.encode.layout import Context, Layout
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import NUMBER_OF_FRAMES, PIXEL_DATA, TOTAL_LENGTH
+from streamdcm.encode.tags import NUMBER_OF_FRAMES, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
-from streamdcm.encode.vr import VRS
-from streamdcm.errors import (
-    DatasetTypeError,
-    EncapsulationError,
-    EncodeError,
-    LayoutError,
-    LengthOverflowError,
-    PlanError,
-    SourceError,
-    element_name,
-    encode_error,
-)
-from streamdcm.instructions import Encoder
+from streamdcm.errors import PlanError
 from streamdcm.options import FrameOptions, Options, refuse_in_vain
 from streamdcm.pixels.frame_plan import STALE, PixelPlan, has_number_of_frames, plan_pixels
-from streamdcm.pixels.pixel_data import pixel_data
-from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.pixels.video import bit_stream
 from streamdcm.pixels.video_plan import VideoPlan, plan_video
-from streamdcm.plan.file_meta import check_file_meta, complete_file_meta, copy_of_file_meta, preamble_of
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.checks import check_bulk_lengths, check_directory, elements_to_write
+from streamdcm.plan.conversion import converted
+from streamdcm.plan.execution import Plan
+from streamdcm.plan.file_meta import (
+    check_file_meta,
+    complete_file_meta,
+    copy_of_file_meta,
+    preamble_of,
+    set_transfer_syntax,
+)
 from streamdcm.plan.syntaxes import decide_encoding, encoding_of
-from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
+from streamdcm.sources import PushedSource
 
-_LONG_VRS = frozenset(vr for vr, row in VRS.items() if row.long_length)
 _ABOUT_FRAMES = tuple(name for name in FrameOptions.__annotations__ if name != "late")
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be written and how.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The dataset, which is only read.
-    elements : list of (int, Element)
-        Its elements as they were when the plan was made, in ascending order of tags.
-    preamble : bytes or None
-        The 128 bytes before the prefix.
-    file_meta : Dataset
-        The File Meta Information as it is to be written; may be empty.
-    layout : Layout
-        VR and byte order, kinds of lengths.
-    deflated : bool
-        Whether the dataset body is compressed.
-    encapsulated : bool or None
-        Whether Pixel Data has an undefined length; `None` if no transfer syntax says so.
-    pixels : PixelPlan, VideoPlan or None
-        How frames, or the bit stream of a video, are written, if there are any.
-    late : tuple of LateElement
-        The elements whose values become known while writing.
-    """
-
-    dataset: Dataset
-    elements: list[tuple[int, Element]]
-    preamble: bytes | None
-    file_meta: Dataset
-    layout: Layout
-    deflated: bool
-    encapsulated: bool | None
-    pixels: PixelPlan | VideoPlan | None = None
-    late: tuple[LateElement, ...] = ()
-
-
-def plan_file(dataset: Dataset, options: Options, *, patchable: bool, converts_file: bool = False) -> Plan:
+def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *, converts_file: bool = False) -> Plan:
     """Decide how a dataset is written, or refuse it.
 
     Parameters
@@ -95,11 +47,11 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, converts_f
         The dataset, which is only read.
     options : Options
         What the caller asked for.
-    patchable : bool
-        Whether the sink can fill values in later.
+    capabilities : Capabilities
+        What the target can do.
     converts_file : bool, optional
         Whether a file is converted: the byte order of bulk values follows that of the encoding, and private sequences
-        stay recognisable (see `Layout`).
+        stay recognisable (see `Layout`). It is converted, too, where another transfer syntax is asked for.
 
     Raises
     ------
@@ -108,13 +60,17 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, converts_f
     EncodeError
         If the length of a bulk value is more than can be written.
     """
-    elements = _elements(dataset)
+    elements = elements_to_write(dataset)
     if options.frames is None:
         refuse_in_vain(options, _ABOUT_FRAMES, "is about the frames that frames= gives, and none are given")
     meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")
+    conversion = converted(dataset, meta, options, capabilities)
     syntax: UID | None = meta.get("TransferSyntaxUID", None)
+    if conversion is not None:
+        syntax = conversion.syntax
+        set_transfer_syntax(meta, syntax, anew=options.enforce_file_format)
     implicit_vr, little_endian = decide_encoding(dataset, syntax, options)
     if not options.force_encoding and implicit_vr and not little_endian:
         raise PlanError("Implicit VR with big endian byte order does not exist (PS3.5 §A.1); choose another encoding")
@@ -131,75 +87,29 @@ def plan_file(dataset: Dataset, options: Options, *, patchable: bool, converts_f
         dataset=dataset,
         elements=elements,
         preamble=content,
-        file_meta=meta,
+        file_meta=meta if capabilities.framing == "file" else None,
         layout=Layout(
             encoding_of(implicit_vr, little_endian),
             options.sequence_lengths,
             options.group_lengths,
             options.long_values,
-            converts_file,
+            converts_file or conversion is not None,
             options.on_vr_conflict,
+            None if conversion is None else conversion.bulk_little_endian,
         ),
         deflated=row.deflated,
         encapsulated=None if row is UNKNOWN_SYNTAX else row.encapsulated,
+        patchable=capabilities.patchable and not row.deflated,
+        settings=options,
     )
-    _check_directory(plan)
+    check_directory(plan, meta)
     if options.frames is not None or options.late:
-        plan = _with_frames(plan, options, row, patchable and not plan.deflated)
-    _check_bulk_lengths(plan)
+        plan = _with_frames(plan, options, row)
+    check_bulk_lengths(plan)
     return plan
 
 
-def late_values(plan: Plan) -> LateValues:
-    """Return what takes the values that become known while a plan is carried out."""
-    return LateValues(plan.late, Scope(plan.dataset, plan.layout).context)
-
-
-def encode_file(
-    plan: Plan, options: Options, *, patchable: bool, late: LateValues | None = None
-) -> Encoder[TableChoice | None]:
-    """Encode a file as planned: preamble, File Meta Information, dataset body (PS3.10 §7).
-
-    Returns
-    -------
-    Encoder
-        Returns the offset table that encapsulated frames were given, if there are any.
-    """
-    yield from preamble(plan.preamble)
-    yield from file_meta(plan.file_meta)
-    patchable = patchable and not plan.deflated
-    body: Encoder[Any]
-    if plan.pixels is None and not plan.late:
-        body = sorted_body(plan.elements, Scope(plan.dataset, plan.layout), plan.encapsulated, patchable)
-    else:
-        body = _body_with_frames(plan, patchable, late_values(plan) if late is None else late)
-    if plan.deflated:
-        body = deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit)
-    returned = yield from body
-    return returned if isinstance(returned, TableChoice) else None
-
-
-def _body_with_frames(plan: Plan, patchable: bool, late: LateValues) -> Encoder[TableChoice | None]:
-    encoding = plan.layout.encoding
-    choice = None
-
-    def frames(pixels: PixelPlan) -> Encoder[int]:
-        nonlocal choice
-        length, choice = yield from pixel_data(pixels, encoding, late)
-        return length
-
-    inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
-    if isinstance(plan.pixels, PixelPlan):
-        inserted[plan.pixels.tag] = frames(plan.pixels)
-    elif plan.pixels is not None:
-        inserted[PIXEL_DATA] = bit_stream(plan.pixels)
-    scope = Scope(plan.dataset, plan.layout)
-    yield from sorted_body(plan.elements, scope, plan.encapsulated, patchable, inserted)
-    yield from late.fills()
-    return choice
-
-
-def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, patchable: bool) -> Plan:
+def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
     """Reserve places for frames and late values among the elements."""
     if plan.layout.group_lengths == "write":
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
@@ -221,7 +131,7 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, patchable
             plan.layout.encoding,
             options,
             syntax=syntax,
-            patchable=patchable,
+            patchable=plan.patchable,
             has_total=has_total,
         )
         late = {element.tag: element for element in _learned_at_the_end(pixels, view, syntax, context)} | late
@@ -254,95 +164,3 @@ def _with_late(
 ) -> Plan:
     kept = [(tag, element) for tag, element in sorted(elements.items(), key=itemgetter(0)) if tag not in late]
     return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
-
-
-def check_dataset(dataset: Any) -> None:
-    """Refuse what is no dataset.
-
-    Raises
-    ------
-    DatasetTypeError
-        Names its type.
-    """
-    if not isinstance(dataset, Dataset):
-        raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
-
-
-def _elements(dataset: Any) -> list[tuple[int, Element]]:
-    check_dataset(dataset)
-    elements = sorted_elements(dataset)
-    groups = {tag >> 16 for tag, _ in takewhile(lambda pair: pair[0] < 0x00030000, elements)}
-    if 0x0000 in groups:
-        raise PlanError(
-            "Command Set elements (0000,eeee) have no place in a file; delete them, or encode the command set by "
-            "itself with streamdcm.stages.dataset_body"
-        )
-    if 0x0002 in groups:
-        raise PlanError(
-            "File Meta Information elements (0002,eeee) belong into a FileMetaDataset in the 'file_meta' attribute "
-            f"of the {type(dataset).__name__}; move them there"
-        )
-    return elements
-
-
-def _check_directory(plan: Plan) -> None:
-    """Refuse what would move the directory records that a DICOMDIR's offsets point at."""
-    as_read = encoding_as_read(plan.dataset)
-    encoding = (plan.layout.encoding.implicit_vr, plan.layout.encoding.little_endian)
-    changed = [
-        name
-        for name, is_changed in (
-            ("sequence_lengths", plan.layout.sequence_lengths != "preserve"),
-            ("group_lengths", plan.layout.group_lengths != "omit"),
-            ("the transfer syntax", plan.deflated or (None not in as_read and as_read != encoding)),
-        )
-        if is_changed
-    ]
-    if changed and plan.file_meta.get("MediaStorageSOPClassUID", None) == MediaStorageDirectoryStorage:
-        raise LayoutError(
-            f"a DICOMDIR's offsets count bytes from the start of the file, and {' and '.join(changed)} would move "
-            "what they point at; write it as it was read, or build a new one with pydicom.fileset"
-        )
-
-
-def _check_bulk_lengths(plan: Plan) -> None:
-    bulk = [
-        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in _LONG_VRS
-    ]
-    for element in bulk:
-        _check_bulk_length(element, plan)
-
-
-def _check_bulk_length(element: Element, plan: Plan) -> None:
-    value = element.value
-    encapsulated = element.is_undefined_length  # type: ignore[union-attr]
-    if element.tag == PIXEL_DATA and plan.encapsulated is not None:
-        encapsulated = plan.encapsulated
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        length = memoryview(value).nbytes
-    elif isinstance(value, BufferedIOBase):
-        try:
-            described = describe(value, "")
-        except (OSError, ValueError) as error:
-            raise SourceError(f"its buffer cannot be read: {error}", element_name(element.tag)) from error
-        if isinstance(value, ByteStream) and encapsulated:
-            raise EncapsulationError(
-                "a ByteStream cannot be encapsulated Pixel Data; give the frames, or the bit stream of a video, with "
-                "frames=",
-                element_name(element.tag),
-            )
-        if isinstance(described, StreamSource):
-            return
-        length = described.length
-        if isinstance(value, ByteStream):
-            try:
-                check_words(length, element.VR or "")
-            except EncodeError as error:
-                raise encode_error(error, element_name(element.tag)) from None
-    else:
-        return
-    if length + length % 2 > MAX_LENGTH and not encapsulated:
-        raise LengthOverflowError(
-            f"{length:,} bytes do not fit a 32-bit length field; store compressed frames, or divide the instance",
-            element_name(element.tag),
-        )

@@ -14,10 +14,12 @@ from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, InPlaceError, InvalidValueError, PlanError, element_name, silenced
+from streamdcm.errors import EncodeError, InPlaceError, InvalidValueError, PlanError, element_name
 from streamdcm.options import FramesEach, Options, Split
 from streamdcm.pixels.codestream import compressed_frames
 from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.checks import check_dataset
 from streamdcm.plan.concatenation import (
     Division,
     Part,
@@ -28,11 +30,11 @@ from streamdcm.plan.concatenation import (
     instance_dataset,
     source_of_concatenation,
 )
+from streamdcm.plan.execution import Plan
 from streamdcm.plan.file_meta import copy_of_file_meta
-from streamdcm.plan.plan import Plan, check_dataset, encode_file, plan_file
+from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.sources import PushedSource
-from streamdcm.write.driver import measure
 from streamdcm.write.instance import Instance
 from streamdcm.write.targets import refuse_own_source, target_of_each, target_of_one
 
@@ -258,7 +260,7 @@ def _division(source: Dataset, options: Options, split: Split) -> Division:
     plan = _plan_without_frames(source, options, split)
     assert isinstance(plan.pixels, PixelPlan)
     items = group_lengths(source, plan.layout)
-    sizes = Sizes(split.size, _header(plan, options), plan.pixels, options.offset_table)
+    sizes = Sizes(split.size, _header(plan), plan.pixels, options.offset_table)
     if plan.pixels.format is not None:
         return sizes.by_format(frames, bound, items)
     lengths = known_lengths(options.frames, frames, None, plan.pixels.encoder)
@@ -288,7 +290,7 @@ def _plan_without_frames(source: Dataset, options: Options, split: Split) -> Pla
     unknown = replace(
         options, split=None, frames=PushedSource(), number_of_frames=None, max_frames=None, offset_table="auto"
     )
-    plan = plan_file(dataset, unknown, patchable=True)
+    plan = plan_file(dataset, unknown, Capabilities(patchable=True))
     if plan.deflated:
         raise PlanError(
             "how many bytes a deflated dataset takes is known only when it is compressed; split= a number of frames"
@@ -296,10 +298,9 @@ def _plan_without_frames(source: Dataset, options: Options, split: Split) -> Pla
     return plan
 
 
-def _header(plan: Plan, options: Options) -> int:
+def _header(plan: Plan) -> int:
     """Return the most bytes that an instance takes without pixel data and the items of functional groups."""
-    with silenced():
-        size = measure(encode_file(replace(plan, pixels=None, late=()), options, patchable=True), options)
+    size = plan.without_frames().size()
     if size is None:
         raise PlanError("the size of a ByteStream without a length is not known; give it one, or split= by frames")
     return size + sum(_LONGEST_HEADER + element.size for element in plan.late) + _SEQUENCE_HEADER_AND_END

@@ -13,16 +13,18 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
 from streamdcm.instructions import Encoder
 from streamdcm.options import (
+    ChunkOptions,
     DropInOptions,
+    EncodeOptions,
     EncoderTargetOptions,
     Options,
-    SizeOptions,
     StreamOptions,
-    WriteOptions,
     check_options,
 )
+from streamdcm.options.checks import flag
 from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.plan.plan import encode_file, plan_file
+from streamdcm.plan.capabilities import Capabilities, Framing
+from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.driver import Chunks, close_frames, measure, write
 from streamdcm.write.instance import with_table
@@ -80,8 +82,8 @@ def dcmwrite(
             if options.split is not None:
                 return write_split(delivery, dataset, options)
             output = resolve_target(delivery, options)
-            encoder, total = encoder_for(filename, dataset, options, patchable=output.can_patch)
-            result, table = write(encoder, delivery, options, total)
+            encoded, total = encoder_for(filename, dataset, options, Capabilities(output.can_patch))
+            result, table = write(encoded, delivery, options, total)
         finally:
             close_frames(options.frames)
     return with_table(result, table)
@@ -111,7 +113,7 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Enc
     return result
 
 
-def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator[bytes]:
+def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator[bytes]:
     """Encode a dataset as chunks of bytes, in order, for HTTP bodies and the like.
 
     Arguments and dataset are checked at once, the bytes are made as they are asked for.
@@ -121,7 +123,7 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `WriteOptions`.
+        See `ChunkOptions`.
 
     Returns
     -------
@@ -136,11 +138,11 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[WriteOptions]) -> Iterator
     options = check_options(dict(kwargs), "iter_chunks")
     try:
         refuse_async_frames(options)
-        encoder, total = encoder_for(None, dataset, options, patchable=False)
+        encoded, total = encoder_for(None, dataset, options, chunk_capabilities(options))
     except BaseException:
         close_frames(options.frames)
         raise
-    return Chunks(encoder, options, total)
+    return Chunks(encoded, options, total)
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> Iterator[bytes]:
@@ -161,28 +163,93 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) ->
     return Chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
 
 
-def encoded_size(dataset: Dataset, /, **kwargs: Unpack[SizeOptions]) -> int:
+def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[EncodeOptions]) -> Encoder[Any]:
+    """Return the encoder of a whole file, for stages and senders of one's own.
+
+    Arguments and dataset are checked at once. What the encoder yields is made by whoever runs it: `write_encoder`,
+    `encoder_chunks`, their twins, or a stage that wraps it with `through`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    patchable : bool, optional
+        Whether the target can fill values in later; see `streamdcm.stages.dataset_body`.
+    **kwargs
+        See `EncodeOptions`.
+
+    Returns
+    -------
+    Encoder
+        A generator of instructions, to be run once.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree.
+
+    Examples
+    --------
+    >>> whole = streamdcm.encoder(ds, transfer_syntax="ExplicitVRLittleEndian")
+    >>> streamdcm.write_encoder(whole, "out.dcm")
+    """
+    options = check_options(dict(kwargs), "encoder")
+    try:
+        return plan_file(dataset, options, Capabilities(flag("patchable", patchable), framing_of(options))).encode()
+    except BaseException:
+        close_frames(options.frames)
+        raise
+
+
+def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     """Return the exact number of bytes that the dataset takes when it is written.
 
-    Large values are not read, except for deflated transfer syntaxes, where only compressing tells.
+    Large values are not read, except for deflated transfer syntaxes, where only compressing tells. Frames are not asked
+    for: their number and what the dataset says of them tell, where they are native.
 
     Parameters
     ----------
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `SizeOptions`.
+        See `EncodeOptions`.
 
     Returns
     -------
     int
         The number of bytes, for example for a Content-Length.
+
+    Raises
+    ------
+    PlanError
+        If nothing but writing it tells: with compressed frames, frames of which nobody knows how many there are, or a
+        `ByteStream` without a length.
     """
     options = check_options(dict(kwargs), "encoded_size")
-    size = measure(encode_file(plan_file(dataset, options, patchable=True), options, patchable=True), options)
+    plan = plan_file(dataset, options, chunk_capabilities(options))
+    size = measure(plan.encode(), options) if plan.deflated else plan.size()
     if size is None:
-        raise PlanError("the size is not known before a ByteStream was read to its end; give the ByteStream its length")
+        raise PlanError(
+            "the size is not known before "
+            + ("the frames have come" if plan.pixels else "a ByteStream was read to its end")
+            + "; give "
+            + ("native frames, and number_of_frames" if plan.pixels else "the ByteStream its length")
+        )
     return size
+
+
+def framing_of(options: Options) -> Framing:
+    """Return what is put around the dataset, as the options have it."""
+    if options.file_meta:
+        return "file"
+    if options.enforce_file_format:
+        raise PlanError("enforce_file_format=True completes what file_meta=False leaves out; leave one of them out")
+    return "dataset"
+
+
+def chunk_capabilities(options: Options) -> Capabilities:
+    """Return what they can do who take chunks in order."""
+    return Capabilities(patchable=False, framing=framing_of(options))
 
 
 def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
@@ -202,13 +269,13 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
 
 
 def encoder_for(
-    target: Any, dataset: Dataset, options: Options, *, patchable: bool
+    target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
 ) -> tuple[Encoder[TableChoice | None], int | None]:
     """Plan how a dataset is written to a target, and return its encoder and, if it is wanted and known, its size."""
-    plan = plan_file(dataset, options, patchable=patchable)
+    plan = plan_file(dataset, options, capabilities)
     if not options.atomic:
         refuse_own_source(target, dataset)
-    return encode_file(plan, options, patchable=patchable), expected_size(plan, options, target)
+    return plan.encode(), expected_size(plan, options, target)
 
 
 def refuse_async_frames(options: Options) -> None:

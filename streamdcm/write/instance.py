@@ -14,10 +14,10 @@ from streamdcm.options import Options
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video_plan import VideoPlan
-from streamdcm.plan.plan import encode_file, late_values, plan_file
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery, TakesSize
 from streamdcm.write.driver import Writing
-from streamdcm.write.sizes import planned_size
 from streamdcm.write.targets import resolve_target
 
 
@@ -50,17 +50,16 @@ class Instance:
         self.delivery = delivery
         with delivery:
             output = resolve_target(delivery, options)
-            plan = plan_file(dataset, options, patchable=output.can_patch)
+            plan = plan_file(dataset, options, Capabilities(output.can_patch))
         assert plan.pixels is not None
         self.pixels: PixelPlan | VideoPlan = plan.pixels
         if isinstance(self.pixels, PixelPlan):
             self.pixels = replace(self.pixels, first=first)
         plan = replace(plan, pixels=self.pixels)
-        self._late = late_values(plan)
-        if isinstance(output, TakesSize) and (size := planned_size(plan, options)) is not None:
+        self._late = plan.late_values()
+        if isinstance(output, TakesSize) and (size := plan.size()) is not None:
             output.expect(size)
-        encoder = encode_file(plan, options, patchable=output.can_patch, late=self._late)
-        self._writing = Writing(encoder, delivery, options, progress, self._is_given)
+        self._writing = Writing(plan.encode(self._late), delivery, options, progress, self._is_given)
 
     @property
     def takes_frames(self) -> bool:

@@ -13,7 +13,8 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 import streamdcm
 from streamdcm.encode.bulk import swap_words, swapped, value_bytes
 from streamdcm.options import Options
-from streamdcm.plan.plan import encode_file, plan_file
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.driver import write
 from tests.support.images import template
@@ -31,11 +32,11 @@ def read_back(dataset, **read):
 def converted(dataset, syntax, *, patchable=True, chunk_size=1 << 20):
     dataset.file_meta.TransferSyntaxUID = syntax
     options = Options(chunk_size=chunk_size)
-    plan = plan_file(dataset, options, patchable=patchable, converts_file=True)
+    plan = plan_file(dataset, options, Capabilities(patchable), converts_file=True)
     buffer = io.BytesIO()
     delivery = Delivery(buffer)
     delivery.resolve(seekable=patchable)
-    write(encode_file(plan, options, patchable=patchable), delivery, options, None)
+    write(plan.encode(), delivery, options, None)
     return pydicom.dcmread(io.BytesIO(buffer.getvalue()))
 
 

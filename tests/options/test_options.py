@@ -62,7 +62,8 @@ def test_the_page_has_a_row_with_the_default(option):
         ("write_encoder", "split"),
         ("open_writer", "frames"),
         ("dcmwrite_async", "split"),
-        ("encoded_size", "frames"),
+        ("encoded_size", "progress"),
+        ("dcmwrite", "file_meta"),
         ("rewrite", "implicit_vr"),
     ],
 )

@@ -247,10 +247,16 @@ def test_a_flag_is_true_or_false(name, value, tmp_path):
     assert path.read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("value", [None, "no", 0])
+def test_leaving_file_meta_out_is_true_or_false(value):
+    with pytest.raises(PlanError, match="file_meta must be"):
+        streamdcm.iter_chunks(small_dataset(), file_meta=value)
+
+
 def test_every_flag_is_checked():
     flags = {name for name, hint in get_type_hints(Options).items() if hint in (bool, bool | None)}
     as_pydicom = {"implicit_vr", "little_endian"}  # compared with the transfer syntax, and refused in its words
-    assert flags == {*FLAGS, "seekable", "frames_on_loop", *as_pydicom}
+    assert flags == {*FLAGS, "seekable", "frames_on_loop", "file_meta", *as_pydicom}
 
 
 @pytest.mark.parametrize("function", ["dcmwrite", "iter_chunks", "encoded_size"])

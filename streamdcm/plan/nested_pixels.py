@@ -19,7 +19,7 @@ _TAGS = {True: b"\xe0\x7f\x10\x00", False: b"\x7f\xe0\x00\x10"}
 """The tag of Pixel Data, in little and in big endian byte order."""
 
 
-def refuse_nested_pixels(dataset: Dataset, old: UID | None, new: UID) -> None:
+def refuse_nested_pixels(dataset: Dataset, old: UID | None, new: UID, *, edited: bool) -> None:
     """Refuse another transfer syntax for pixel data that are encapsulated in an item: they would stay as they are.
 
     Parameters
@@ -30,6 +30,8 @@ def refuse_nested_pixels(dataset: Dataset, old: UID | None, new: UID) -> None:
         The transfer syntax that it was read in; `None` if nothing told.
     new : UID
         The one to write.
+    edited : bool
+        Whether what was parsed is taken for pixel data that the caller has put there, in the new transfer syntax.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def refuse_nested_pixels(dataset: Dataset, old: UID | None, new: UID) -> None:
     try:
         with silenced():  # what is parsed here is parsed again when it is written
             for path, element in encapsulated_in_items(scope):
-                if is_native or isinstance(element, RawDataElement):
+                if is_native or (old is not None and not edited) or isinstance(element, RawDataElement):
                     raise _cannot_be_copied(path, old, new, is_native)
     except RecursionError:
         return  # encoding it says where
@@ -62,7 +64,7 @@ def encapsulated_in_items(scope: Scope) -> Iterator[tuple[str, Element]]:
         for index, item in enumerate(_items(element, scope)):
             inner = Scope(item, scope.layout, scope, (tag, index))
             pixels = elements_of(item).get(PIXEL_DATA)
-            if pixels is not None and _is_encapsulated(pixels):
+            if pixels is not None and is_encapsulated(pixels):
                 yield inner.path_of(PIXEL_DATA), pixels
             yield from encapsulated_in_items(inner)
 
@@ -85,7 +87,8 @@ def _may_hold_pixels(raw: RawDataElement) -> bool:
     return raw.value is None or _TAGS[raw.is_little_endian] in raw.value
 
 
-def _is_encapsulated(element: Element) -> bool:
+def is_encapsulated(element: Element) -> bool:
+    """Whether pixel data consist of items, by their length (PS3.5 §A.4)."""
     if isinstance(element, RawDataElement):
         return element.length == UNDEFINED_LENGTH
     return element.is_undefined_length
@@ -99,5 +102,5 @@ def _cannot_be_copied(path: str, old: UID | None, new: UID, is_native: bool) -> 
         else "since pixel data are neither compressed nor decompressed"
     )
     return PlanError(
-        f"{path} is encapsulated and cannot be copied {where}, {why}; delete it in edit, or put native pixels there"
+        f"{path} is encapsulated and cannot be copied {where}, {why}; delete it, or put native pixels there"
     )

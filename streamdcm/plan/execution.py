@@ -1,0 +1,153 @@
+"""A plan that was made, and how it is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from pydicom.dataset import Dataset
+
+from streamdcm.encode._pydicom import Element
+from streamdcm.encode.body import body_size, sorted_body
+from streamdcm.encode.deflate import deflate
+from streamdcm.encode.file_head import file_meta, preamble
+from streamdcm.encode.late import LateElement, LateValues
+from streamdcm.encode.layout import Layout
+from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PIXEL_DATA
+from streamdcm.instructions import Encoder, Fill, Reserve
+from streamdcm.options import StreamSettings
+from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.native import native_size
+from streamdcm.pixels.pixel_data import pixel_data
+from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.video import bit_stream
+from streamdcm.pixels.video_plan import VideoPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written and how.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    elements : list of (int, Element)
+        Its elements as they were when the plan was made, in ascending order of tags.
+    preamble : bytes or None
+        The 128 bytes before the prefix.
+    file_meta : Dataset or None
+        The File Meta Information as it is to be written, which may be empty; `None` where the dataset is written alone.
+    layout : Layout
+        VR and byte order, kinds of lengths.
+    deflated : bool
+        Whether the dataset body is compressed.
+    encapsulated : bool or None
+        Whether Pixel Data has an undefined length; `None` if no transfer syntax says so.
+    patchable : bool
+        Whether values among the elements can be filled in later.
+    settings : StreamSettings
+        `chunk_size` and `hold_limit` count where the body is compressed.
+    pixels : PixelPlan, VideoPlan or None
+        How frames, or the bit stream of a video, are written, if there are any.
+    late : tuple of LateElement
+        The elements whose values become known while writing.
+    """
+
+    dataset: Dataset
+    elements: list[tuple[int, Element]]
+    preamble: bytes | None
+    file_meta: Dataset | None
+    layout: Layout
+    deflated: bool
+    encapsulated: bool | None
+    patchable: bool
+    settings: StreamSettings
+    pixels: PixelPlan | VideoPlan | None = None
+    late: tuple[LateElement, ...] = ()
+
+    def late_values(self) -> LateValues:
+        """Return what takes the values that become known while the plan is carried out."""
+        return LateValues(self.late, Scope(self.dataset, self.layout).context)
+
+    def encode(self, late: LateValues | None = None) -> Encoder[TableChoice | None]:
+        """Encode preamble, File Meta Information and dataset body (PS3.10 §7).
+
+        Parameters
+        ----------
+        late : LateValues, optional
+            What `late_values` returned, if others are to set values.
+
+        Returns
+        -------
+        Encoder
+            Returns the offset table that encapsulated frames were given, if there are any.
+        """
+        yield from self.head()
+        body: Encoder[Any]
+        if self.pixels is None and not self.late:
+            body = sorted_body(self.elements, Scope(self.dataset, self.layout), self.encapsulated, self.patchable)
+        else:
+            body = self._body_with_frames(self.late_values() if late is None else late)
+        returned = yield from self.compressed(body)
+        return returned if isinstance(returned, TableChoice) else None
+
+    def head(self) -> Encoder[int]:
+        """Encode what stands before the dataset; return the number of bytes."""
+        if self.file_meta is None:
+            return 0
+        length = yield from preamble(self.preamble)
+        return length + (yield from file_meta(self.file_meta))
+
+    def compressed(self, body: Encoder[Any]) -> Encoder[Any]:
+        """Return the encoder of a dataset body as the transfer syntax wants it (PS3.5 §A.5)."""
+        if not self.deflated:
+            return body
+        return deflate(body, chunk_size=self.settings.chunk_size, hold_limit=self.settings.hold_limit)
+
+    def size(self) -> int | None:
+        """Return the number of bytes, without reading what is large; `None` where only writing tells.
+
+        That is so where the body is compressed, or frames or a stream have to be asked for how long they are.
+        """
+        encoding = self.layout.encoding
+        pixels: int | None = 0
+        if self.pixels is not None:
+            pixels = native_size(self.pixels, encoding) if isinstance(self.pixels, PixelPlan) else None
+        if self.deflated or pixels is None:
+            return None
+        body = body_size(self.elements, Scope(self.dataset, self.layout), self.encapsulated)
+        if body is None:
+            return None
+        late = self.late_values().size(encoding) if self.late else 0
+        return sum(map(_length, self.head())) + body + late + pixels
+
+    def without_frames(self) -> Self:
+        """Return the plan of a file that has all elements but the pixel data and those that come late."""
+        return replace(self, pixels=None, late=())
+
+    def _body_with_frames(self, late: LateValues) -> Encoder[TableChoice | None]:
+        encoding = self.layout.encoding
+        choice = None
+
+        def frames(pixels: PixelPlan) -> Encoder[int]:
+            nonlocal choice
+            length, choice = yield from pixel_data(pixels, encoding, late)
+            return length
+
+        inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
+        if isinstance(self.pixels, PixelPlan):
+            inserted[self.pixels.tag] = frames(self.pixels)
+        elif self.pixels is not None:
+            inserted[PIXEL_DATA] = bit_stream(self.pixels)
+        scope = Scope(self.dataset, self.layout)
+        yield from sorted_body(self.elements, scope, self.encapsulated, self.patchable, inserted)
+        yield from late.fills()
+        return choice
+
+
+def _length(instruction: Any) -> int:
+    if isinstance(instruction, Reserve):
+        return instruction.size
+    return 0 if isinstance(instruction, Fill) else len(instruction)
