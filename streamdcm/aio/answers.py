@@ -13,7 +13,7 @@ from streamdcm.instructions import END, Answer, Chunk, Need
 from streamdcm.pixels.arrays import kept_frame
 from streamdcm.pixels.given_frames import each_frame, number_given
 from streamdcm.sources import CopySource, FrameSource, StreamSource
-from streamdcm.write.driver import close_frames
+from streamdcm.write.answers import close_frames
 from streamdcm.write.stream_reading import StreamReading, is_end
 
 Step = TypeVar("Step", covariant=True)

@@ -1,4 +1,4 @@
-"""The asynchronous driver: the steps of the synchronous one, taken on a thread or in batches for the event loop."""
+"""The asynchronous driver: the steps of the synchronous one on a thread, and the loop performs what they collect."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import Any, TypeVar
 
 from anyio import to_thread
 
-from streamdcm.aio.answers import AsyncSources, Outside, answered_by
-from streamdcm.aio.batches import Batch, Prepare
+from streamdcm.aio.answers import AsyncSources, answered_by
+from streamdcm.aio.collector import Batch, Collector
 from streamdcm.aio.delivery import AsyncDelivery
-from streamdcm.aio.on_loop import BatchMaker, OnLoop
-from streamdcm.aio.on_thread import OnThread
+from streamdcm.aio.performing import Performing
 from streamdcm.aio.prefetch import Prefetch, close_async
+from streamdcm.aio.session import Prepare, Session
 from streamdcm.aio.threads import Caller, Here, to_the_end, worker_thread
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Write
 from streamdcm.engine.result import WriteResult
 from streamdcm.options import Options
-from streamdcm.write.driver import DONE, close_frames
+from streamdcm.sinks import Delivery
+from streamdcm.write.answers import close_frames
+from streamdcm.write.driver import DONE
 
 T = TypeVar("T")
 
@@ -62,10 +64,10 @@ async def write(
         output = await delivery.resolve(options)
         if output is None:
             async with nullcontext() if waits else _turn(delivery.target, options):
-                return await _write_on_thread(OnThread(worker, prepare, delivery.on_thread, options), options)
-        short = is_short()
-        session = OnLoop(Here() if short else worker, prepare, output, options)
-        return await _write_on_loop(session, ahead=not short)
+                return await _write_step_by_step(Performing(worker, prepare, delivery, None, options), options)
+        if is_short():
+            return await _write_step_by_step(Performing(Here(), prepare, delivery, output, options), options)
+        return await _write_ahead(Performing(worker, prepare, delivery, output, options))
     finally:
         await close_given(options.frames, worker)
 
@@ -78,27 +80,28 @@ async def chunks(
     There is neither a task group nor a cancel scope around a yield: whoever iterates may leave at any.
     """
     async with (
-        making_batches(prepare, options, is_short=is_short) as maker,
-        aclosing(maker.batches()) as batches,
-        aclosing(chunks_of(batches, Progress(options.progress, maker.total))) as encoded,
+        collecting(prepare, options, is_short=is_short) as (first, session),
+        aclosing(session.batches(first)) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, session.total))) as encoded,
     ):
         async for chunk in encoded:
             yield chunk
 
 
 @asynccontextmanager
-async def making_batches(
+async def collecting(
     prepare: Prepare[T], options: Options, *, is_short: Callable[[], bool] = lambda: False
-) -> AsyncIterator[BatchMaker[T]]:
-    """Make the encoder for what cannot be patched; at the end of the block, close everything that it was given."""
+) -> AsyncIterator[tuple[Batch, Session[T]]]:
+    """Begin a session that gives what is encoded to nobody but the loop; close all that it was given in the end."""
     async with worker_thread() as worker:
-        maker = BatchMaker(Here() if is_short() else worker, prepare, options, release="in_order", takes_views=False)
+        collector = Collector(options.chunk_size)
+        caller = Here() if is_short() else worker
+        session = Session(caller, prepare, Delivery(collector), options, collector=collector)
         try:
-            await maker.start()
-            yield maker
+            yield await session.begin(), session
         finally:
             try:
-                await maker.close()
+                await session.close()
             finally:
                 await close_given(options.frames, worker)
 
@@ -106,7 +109,8 @@ async def making_batches(
 async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncGenerator[bytes, None]:
     """Give the chunks that batches consist of, and tell of those that were used."""
     async for batch in batches:
-        progress.count_frames(batch.frames)
+        if new := batch.frames - (progress.frames or 0):
+            progress.count_frames(new)
         for operation in batch.operations:
             assert isinstance(operation, Write)
             for chunk in operation.buffers:
@@ -121,31 +125,34 @@ def _turn(target: Any, options: Options) -> AbstractAsyncContextManager[object]:
     return to_thread.current_default_thread_limiter() if takes_all else nullcontext()
 
 
-async def _write_on_thread(session: OnThread[T], options: Options) -> tuple[WriteResult, T | None]:
-    sources = AsyncSources(options.chunk_size, session.count_frames, ahead=True)
+async def _write_step_by_step(writing: Performing[T], options: Options) -> tuple[WriteResult, T | None]:
+    sources = AsyncSources(options.chunk_size, writing.session.count_frames, ahead=True)
     try:
-        need = await session.begin()
+        need = await writing.begin()
         while need is not DONE:
-            need = await answered_by(sources, need, session)
+            need = await answered_by(sources, need, writing)
     finally:
         error = sys.exception()
         try:
             await sources.close()
         finally:
-            await session.abandon(error)
-    return session.result()
+            await writing.session.abandon(error)
+    return writing.result()
 
 
-async def _write_on_loop(session: OnLoop[T], *, ahead: bool) -> tuple[WriteResult, T | None]:
+async def _write_ahead(writing: Performing[T]) -> tuple[WriteResult, T | None]:
+    """Write one batch while the next is made."""
     try:
-        await session.open()
-        batches = session.maker.batches()
-        async with Prefetch(batches) if ahead else aclosing(batches) as made:
-            async for batch in made:
-                await session.perform(batch)
+        first = await writing.first()
+        if first.then is DONE:
+            await writing.perform(first)
+        else:
+            async with Prefetch(writing.session.batches(first)) as batches:
+                async for batch in batches:
+                    await writing.perform(batch)
     finally:
-        await session.abandon(sys.exception())
-    return session.result()
+        await writing.session.abandon(sys.exception())
+    return writing.result()
 
 
 async def close_given(frames: Any, caller: Caller) -> None:
@@ -154,13 +161,3 @@ async def close_given(frames: Any, caller: Caller) -> None:
         await close_async(frames)
     elif isinstance(frames, Iterator):
         await to_the_end(caller, partial(close_frames, frames))
-
-
-async def open_session(
-    prepare: Prepare[T], delivery: AsyncDelivery, options: Options, outside: Outside
-) -> OnThread[T] | OnLoop[T]:
-    """Find out what kind of target it is, for a write that waits for its caller."""
-    output = await delivery.resolve(options)
-    if output is None:
-        return OnThread(delivery.worker, prepare, delivery.on_thread, options, outside)
-    return OnLoop(delivery.worker, prepare, output, options, outside)

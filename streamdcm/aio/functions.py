@@ -11,10 +11,10 @@ from typing import Any, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import FramesOnLoop, SizedFramesOnLoop
-from streamdcm.aio.batches import Prepare
 from streamdcm.aio.delivery import delivered
-from streamdcm.aio.driver import chunks, chunks_of, making_batches, write
+from streamdcm.aio.driver import chunks, chunks_of, collecting, write
 from streamdcm.aio.prefetch import Prefetch
+from streamdcm.aio.session import Prepare
 from streamdcm.aio.short import is_short
 from streamdcm.aio.threads import worker_thread
 from streamdcm.engine.progress import Progress
@@ -162,9 +162,9 @@ async def open_chunks_async(
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     async with (
-        making_batches(_chunked(dataset, options), options) as maker,
-        Prefetch(maker.batches()) as batches,
-        aclosing(chunks_of(batches, Progress(options.progress, maker.total))) as encoded,
+        collecting(_chunked(dataset, options), options) as (first, session),
+        Prefetch(session.batches(first)) as batches,
+        aclosing(chunks_of(batches, Progress(options.progress, session.total))) as encoded,
     ):
         yield encoded
 

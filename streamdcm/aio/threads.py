@@ -26,8 +26,8 @@ class Caller(Protocol):
     runs: bool
     """Whether it has called functions, or can have: else there is nothing to be cleaned up there."""
 
-    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function and return what it returns."""
+    async def run(self, function: Callable[..., T], *arguments: Any, stop: Callable[[], object] | None = None) -> T:
+        """Call a function and return what it returns; `stop` is called if the task is cancelled meanwhile."""
 
 
 class Here:
@@ -35,8 +35,8 @@ class Here:
 
     runs = True
 
-    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function and return what it returns."""
+    async def run(self, function: Callable[..., T], *arguments: Any, stop: Callable[[], object] | None = None) -> T:
+        """Call a function and return what it returns: no cancellation comes meanwhile."""
         return function(*arguments)
 
 

@@ -13,9 +13,7 @@ from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import AsyncSources, answered_by
 from streamdcm.aio.delivery import AsyncDelivery
-from streamdcm.aio.driver import open_session
-from streamdcm.aio.on_loop import OnLoop
-from streamdcm.aio.on_thread import OnThread
+from streamdcm.aio.performing import Performing
 from streamdcm.aio.threads import give_back, hire
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
@@ -48,24 +46,22 @@ class AsyncFrameWriter(PushedWrite):
         self._options = options
         self._running = False
         self._delivery: AsyncDelivery
-        self._session: OnThread[TableChoice | None] | OnLoop[TableChoice | None]
+        self._writing: Performing[TableChoice | None]
 
     async def __aenter__(self) -> Self:
         self._is_new = False
         self._delivery = AsyncDelivery(self._target, hire())
         try:
-            self._session = await open_session(
-                self._prepare,
-                self._delivery,
-                self._options,
-                lambda source: is_pushed(source) or is_async(source),
+            output = await self._delivery.resolve(self._options)
+            self._writing = Performing(
+                self._delivery.worker, self._prepare, self._delivery, output, self._options, _is_outside
             )
         except BaseException as error:
             await self._leave(error)
             raise
-        self._sources = AsyncSources(self._options.chunk_size, self._session.count_frames)
+        self._sources = AsyncSources(self._options.chunk_size, self._writing.session.count_frames)
         self._is_open = True
-        await self._go_on(self._session.begin)
+        await self._go_on(self._writing.begin)
         return self
 
     async def __aexit__(
@@ -79,8 +75,8 @@ class AsyncFrameWriter(PushedWrite):
     def __del__(self) -> None:
         if self.__dict__.get("_is_open"):
             warnings.warn("an AsyncFrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
-            self._delivery.worker.dismiss(self._session.drop)
-            if not self._session.needs_loop:  # which may be waiting for this very method
+            self._delivery.worker.dismiss(self._writing.session.drop)
+            if not self._writing.session.needs_loop:  # which may be waiting for this very method
                 self._delivery.worker.join()
         elif self.__dict__.get("_is_new"):
             Delivery(self._target).give_up()
@@ -119,15 +115,15 @@ class AsyncFrameWriter(PushedWrite):
             If the writer is not open, or the transfer syntax is not one of a video.
         """
         self._require_video()
-        await self._go_on(partial(self._session.advance, piece_of_stream(data)))
+        await self._go_on(partial(self._writing.advance, piece_of_stream(data)))
 
     async def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
         if self.result is not None:
             return self.result
         self._require_open()
-        await self._go_on(partial(self._session.advance, END))
-        written, table = self._session.result()
+        await self._go_on(partial(self._writing.advance, END))
+        written, table = self._writing.result()
         self.result = with_table(written, table)
         self._is_open = False
         give_back(self._delivery.worker)
@@ -147,7 +143,7 @@ class AsyncFrameWriter(PushedWrite):
                 await self._sources.close()
         finally:
             try:
-                await self._session.abandon(error)
+                await self._writing.session.abandon(error)
             finally:
                 await self._leave(error)
 
@@ -162,8 +158,8 @@ class AsyncFrameWriter(PushedWrite):
         return planned.plan.encode(planned.late), expected_size(planned.plan, self._options, self._target)
 
     async def _take_frame(self, frame: Any) -> Next:
-        self._session.count_frames()
-        return await self._session.advance(frame)
+        self._writing.session.count_frames()
+        return await self._writing.advance(frame)
 
     async def _go_on(self, step: Callable[[], Awaitable[Next]]) -> None:
         with self._only_call():
@@ -171,7 +167,7 @@ class AsyncFrameWriter(PushedWrite):
         try:
             need = await step()
             while need is not DONE and is_async(need.source):
-                need = await answered_by(self._sources, need, self._session)
+                need = await answered_by(self._sources, need, self._writing)
         except BaseException as error:
             await self._give_up(error)
             raise
@@ -226,3 +222,7 @@ class _Planned:
     def set(self, name: str | int, value: Any) -> None:
         """Set the value of a late element."""
         self.late.set(name, value)
+
+
+def _is_outside(source: Any) -> bool:
+    return is_pushed(source) or is_async(source)

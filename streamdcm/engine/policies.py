@@ -3,14 +3,19 @@
 from typing import Literal, TypeAlias
 
 from streamdcm.engine.parts import PartSizes, PartsPolicy
-from streamdcm.engine.release import InOrderPolicy, PatchPolicy, ReleasePolicy
+from streamdcm.engine.release import SLICES, InOrderPolicy, PatchPolicy, ReleasePolicy
 
 Release: TypeAlias = Literal["patch", "in_order", "parts"]
 """In which order a target takes bytes: earlier ones may be overwritten; none may; numbered parts in any order."""
 
 
 def policy_for(
-    release: Release, *, chunk_size: int, hold_limit: int, part_sizes: PartSizes | None = None
+    release: Release,
+    *,
+    chunk_size: int,
+    hold_limit: int,
+    part_sizes: PartSizes | None = None,
+    slices: int = SLICES,
 ) -> ReleasePolicy:
     """Return the policy for a target.
 
@@ -24,9 +29,11 @@ def policy_for(
         The most bytes to hold back in order.
     part_sizes : PartSizes, optional
         How large parts are to be.
+    slices : int, optional
+        How many slices of a large value, each of `chunk_size`, are released at once.
     """
     if release == "patch":
-        return PatchPolicy(chunk_size)
+        return PatchPolicy(chunk_size, slices)
     if release == "in_order":
-        return InOrderPolicy(chunk_size, hold_limit)
+        return InOrderPolicy(chunk_size, hold_limit, slices)
     return PartsPolicy(part_sizes or PartSizes())

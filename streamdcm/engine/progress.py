@@ -49,6 +49,11 @@ class Progress:
         self._frames: int | None = None
         self.bytes_written = 0
 
+    @property
+    def frames(self) -> int | None:
+        """The number of frames that were taken from their source, if any were."""
+        return self._frames
+
     def count_frames(self, count: int = 1) -> None:
         """Count frames that were taken from their source."""
         self._frames = (self._frames or 0) + count

@@ -16,7 +16,7 @@ from streamdcm.instructions import Chunk, Copy, Fill, Instruction, Need, Reserve
 COALESCE = 64 * 1024
 """Pieces below this size are joined; larger ones are passed on uncopied."""
 
-_AT_ONCE = 16
+SLICES = 16
 """How many slices of a large value one `Write` has: a file takes them in one system call."""
 
 
@@ -68,8 +68,9 @@ class ReleasePolicy(Protocol):
 class _Coalescer:
     """Joins small pieces and slices large ones; `position` counts what came, `released` what went."""
 
-    def __init__(self, chunk_size: int) -> None:
+    def __init__(self, chunk_size: int, slices: int) -> None:
         self._chunk_size = chunk_size
+        self._at_once = chunk_size * slices
         self._limit = min(COALESCE, chunk_size)
         self._pieces: list[bytes | bytearray] = []
         self.position = 0
@@ -114,8 +115,8 @@ class _Coalescer:
 
     def _sliced(self, head: tuple[Chunk, ...], view: memoryview) -> Iterator[Write]:
         size = self._chunk_size
-        for start in range(0, len(view), size * _AT_ONCE):
-            end = min(start + size * _AT_ONCE, len(view))
+        for start in range(0, len(view), self._at_once):
+            end = min(start + self._at_once, len(view))
             yield Write((*head, *[view[at : at + size] for at in range(start, end, size)]))
             head = ()
 
@@ -164,11 +165,13 @@ class PatchPolicy:
     Parameters
     ----------
     chunk_size : int
-        The most bytes of a large value in one `Write`.
+        The most bytes in one slice of a large value.
+    slices : int
+        How many slices of a large value one `Write` has.
     """
 
-    def __init__(self, chunk_size: int) -> None:
-        self._buffer = _Coalescer(chunk_size)
+    def __init__(self, chunk_size: int, slices: int = SLICES) -> None:
+        self._buffer = _Coalescer(chunk_size, slices)
         self._fields: dict[Reserve, tuple[int, bytearray | None]] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Operation]:
@@ -232,13 +235,15 @@ class InOrderPolicy:
     Parameters
     ----------
     chunk_size : int
-        The most bytes of a large value in one `Write`.
+        The most bytes in one slice of a large value.
     hold_limit : int
         The most bytes to hold back; a `Copy` that is held back costs nothing.
+    slices : int
+        How many slices of a large value one `Write` has.
     """
 
-    def __init__(self, chunk_size: int, hold_limit: int) -> None:
-        self._buffer = _Coalescer(chunk_size)
+    def __init__(self, chunk_size: int, hold_limit: int, slices: int = SLICES) -> None:
+        self._buffer = _Coalescer(chunk_size, slices)
         self._hold_limit = hold_limit
         self._held: deque[_Field | bytes | Copy] = deque()
         self._held_size = 0

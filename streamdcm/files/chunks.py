@@ -13,7 +13,7 @@ from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.rewrite import prepare_rewrite
 from streamdcm.options import RewriteChunksOptions, check_options
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.write.driver import Chunks
+from streamdcm.write.chunks import Chunks
 
 
 class RewrittenChunks(Iterator[bytes]):

@@ -28,7 +28,7 @@ from streamdcm.files.scan_words import BLOCK, Ask, Large, Row, Run, Scan, Where
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
 from streamdcm.instructions import Encoder
 from streamdcm.sinks import Storage
-from streamdcm.write.driver import Sources, answered
+from streamdcm.write.answers import Sources, answered
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _WANTED: Final = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})

@@ -27,7 +27,7 @@ class HashedOutput(PassingOutput):
         if output.can_patch and self._readable is None:
             raise TargetTypeError(
                 "checksum= has to read back what is overwritten when a length becomes known, and this target cannot be "
-                "read: open it in mode 'w+b', or give seekable=False"
+                "read: give a path, a file that was opened in mode 'w+b', or seekable=False"
             )
         self._sha256 = hashlib.sha256()
         self._patched = False

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from streamdcm.engine.in_order import in_order
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
-from streamdcm.engine.release import (
-    Operation,
-    Part,
-    Patch,
-    ReleasePolicy,
-    Transfer,
-    Whole,
-    Write,
-)
+from streamdcm.engine.release import SLICES, Operation, Part, Patch, Transfer, Whole, Write
 from streamdcm.engine.result import WriteResult
 from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
-from streamdcm.instructions import END, Answer, Copy, Encoder, Fill, Instruction, Need, Reserve
+from streamdcm.instructions import END, Answer, Copy, Encoder, Need, substitute
 from streamdcm.options import StreamSettings
 from streamdcm.sinks import Checksummed, Delivery, Output, TakesSize, noted, policy_of
-from streamdcm.sources import FrameSource, StreamSource, is_pushed, underlying
-from streamdcm.write.reading import descriptor_of, pieces_of, read
+from streamdcm.sources import CopySource, is_pushed
+from streamdcm.write.answers import Sources
+from streamdcm.write.reading import descriptor_of, read
 
 T = TypeVar("T")
 
@@ -40,11 +32,31 @@ class Done(Enum):
     DONE = "DONE"
 
 
+class Full(Enum):
+    """The type of `FULL`."""
+
+    FULL = "FULL"
+
+
 DONE: Final = Done.DONE
 """What comes in place of the next need when an encoder is exhausted and all is written."""
 
+FULL: Final = Full.FULL
+"""What comes in place of the next need when an output that collects wants to be emptied first."""
+
 Next: TypeAlias = Need | Literal[Done.DONE]
 """What a write waits for: the answer to a need, or nothing more."""
+
+Step: TypeAlias = Next | Literal[Full.FULL]
+"""The same of a write into an output that collects."""
+
+
+class Collecting(Protocol):
+    """An output that keeps what it is given, for somebody who takes it from there."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has to be emptied before anything else is written."""
 
 
 class Writing(Generic[T]):
@@ -62,8 +74,10 @@ class Writing(Generic[T]):
         Counts the bytes that the output takes.
     outside : callable, optional
         Tells of a source whether its pieces come from outside: its needs are not answered but returned.
-    steps_of : callable, optional
-        Runs an encoder through a policy.
+    asked_for : callable, optional
+        Tells of a source whether its ranges are asked for, piece by piece, not transferred.
+    collecting : Collecting, optional
+        What takes the bytes in the end, if it collects them; then no write is larger than a chunk.
     """
 
     def __init__(
@@ -73,7 +87,8 @@ class Writing(Generic[T]):
         options: StreamSettings,
         progress: Progress,
         outside: Callable[[Any], bool] = is_pushed,
-        steps_of: Callable[[Encoder[T], ReleasePolicy], Steps[T]] = steps,
+        asked_for: Callable[[Any], bool] | None = None,
+        collecting: Collecting | None = None,
     ) -> None:
         output = delivery.output
         self._delivery = delivery
@@ -81,24 +96,30 @@ class Writing(Generic[T]):
         self._progress = progress
         self._chunk_size = options.chunk_size
         self._sources = Sources(options.chunk_size, progress.count_frames)
-        encoder = encoder if isinstance(output, Output) else read_copies(encoder)
-        run = steps_of(encoder, policy_of(output, chunk_size=options.chunk_size, hold_limit=options.hold_limit))
-        self._steps: Steps[T] = answered(run, self._sources, outside)
+        self._outside = outside
+        self._collecting = collecting
+        slices = SLICES if collecting is None else 1
+        policy = policy_of(output, chunk_size=options.chunk_size, hold_limit=options.hold_limit, slices=slices)
+        run = steps(encoder if isinstance(output, Output) else read_copies(encoder), policy)
+        self._steps: Steps[T] = run if asked_for is None else asking_for_copies(run, asked_for)
         self._running = False
         self.patches = 0
         self.returned: T | None = None
         """What the encoder returned, when it is exhausted."""
 
-    def begin(self) -> Next:
+    def begin(self) -> Step:
         """Open the output and write what the encoder yields, up to the first need for what is outside."""
         self._delivery.open()
         return self.advance()
 
-    def advance(self, answer: Answer = None) -> Next:
-        """Answer the last need and write what the encoder yields, up to the next need for what is outside."""
+    def advance(self, answer: Answer = None) -> Step:
+        """Answer the last need and write what the encoder yields, up to the next need for what is outside.
+
+        After `FULL` there is nothing to be answered.
+        """
         return self._go_on(self._steps.send, answer)
 
-    def fail(self, error: Exception) -> Next:
+    def fail(self, error: Exception) -> Step:
         """Tell the encoder that there is no answer to the last need, and go on as `advance` does."""
         return self._go_on(self._steps.throw, error)
 
@@ -137,24 +158,32 @@ class Writing(Generic[T]):
         finally:
             self._delivery.give_up(error)
 
-    def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Next:
+    def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Step:
         self._refuse_while_running()
         self._running = True
-        send, perform = self._steps.send, self._perform
+        run, perform, outside, collecting = self._steps, self._perform, self._outside, self._collecting
         try:
             while True:
                 try:
-                    operation = step(argument)
+                    thing = step(argument)
                 except StopIteration as stop:
                     self.returned = stop.value
                     return DONE
                 except ValueError as error:
                     refuse_running_generator(error)
                     raise
-                if isinstance(operation, Need):
-                    return operation
-                step, argument = send, None
-                perform(operation)
+                step, argument = run.send, None
+                if not isinstance(thing, Need):
+                    perform(thing)
+                    if collecting is not None and collecting.is_full:
+                        return FULL
+                elif outside(thing.source):
+                    return thing
+                else:
+                    try:
+                        argument = self._sources.next_piece(thing.source)
+                    except Exception as error:
+                        step, argument = run.throw, error
         finally:
             self._running = False
 
@@ -198,41 +227,6 @@ class Writing(Generic[T]):
                 self._progress.add(len(chunk))
 
 
-class Sources:
-    """Answers needs: keeps, for each source, how far it has been read.
-
-    Parameters
-    ----------
-    chunk_size : int
-        The most bytes to read at a time.
-    count_frames : callable
-        Called with the number of frames that were taken.
-    """
-
-    def __init__(self, chunk_size: int, count_frames: Callable[[int], object]) -> None:
-        self._chunk_size = chunk_size
-        self._count_frames = count_frames
-        self._open: dict[Any, Iterator[Answer]] = {}
-
-    def next_piece(self, source: Any) -> Answer:
-        """Return the next piece of a source, or `END`."""
-        pieces = self._open.get(source)
-        if pieces is None:
-            pieces = self._open[source] = pieces_of(source, self._chunk_size)
-        piece = next(pieces, END)
-        if piece is END:
-            _close(self._open.pop(source))
-        elif source.__class__ is FrameSource:
-            self._count_frames(1)
-        return piece
-
-    def close(self) -> None:
-        """Close what was opened and is not exhausted, frames included."""
-        while self._open:
-            _, pieces = self._open.popitem()
-            _close(pieces)
-
-
 def write(
     encoder: Encoder[T], delivery: Delivery, options: StreamSettings, total: int | None
 ) -> tuple[WriteResult, T | None]:
@@ -256,123 +250,15 @@ def write(
         raise
 
 
-def answered(
-    run: Generator[Any, Answer, T], sources: Sources, outside: Callable[[Any], bool] = is_pushed
-) -> Generator[Any, Answer, T]:
-    """Give what an encoder or its steps yield, needs answered but for those of sources `outside`."""
-    step: Callable[[Any], Any] = run.send
-    argument: Any = None
-    take = sources.next_piece
-    try:
-        while True:
-            try:
-                thing = step(argument)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            step = run.send
-            if thing.__class__ is not Need:
-                argument = yield thing
-                continue
-            try:
-                argument = (yield thing) if outside(thing.source) else take(thing.source)
-            except Exception as error:
-                step, argument = run.throw, error
-    finally:
-        run.close()
+def asking_for_copies(run: Steps[T], asked_for: Callable[[Any], bool]) -> Steps[T]:
+    """Ask for ranges of the sources that are `asked_for`, and write what comes, in place of transfers."""
 
+    def on_operation(operation: Operation) -> Steps[None]:
+        if isinstance(operation, Transfer) and asked_for(operation.copy.source):
+            need = Need(CopySource(operation.copy))
+            while (piece := (yield need)) is not END and piece is not None:
+                yield Write((piece,))
+        else:
+            yield operation
 
-class Chunks(Iterator[bytes]):
-    """What an encoder encodes, in order, for one thread at a time.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        The encoder.
-    options : StreamSettings
-        `chunk_size`, `hold_limit` and `progress` count.
-    total : int or None
-        The number of bytes that there will be, for progress, if that is known.
-    """
-
-    def __init__(self, encoder: Encoder[Any], options: StreamSettings, total: int | None) -> None:
-        self._chunks = _chunks(encoder, options, total)
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._chunks)
-        except ValueError as error:
-            refuse_running_generator(error)
-            raise
-
-    def close(self) -> None:
-        """Close the encoder and its sources."""
-        _close(self._chunks)
-
-
-def _chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Generator[bytes, None, None]:
-    progress = Progress(options.progress, total)
-    sources = Sources(options.chunk_size, progress.count_frames)
-    encoded = answered(in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
-    try:
-        for chunk in encoded:
-            yield bytes(chunk)
-            progress.add(len(chunk))
-        progress.tell()
-    finally:
-        try:
-            encoded.close()
-        finally:
-            sources.close()
-
-
-def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
-    """Return the number of bytes that an encoder encodes; what it would copy is not read.
-
-    `None` if that would use up a source that gives its bytes only once.
-    """
-    sources = _Reusable(options.chunk_size, Progress(None).count_frames)
-    try:
-        return sum(map(_size, answered(encoder, sources)))
-    except _UsedUpError:
-        return None
-    finally:
-        sources.close()
-
-
-class _UsedUpError(Exception):
-    """A source would have been used up only to count its bytes."""
-
-
-class _Reusable(Sources):
-    """Reads only what can be read again."""
-
-    def next_piece(self, source: Any) -> Answer:
-        if isinstance(underlying(source), (StreamSource, FrameSource)):
-            raise _UsedUpError
-        return super().next_piece(source)
-
-
-def close_frames(frames: Any) -> None:
-    """Close an iterator of frames, whether or not a frame was asked for."""
-    if isinstance(frames, Iterator):
-        _close(frames)
-
-
-def _close(pieces: Any) -> None:
-    close = getattr(pieces, "close", None)
-    if close is None:
-        return
-    try:
-        close()
-    except ValueError as error:
-        refuse_running_generator(error)
-        raise
-
-
-def _size(instruction: Instruction) -> int:
-    if isinstance(instruction, Copy):
-        return instruction.length
-    if isinstance(instruction, Reserve):
-        return instruction.size
-    return 0 if isinstance(instruction, Fill) else memoryview(instruction).nbytes  # type: ignore[arg-type]
+    return substitute(run, on_operation)

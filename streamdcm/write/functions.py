@@ -26,7 +26,9 @@ from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.capabilities import Capabilities, Framing
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
-from streamdcm.write.driver import Chunks, close_frames, measure, write
+from streamdcm.write.answers import close_frames
+from streamdcm.write.chunks import Chunks, measure
+from streamdcm.write.driver import write
 from streamdcm.write.instance import with_table
 from streamdcm.write.sizes import expected_size
 from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target

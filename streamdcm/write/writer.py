@@ -20,8 +20,8 @@ from streamdcm.options import Options, WriterOptions, check_options
 from streamdcm.pixels.given_frames import check_frames, each_frame
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
+from streamdcm.write.answers import close_frames
 from streamdcm.write.concatenation import open_instances
-from streamdcm.write.driver import close_frames
 from streamdcm.write.targets import Targets
 
 

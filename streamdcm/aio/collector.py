@@ -1,0 +1,82 @@
+"""What a write on a thread puts into the hands of the event loop, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+from streamdcm.engine.release import Patch, Write
+from streamdcm.instructions import Chunk
+from streamdcm.sinks.output import CallersOutput
+from streamdcm.write.driver import Step
+
+Collected: TypeAlias = Write | Patch
+
+
+class Batch(NamedTuple):
+    """What is to be written next, and what comes after it.
+
+    Parameters
+    ----------
+    operations : list of Write or Patch
+        The operations, in order.
+    frames : int
+        How many frames were asked for in all.
+    then : Need, Full, Done or Exception
+        What the write waits for, or the error to be raised, after all was written.
+    """
+
+    operations: list[Collected]
+    frames: int
+    then: Step | BaseException
+
+
+class Collector(CallersOutput):
+    """An output that keeps what it is given until the loop writes it.
+
+    Parameters
+    ----------
+    chunk_size : int
+        From how many bytes on it is full.
+    can_patch : bool
+        Whether the target can be patched.
+    takes_views : bool
+        Whether the target takes memoryviews of `bytes`; all else that is not `bytes` is copied.
+    location : str or None
+        The name of the target.
+    """
+
+    def __init__(
+        self, chunk_size: int, *, can_patch: bool = False, takes_views: bool = False, location: str | None = None
+    ) -> None:
+        self.can_patch = can_patch
+        self.location = location
+        self._chunk_size = chunk_size
+        self._takes_views = takes_views
+        self._operations: list[Collected] = []
+        self._size = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is a chunk."""
+        return self._size >= self._chunk_size
+
+    def write(self, buffers: Sequence[Chunk]) -> None:
+        """Keep all bytes of `buffers`, in order."""
+        self._operations.append(Write(tuple(map(self._kept, buffers))))
+        self._size += sum(map(len, buffers))
+
+    def patch(self, offset: int, value: bytes) -> None:
+        """Keep what overwrites bytes."""
+        self._operations.append(Patch(offset, value))
+
+    def taken(self) -> list[Collected]:
+        """Return what has been collected, and begin anew."""
+        operations, self._operations, self._size = self._operations, [], 0
+        return operations
+
+    def _kept(self, buffer: Chunk) -> Chunk:
+        if buffer.__class__ is bytes:
+            return buffer
+        is_constant = self._takes_views and isinstance(buffer, memoryview) and buffer.obj.__class__ is bytes
+        return buffer if is_constant else bytes(buffer)

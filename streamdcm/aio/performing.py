@@ -1,0 +1,118 @@
+"""What a session has put into the hands of the loop, on its way to the target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from streamdcm.aio.answers import Outside
+from streamdcm.aio.collector import Batch, Collector
+from streamdcm.aio.delivery import AsyncDelivery
+from streamdcm.aio.session import Prepare, Session
+from streamdcm.aio.threads import Caller
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.release import Patch
+from streamdcm.engine.result import WriteResult
+from streamdcm.instructions import Answer
+from streamdcm.options import Options
+from streamdcm.sinks import AsyncOutput, Delivery, TakesSize
+from streamdcm.sources import is_async
+from streamdcm.write.driver import DONE, FULL, Next
+
+T = TypeVar("T")
+
+
+class Performing(Generic[T]):
+    """A write to a target of any kind.
+
+    Parameters
+    ----------
+    caller : Caller
+        The thread that the steps are taken on, or the task itself.
+    prepare : callable
+        Makes the encoder.
+    delivery : AsyncDelivery
+        The target.
+    output : AsyncOutput or None
+        What the loop writes to; `None` for a target that the thread writes to.
+    options : Options
+        Those of the write.
+    outside : callable
+        Tells of a source whether its pieces come from the loop.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        prepare: Prepare[T],
+        delivery: AsyncDelivery,
+        output: AsyncOutput | None,
+        options: Options,
+        outside: Outside = is_async,
+    ) -> None:
+        collector = None
+        if output is not None:
+            collector = Collector(
+                options.chunk_size,
+                can_patch=output.can_patch,
+                takes_views=output.takes_views,
+                location=output.location,
+            )
+        on_thread = delivery.on_thread if collector is None else Delivery(collector)
+        self.session = Session(caller, prepare, on_thread, options, outside, collector)
+        self._output = output
+        self._callback = options.progress
+        self._progress: Progress | None = None
+
+    async def begin(self) -> Next:
+        """Make the encoder, and write up to the first need that comes from outside."""
+        return await self._go_on(await self.first())
+
+    async def advance(self, answer: Answer = None) -> Next:
+        """Answer the last need and write up to the next."""
+        return await self._go_on(await self.session.advance(answer))
+
+    async def fail(self, error: Exception) -> Next:
+        """Tell the encoder that there is no answer to the last need, and go on."""
+        return await self._go_on(await self.session.fail(error))
+
+    async def first(self) -> Batch:
+        """Make the encoder and the first batch, and make ready to write."""
+        batch = await self.session.begin()
+        if self._output is not None:
+            total = self.session.total
+            self._progress = Progress(self._callback, total)
+            if total is not None and isinstance(self._output, TakesSize):
+                self._output.expect(total)
+            await self._output.open()
+        return batch
+
+    async def perform(self, batch: Batch) -> None:
+        """Write a batch, and tell of it."""
+        if self._output is None or self._progress is None:
+            return
+        if new := batch.frames - (self._progress.frames or 0):
+            self._progress.count_frames(new)
+        for operation in batch.operations:
+            if isinstance(operation, Patch):
+                await self._output.patch(operation.offset, operation.value)
+            else:
+                await self._output.write(operation.buffers)
+                self._progress.add(sum(map(len, operation.buffers)))
+        if batch.then is DONE:
+            self._progress.tell()
+            await self._output.commit()
+
+    def result(self) -> tuple[WriteResult, T | None]:
+        """Return what was written, and what the encoder returned."""
+        written, returned = self.session.result()
+        return written if self._output is None else replace(written, location=self._output.location), returned
+
+    async def _go_on(self, batch: Batch) -> Next:
+        await self.perform(batch)
+        while batch.then is FULL:
+            batch = await self.session.advance()
+            await self.perform(batch)
+        if isinstance(batch.then, BaseException):
+            raise batch.then
+        return batch.then

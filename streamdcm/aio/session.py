@@ -1,0 +1,242 @@
+"""One write, its steps taken on a thread; an output that collects puts what it writes into the hands of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from anyio import from_thread
+from anyio.lowlevel import current_token
+
+from streamdcm.aio.answers import AsyncSources, Outside, answered_by
+from streamdcm.aio.collector import Batch, Collector
+from streamdcm.aio.threads import Caller, to_the_end
+from streamdcm.aio.uploads import Tasks
+from streamdcm.engine.progress import Progress, ProgressEvent
+from streamdcm.engine.result import WriteResult
+from streamdcm.errors import StreamdcmError, tell_of
+from streamdcm.instructions import Answer, Encoder
+from streamdcm.options import Options
+from streamdcm.plan.capabilities import Capabilities
+from streamdcm.sinks import Delivery, Output, PartsOutput, Storage, Uploading
+from streamdcm.sources import is_async
+from streamdcm.write.driver import DONE, FULL, Step, Writing
+from streamdcm.write.targets import resolve_target
+
+T = TypeVar("T")
+
+Prepare: TypeAlias = Callable[[Capabilities], tuple[Encoder[T], int | None]]
+"""Makes the encoder for a target by what it can do, and tells the number of bytes if that is known."""
+
+
+class Session(Generic[T]):
+    """A write: all but asynchronous sources belongs to one thread.
+
+    Parameters
+    ----------
+    caller : Caller
+        The thread, or the task itself.
+    prepare : callable
+        Makes the encoder.
+    delivery : Delivery
+        The target, which is resolved on the thread; that of the collector, if there is one.
+    options : Options
+        Those of the write.
+    outside : callable
+        Tells of a source whether its pieces come from the loop.
+    collector : Collector, optional
+        What is written into, where the loop writes.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        prepare: Prepare[T],
+        delivery: Delivery,
+        options: Options,
+        outside: Outside = is_async,
+        collector: Collector | None = None,
+    ) -> None:
+        self._caller = caller
+        self._prepare = prepare
+        self._delivery = delivery
+        self._options = options
+        self._outside = outside
+        self._collector = collector
+        self._token = current_token()
+        self._progress: Progress | None = None
+        self._writing: Writing[T] | None = None
+        self._result: WriteResult | None = None
+        self._stopped = False
+        self._outcome: str | None = None
+        self.total: int | None = None
+        """The number of bytes that there will be, if that is known."""
+
+    @property
+    def needs_loop(self) -> bool:
+        """Whether giving up takes requests that are made on the loop."""
+        return isinstance(self._delivery.output, Uploading) and self._delivery.output.awaits
+
+    async def begin(self) -> Batch:
+        """Resolve the target, make the encoder, and take the first step."""
+        return await self._run(self._begin)
+
+    async def advance(self, answer: Answer = None) -> Batch:
+        """Answer the last need, if there was one, and take the next step."""
+        return await self._run(self._step, self._begun().advance, answer)
+
+    async def fail(self, error: Exception) -> Batch:
+        """Tell the encoder that there is no answer to the last need, and take the next step."""
+        return await self._run(self._step, self._begun().fail, error)
+
+    async def batches(self, batch: Batch) -> AsyncGenerator[Batch, None]:
+        """Give the first batch, and all others; answer all needs, and close everything in the end."""
+        sources = AsyncSources(self._options.chunk_size, self.count_frames)
+        try:
+            while True:
+                if batch.operations or batch.then is DONE:  # else whoever is ahead would wait here
+                    yield batch
+                if isinstance(batch.then, BaseException):
+                    raise batch.then
+                if batch.then is DONE:
+                    return
+                batch = await (self.advance() if batch.then is FULL else answered_by(sources, batch.then, self))
+        finally:
+            try:
+                await sources.close()
+            finally:
+                await self.close()
+
+    async def abandon(self, error: BaseException | None) -> None:
+        """Give up what is not committed; what goes wrong is told with the error that led to it, if there is one."""
+        if self._writing is not None and self._result is None:
+            await to_the_end(self._caller, partial(self._writing.abandon, error))
+
+    async def close(self) -> None:
+        """Close encoder and sources; what goes wrong is raised."""
+        if self._writing is not None:
+            await to_the_end(self._caller, self._writing.close)
+
+    def drop(self) -> None:
+        """Give up, on the thread, when nobody is left to await anything or to be told of it."""
+        self._begun().abandon(StreamdcmError("dropped"))
+
+    def count_frames(self, count: int = 1) -> None:
+        """Count frames that were taken on the loop."""
+        if self._progress is not None:
+            self._progress.count_frames(count)
+
+    def result(self) -> tuple[WriteResult, T | None]:
+        """Return what was written, and what the encoder returned."""
+        assert self._result is not None
+        return self._result, self._begun().returned
+
+    async def _run(self, function: Callable[..., Batch], *arguments: Any) -> Batch:
+        """Call a function on the thread; a cancellation that comes too late is told what it could not prevent."""
+        stop = self._stop if self._collector is None else None  # what is collected is soon complete
+        try:
+            return await self._caller.run(function, *arguments, stop=stop)
+        except BaseException as error:
+            if self._stopped and self._outcome is not None:
+                tell_of(f"{self._delivery.output.location or 'the target'}: {self._outcome}", error)
+            raise
+
+    def _begin(self) -> Batch:
+        collector = self._collector
+        with self._delivery:
+            output = self._resolve()
+            encoder, self.total = self._prepare(Capabilities(output.can_patch))
+        if collector is None:
+            self._progress = _Watched(
+                self._options.progress and self._tell, self.total, self._check, self._check_on_loop
+            )
+        else:
+            self._progress = Progress(None)
+        asked_for = is_async if collector is None else _any
+        self._writing = Writing(
+            encoder, self._delivery, self._options, self._progress, self._outside, asked_for, collector
+        )
+        return self._step(self._writing.begin)
+
+    def _resolve(self) -> Output | PartsOutput:
+        if self._collector is None:
+            return resolve_target(self._delivery, self._options, partial(Tasks, self._token))
+        return self._delivery.resolve(storage=Storage(checksum=self._options.checksum))
+
+    def _step(self, step: Callable[..., Step], *arguments: Any) -> Batch:
+        assert self._progress is not None
+        if self._collector is None:
+            return Batch([], 0, self._go_on(step, *arguments))
+        then: Step | BaseException
+        try:
+            then = self._go_on(step, *arguments)
+        except BaseException as error:
+            then = error  # to be raised when what came before it has been written
+        return Batch(self._collector.taken(), self._progress.frames or 0, then)
+
+    def _go_on(self, step: Callable[..., Step], *arguments: Any) -> Step:
+        try:
+            then = step(*arguments)
+            if then is DONE:
+                self._result = self._begun().finish()
+                self._outcome = "complete; the cancellation came too late"
+        except BaseException as error:
+            if not isinstance(error, _StoppedError):
+                self._outcome = f"failed as the cancellation came ({type(error).__name__})"
+            self._begun().abandon(error)
+            raise
+        return then
+
+    def _begun(self) -> Writing[T]:
+        assert self._writing is not None
+        return self._writing
+
+    def _tell(self, event: ProgressEvent) -> None:
+        assert self._options.progress is not None
+        from_thread.run_sync(partial(self._options.progress, event), token=self._token)
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._delivery.interrupt(_StoppedError())
+
+    def _check(self) -> None:
+        if self._stopped:
+            raise _StoppedError
+
+    def _check_on_loop(self) -> None:
+        """Look when the loop has nothing older to do, such as passing on a cancellation that it knows of."""
+        from_thread.run_sync(lambda: None, token=self._token)
+        self._check()
+
+
+def _any(source: object) -> bool:
+    """Say that a source is asked for ranges, whatever it is."""
+    return True
+
+
+class _StoppedError(Exception):
+    """The task was cancelled for which a thread is writing; never seen outside."""
+
+
+class _Watched(Progress):
+    """Looks whether to stop whenever bytes were written, and before the commit."""
+
+    def __init__(
+        self,
+        callback: Callable[[ProgressEvent], object] | None,
+        total: int | None,
+        check: Callable[[], None],
+        check_on_loop: Callable[[], None],
+    ) -> None:
+        super().__init__(callback, total)
+        self._check = check
+        self._check_on_loop = check_on_loop
+
+    def add(self, count: int) -> None:
+        self._check()
+        super().add(count)
+
+    def tell(self) -> None:
+        super().tell()
+        self._check_on_loop()

@@ -1,0 +1,93 @@
+"""What an encoder encodes, as chunks of bytes, or only counted."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from streamdcm.engine.in_order import in_order
+from streamdcm.engine.progress import Progress
+from streamdcm.errors import refuse_running_generator
+from streamdcm.instructions import Answer, Copy, Encoder, Fill, Instruction, Reserve
+from streamdcm.options import StreamSettings
+from streamdcm.sources import FrameSource, StreamSource, underlying
+from streamdcm.write.answers import Sources, answered, close_pieces
+
+
+class Chunks(Iterator[bytes]):
+    """What an encoder encodes, in order, for one thread at a time.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder.
+    options : StreamSettings
+        `chunk_size`, `hold_limit` and `progress` count.
+    total : int or None
+        The number of bytes that there will be, for progress, if that is known.
+    """
+
+    def __init__(self, encoder: Encoder[Any], options: StreamSettings, total: int | None) -> None:
+        self._chunks = _chunks(encoder, options, total)
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except ValueError as error:
+            refuse_running_generator(error)
+            raise
+
+    def close(self) -> None:
+        """Close the encoder and its sources."""
+        close_pieces(self._chunks)
+
+
+def _chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Generator[bytes, None, None]:
+    progress = Progress(options.progress, total)
+    sources = Sources(options.chunk_size, progress.count_frames)
+    encoded = answered(in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
+    try:
+        for chunk in encoded:
+            yield bytes(chunk)
+            progress.add(len(chunk))
+        progress.tell()
+    finally:
+        try:
+            encoded.close()
+        finally:
+            sources.close()
+
+
+def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
+    """Return the number of bytes that an encoder encodes; what it would copy is not read.
+
+    `None` if that would use up a source that gives its bytes only once.
+    """
+    sources = _Reusable(options.chunk_size, Progress(None).count_frames)
+    try:
+        return sum(map(_size, answered(encoder, sources)))
+    except _UsedUpError:
+        return None
+    finally:
+        sources.close()
+
+
+class _UsedUpError(Exception):
+    """A source would have been used up only to count its bytes."""
+
+
+class _Reusable(Sources):
+    """Reads only what can be read again."""
+
+    def next_piece(self, source: Any) -> Answer:
+        if isinstance(underlying(source), (StreamSource, FrameSource)):
+            raise _UsedUpError
+        return super().next_piece(source)
+
+
+def _size(instruction: Instruction) -> int:
+    if isinstance(instruction, Copy):
+        return instruction.length
+    if isinstance(instruction, Reserve):
+        return instruction.size
+    return 0 if isinstance(instruction, Fill) else memoryview(instruction).nbytes  # type: ignore[arg-type]
