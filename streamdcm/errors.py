@@ -6,6 +6,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     StreamdcmError
     ├── TargetError                       OSError        the target cannot be written as asked
     │   ├── AtomicReplaceError                           ... not by replacing it in one step
+    │   ├── TargetCollision               FileExistsError   two instances of a batch have one target
     │   ├── InPlaceError                                 it is written, and what came after failed
     │   │   └── NotDurableError                          ... the disk does not confirm its name
     │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
@@ -23,12 +24,14 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
     ├── ReentryError                      RuntimeError   a write was entered again while it runs
     ├── NotOpenError                      ValueError     a writer was used outside its block, or after an error
+    ├── WorkerDied                        RuntimeError   a process of a batch died at an instance
     ├── MissingExtraError                 ImportError    an optional library has to be installed
     ├── NotDicomError                     pydicom's InvalidDicomError   a source lacks the prefix DICM
     ├── PlanError                         ValueError     refused before the first byte
     │   ├── DatasetTypeError              TypeError, AttributeError
     │   ├── FileMetaError                 AttributeError a required (0002,eeee) element is missing
-    │   └── LayoutError                                  an option would move what a DICOMDIR points at
+    │   ├── LayoutError                                  an option would move what a DICOMDIR points at
+    │   └── JournalError                                 the journal of a batch cannot be used for this run
     └── EncodeError                                      an element cannot be encoded
         ├── ValueTypeError                TypeError, AttributeError
         ├── InvalidValueError             ValueError
@@ -69,6 +72,10 @@ class TargetError(StreamdcmError, OSError):
 
 class AtomicReplaceError(TargetError):
     """The target can be written, but not replaced in one step; ``atomic=False`` writes it in place."""
+
+
+class TargetCollision(TargetError, FileExistsError):
+    """The target of an instance of a batch is that of another one, or is there and not the batch's own."""
 
 
 class InPlaceError(TargetError):
@@ -143,6 +150,10 @@ class NotOpenError(StreamdcmError, ValueError):
     """A writer was used outside its ``with`` block, or after an error."""
 
 
+class WorkerDied(StreamdcmError, RuntimeError):
+    """A process that did instances of a batch died at one of them, as often as it was tried."""
+
+
 class MissingExtraError(StreamdcmError, ImportError):
     """A target needs a library that streamdcm does not bring by itself."""
 
@@ -165,6 +176,10 @@ class FileMetaError(PlanError, AttributeError):
 
 class LayoutError(PlanError):
     """An option would move the records that a DICOMDIR's offsets point at (PS3.3 §F.3)."""
+
+
+class JournalError(PlanError):
+    """The journal of a batch is held by another run, is that of another plan, or cannot be read."""
 
 
 class EncodeError(StreamdcmError):

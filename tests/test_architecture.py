@@ -17,7 +17,7 @@ from tests.support import ROOT
 PACKAGE = ROOT / "streamdcm"
 
 # A package or module of the top level imports what stands before it.
-CHAIN = "errors instructions sources engine options encode pixels plan sinks write files aio cli stages testing"
+CHAIN = "errors instructions sources engine options encode pixels plan sinks write files aio batch cli stages testing"
 PLACES = [*CHAIN.split(), "__init__"]
 
 # Of what stands before them, these leave out:
@@ -36,8 +36,8 @@ ONLY_IN = {
     "boto3": "sinks",
     "botocore": "sinks",
     "concurrent": "sinks aio",
-    "fcntl": "sinks write",
-    "fsspec": "sinks files",
+    "fcntl": "sinks write batch",
+    "fsspec": "sinks files batch",
     "http": "",
     "httpcore": "sinks",
     "httpcore2": "sinks",
@@ -51,10 +51,10 @@ ONLY_IN = {
     "pydicom.filewriter": "",
     "resource": "cli",
     "rich": "cli",
-    "selectors": "sinks",
+    "selectors": "sinks batch",
     "shutil": "sinks cli",
     "socket": "sinks write files",
-    "subprocess": "",
+    "subprocess": "batch",
     "tempfile": "sinks cli files testing",
 }
 

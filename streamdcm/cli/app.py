@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from pydicom.errors import InvalidDicomError
 
-from streamdcm.cli import copy, demo, uploads
+from streamdcm.cli import batch, copy, demo, uploads
 from streamdcm.cli.discretion import described, discreet_warnings
 from streamdcm.cli.signals import Terminated, terminable
 from streamdcm.errors import StreamdcmError
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"streamdcm {version('streamdcm')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     copy.add_command(commands)
+    batch.add_command(commands)
     uploads.add_command(commands)
     demo.add_command(commands)
     given = parser.parse_args(arguments)

@@ -103,15 +103,15 @@ def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
         raise TargetTypeError(
             "objects are read by synchronous clients: give source_client= what boto3.client('s3') returns"
         )
-    with _reading_errors(location):
+    with reading_errors(location):
         client = make_client(storage)
     try:
-        with _reading_errors(location):
+        with reading_errors(location):
             about = client.head_object(**named)
 
         def fetch(offset: int, length: int) -> bytes:
             wanted = {"Range": f"bytes={offset}-{offset + length - 1}", "IfMatch": about["ETag"]}
-            with _reading_errors(location):
+            with reading_errors(location):
                 data: bytes = client.get_object(**named, **wanted)["Body"].read()
             return data
 
@@ -122,7 +122,8 @@ def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
 
 
 @contextmanager
-def _reading_errors(location: str) -> Iterator[None]:
+def reading_errors(location: str) -> Iterator[None]:
+    """Let what goes wrong while S3 is read or asked be our error, or say that there is no such object."""
     try:
         yield
     except (boto.ClientError, boto.BotoCoreError) as error:

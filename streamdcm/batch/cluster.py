@@ -1,0 +1,204 @@
+"""Workers of a cluster of dask.distributed. Nothing of a dataset goes through its scheduler."""
+
+from __future__ import annotations
+
+import queue
+import sys
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from streamdcm.batch.instance import Work, described, may_pass
+from streamdcm.batch.plan import Batch
+from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job, job_from
+from streamdcm.errors import JournalError, MissingExtraError, PlanError
+
+try:
+    from distributed import Client, Future
+except ImportError as error:
+    raise MissingExtraError("scheduler= needs dask.distributed: pip install 'streamdcm[dask]'") from error
+
+_CHUNKS_A_THREAD: Final = 4
+"""How many chunks a thread has underway: one to do, and some for the way there; a million would stall the scheduler."""
+_SECONDS_TO_STOP: Final = 4.0
+_AT_ONCE: Final = 1000
+"""The most instances to give at a time."""
+
+
+class DaskWorkers:
+    """The threads of a cluster, each of which does a chunk of instances one after the other.
+
+    A target whose name depends on the dataset is named, and claimed, in a first task of its own.
+
+    Parameters
+    ----------
+    batch : Batch
+        What they do.
+    address : str
+        Of the scheduler.
+    chunk : int
+        How many instances a task does.
+
+    Raises
+    ------
+    JournalError
+        If there is no scheduler.
+    PlanError
+        If a worker cannot import streamdcm or the edit.
+    """
+
+    def __init__(self, batch: Batch, address: str, chunk: int) -> None:
+        self._plan = batch.to_json()
+        self._chunk = chunk
+        self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._underway: dict[Future, Sequence[Job]] = {}
+        self._named: dict[int, Job] = {}
+        try:
+            self._client = Client(address, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise JournalError(f"the scheduler {address} cannot be reached ({error}); name one that runs") from error
+        self._check_workers()
+
+    def wants(self) -> int:
+        """Return how many more instances can be given now."""
+        threads = sum(self._client.nthreads().values()) if self._is_connected() else 0
+        free = max(threads, 1) * _CHUNKS_A_THREAD - len(self._underway)
+        return max(min(free * self._chunk, _AT_ONCE), 0)
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        """Submit instances: chunk by chunk, and one by one those that are alone."""
+        for named in (True, False):
+            wanted = [job for job in jobs if (job.claimed is not None) is named]
+            together = [job for job in wanted if not job.alone]
+            chunks = [together[start : start + self._chunk] for start in range(0, len(together), self._chunk)]
+            for chunk in [*chunks, *([job] for job in wanted if job.alone)]:
+                self._submit(_do if named else _name, chunk)
+
+    def events(self, seconds: float) -> list[Event]:
+        """Wait for tasks to end."""
+        if not self._is_connected():
+            raise JournalError("the scheduler is gone; what it had reported is in the journal: run the same again")
+        events: list[Event] = []
+        try:
+            events += self._events(self._ended.get(timeout=seconds))
+            while not self._ended.empty():
+                events += self._events(self._ended.get())
+        except queue.Empty:
+            pass
+        return events
+
+    def answer(self, number: int, claimed: Claimed) -> None:
+        """Do an instance whose target was claimed."""
+        self._submit(_do, [self._named.pop(number)._replace(claimed=claimed)])
+
+    def stop(self) -> list[Event]:
+        """Take back what has not begun, wait some seconds for the rest, and leave the cluster."""
+        events: list[Event] = []
+        if self._is_connected():
+            self._client.cancel([future for future in self._underway if future.status == "pending"], force=False)
+            events += self.events(_SECONDS_TO_STOP) if self._underway else []
+        self._client.close(timeout=1)
+        return [event for event in events if isinstance(event, (Done, Failed))]
+
+    def _submit(self, task: Callable[..., Any], jobs: Sequence[Job]) -> None:
+        # Not pure: the same may have to be done again. A task that dies is not repeated by the cluster alone.
+        future = self._client.submit(task, self._plan, [tuple(job) for job in jobs], pure=False, retries=0)
+        self._underway[future] = jobs
+        future.add_done_callback(self._ended.put)
+
+    def _events(self, future: Future) -> list[Event]:
+        """Return what a task says that has ended."""
+        jobs = self._underway.pop(future, None)
+        if jobs is None:
+            return []
+        if future.status != "finished":
+            return _lost(jobs, future)
+        said = [_event(*fields) for fields in future.result()]
+        self._named.update({job.number: job for job in jobs})
+        for event in said:
+            if isinstance(event, Asks):
+                self._named[event.number] = self._named[event.number]._replace(wanted=event.target)
+            else:
+                self._named.pop(event.number, None)
+        return said
+
+    def _check_workers(self) -> None:
+        """Refuse workers that could do nothing, before the first chunk."""
+        if not self._client.nthreads():
+            self._client.wait_for_workers(1, timeout=30)
+        problems = self._client.run(_problem, self._plan, sys.version_info[:2])
+        for worker, problem in problems.items():
+            if problem is not None:
+                self._client.close(timeout=1)
+                raise PlanError(f"the worker {worker} cannot do this batch ({problem}); install what it lacks there")
+
+    def _is_connected(self) -> bool:
+        return bool(self._client.status == "running")
+
+
+def _lost(jobs: Sequence[Job], future: Future) -> list[Event]:
+    """Return what became of instances whose worker died: they are tried again, one by one."""
+    if len(jobs) > 1:
+        return [GivenBack(job.number) for job in jobs]
+    error = future.exception() if future.status == "error" else None
+    return [Died(jobs[0].number, type(error).__name__ if error is not None else "lost")]
+
+
+class _NamedError(Exception):
+    """A target was named: what a claim raises where nothing is to be written yet."""
+
+    def __init__(self, target: str, is_there: bool, stamp: str | None) -> None:
+        self.answer = target, is_there, stamp
+
+
+def _name(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Name the targets of some instances, on a worker."""
+
+    def claim(*named: Any) -> Claimed:
+        raise _NamedError(*named)
+
+    work, said = _work(plan), list[tuple[Any, ...]]()
+    for job in map(job_from, jobs):
+        try:
+            work.perform(job, claim)
+        except _NamedError as named:
+            said.append(("asks", job.number, *named.answer))
+        except Exception as error:
+            said.append(("failed", job.number, described(error), may_pass(error)))
+    return said
+
+
+def _do(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Do some instances, on a worker."""
+    work, said = _work(plan), list[tuple[Any, ...]]()
+    for job in map(job_from, jobs):
+        assert job.claimed is not None
+        try:
+            said.append(("done", job.number, work.perform(job, _unasked)))
+        except Exception as error:
+            said.append(("failed", job.number, described(error), may_pass(error)))
+    return said
+
+
+@lru_cache(maxsize=4)
+def _work(plan: str) -> Work:
+    return Work(Batch.from_json(plan))
+
+
+def _unasked(*_: Any) -> Claimed:
+    raise AssertionError("the target is claimed already")
+
+
+def _event(what: str, *fields: Any) -> Event:
+    kinds: dict[str, Callable[..., Event]] = {"asks": Asks, "done": Done, "failed": Failed}
+    return kinds[what](*fields)
+
+
+def _problem(plan: str, version: tuple[int, int]) -> str | None:
+    """Return why a worker could not do a batch."""
+    try:
+        _work(plan)
+    except Exception as error:
+        return described(error)
+    found = sys.version_info[:2]
+    return None if found == version else f"Python {found[0]}.{found[1]}, and {version[0]}.{version[1]} here"

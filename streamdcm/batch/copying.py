@@ -1,0 +1,63 @@
+"""Instances whose bytes are copied as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from streamdcm.files.access import Access, accessed
+from streamdcm.files.identity import read_header
+from streamdcm.files.remote import opened_input
+from streamdcm.instructions import Copy, Encoder
+from streamdcm.sinks import Storage
+from streamdcm.write.functions import write_encoder
+
+
+def copied(source: str, target: Any, options: Mapping[str, Any]) -> None:
+    """Copy a DICOM file to a target.
+
+    Raises
+    ------
+    InvalidDicomError
+        If it is none.
+    OSError
+        If reading or writing fails; the target is what it was.
+    """
+    passed_on = {name: value for name, value in options.items() if name != "source_options"}
+    with _opened(source, options) as access:
+        write_encoder(_whole(access), target, **passed_on)
+
+
+def read_values(source: str, keywords: Collection[str], options: Mapping[str, Any]) -> Dataset:
+    """Return a dataset with the elements of some keywords.
+
+    Raises
+    ------
+    InvalidDicomError
+        If the source is no DICOM file.
+    """
+    storage = Storage(options=_source_options(options))
+    with opened_input(source, storage) as file:
+        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
+
+
+@contextmanager
+def _opened(source: str, options: Mapping[str, Any]) -> Iterator[Access]:
+    with opened_input(source, Storage(options=_source_options(options))) as file:
+        read_header(file)
+        with accessed(file) as access:
+            yield access
+
+
+def _source_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    return options.get("source_options") or options.get("storage_options") or {}
+
+
+def _whole(access: Access) -> Encoder[None]:
+    whole = access.range_of(0, access.size, "the file")
+    assert isinstance(whole, Copy)
+    yield whole

@@ -1,0 +1,195 @@
+"""One instance of a batch: from its source to its target."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from pydicom.dataset import Dataset
+
+from streamdcm.batch.copying import copied, read_values
+from streamdcm.batch.plan import Batch, imported_edit
+from streamdcm.batch.pool import Claimed, Job
+from streamdcm.batch.stamps import stamp_of
+from streamdcm.batch.template import TargetTemplate, name_parts, normal
+from streamdcm.errors import TargetCollision
+from streamdcm.files.chunks import rewrite_chunks
+from streamdcm.files.edit_paths import edits_by_tag, tag_named
+from streamdcm.files.edits import edited
+from streamdcm.files.rewrite import rewrite
+from streamdcm.instructions import Encoder
+from streamdcm.options import PlaceOptions, ReadingOptions, RewriteChunksOptions
+from streamdcm.sinks import printable, printable_text, scheme_of
+from streamdcm.write.functions import write_encoder
+
+Claim = Callable[[str, bool, "str | None"], Claimed]
+"""Claims a target: takes its normalised name, whether something is there, and the stamp of the source."""
+
+_OF_PLACES: Final = frozenset({*PlaceOptions.__annotations__, *ReadingOptions.__annotations__, "source_options"})
+"""Options that have nothing to do with what is in a file."""
+
+
+class Work:
+    """Does what a batch does, to one instance after the other.
+
+    Parameters
+    ----------
+    batch : Batch
+        What to do.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._options: Final = dict(batch.options)
+        self._target_options = self._options.get("storage_options", {})
+        self._source_options = self._options.get("source_options") or self._target_options
+        self._template = None if batch.target is None else TargetTemplate(batch.target)
+        self._edit = imported_edit(batch.edit)
+        self._transfer_syntax = batch.transfer_syntax
+        self._copies = batch.edit is None and batch.transfer_syntax is None and not self._options.keys() - _OF_PLACES
+
+    def perform(self, job: Job, claim: Claim) -> str | None:
+        """Do an instance, and return the stamp that its source has now.
+
+        Raises
+        ------
+        TargetCollision
+            If another instance has its target, or somebody else's file is there; nothing was written.
+        Exception
+            Whatever reading, the edit or writing raises; the target is what it was.
+        """
+        source = job.found.source
+        stamp = stamp_of(source, self._source_options)
+        place = _Place(job, stamp, claim, self._template, self._target_options)
+        if job.wanted is not None:
+            place.take(job.wanted)
+        if self._copies:
+            self._copy(source, place)
+        else:
+            self._rewrite(source, place)
+        return stamp_of(source, self._source_options) if place.name == normal(source) else stamp
+
+    def _copy(self, source: str, place: _Place) -> None:
+        target = place.target or self._named(source, place)
+        copied(source, target, place.options(self._options))
+
+    def _rewrite(self, source: str, place: _Place) -> None:
+        edit = self._edit
+        if place.target is None and callable(edit):
+            self._rewrite_and_name(source, edit, place)
+            return
+        target = place.target or self._named(source, place)
+        edit = _located(edit) if callable(edit) else edit
+        rewrite(source, target, edit=edit, transfer_syntax=self._transfer_syntax, **place.options(self._options))
+
+    def _named(self, source: str, place: _Place) -> str:
+        """Name a target by values that no edit changes, or one by values alone."""
+        dataset = read_values(source, place.keywords, self._options)
+        before = name_parts(dataset, place.keywords)
+        if isinstance(self._edit, Mapping):
+            tags = {tag_named(keyword) for keyword in place.keywords}
+            changes = edits_by_tag(self._edit)
+            edited(dataset, {tag: value for tag, value in changes.items() if tag in tags})
+        return place.take_for(name_parts(dataset, place.keywords), before)
+
+    def _rewrite_and_name(self, source: str, edit: Callable[[Dataset], Dataset | None], place: _Place) -> None:
+        """Rewrite to a target whose name is known when the edit was made, once."""
+
+        def editing(dataset: Dataset) -> Dataset:
+            before = name_parts(dataset, place.keywords)
+            made = _located(edit)(dataset) or dataset
+            place.take_for(name_parts(made, place.keywords), before)
+            return made
+
+        options = {name: value for name, value in self._options.items() if name in RewriteChunksOptions.__annotations__}
+        with contextlib.closing(
+            rewrite_chunks(source, edit=editing, transfer_syntax=self._transfer_syntax, **options)
+        ) as chunks:
+            assert place.target is not None
+            placed = {name: value for name, value in self._options.items() if name in PlaceOptions.__annotations__}
+            write_encoder(_passed_on(chunks), place.target, **place.options(placed))
+
+
+class _Place:
+    """The target of an instance, which is claimed before anything is written there."""
+
+    def __init__(
+        self, job: Job, stamp: str | None, claim: Claim, template: TargetTemplate | None, options: dict[str, Any]
+    ) -> None:
+        self._job = job
+        self._stamp = stamp
+        self._claim = claim
+        self._template = template
+        self._options = options
+        self._replaces = False
+        self.target: str | None = None
+        self.name: str | None = None
+        """The target, normalised."""
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """The elements whose values the name has."""
+        assert self._template is not None
+        return self._template.before | self._template.after
+
+    def take_for(self, after: Mapping[str, str], before: Mapping[str, str]) -> str:
+        """Claim the target with these values in its name, and return it."""
+        assert self._template is not None
+        return self.take(self._template.expanded(self._job.found, after, before))
+
+    def take(self, target: str) -> str:
+        """Claim a target, make the directory that it is in, and return it."""
+        self.name = normal(target)
+        claimed = self._job.claimed or self._claim(self.name, self._is_there(target), self._stamp)
+        if claimed.owner is not None:
+            raise TargetCollision(
+                f"{printable(target)} is the target of {printable(claimed.owner)} already; name each another"
+            )
+        if claimed.is_foreign:
+            raise TargetCollision(f"{printable(target)} is there, and not of this batch; overwrite=True replaces it")
+        self._replaces = claimed.replaces
+        self.target = target
+        if scheme_of(target) is None:
+            os.makedirs(os.path.dirname(target) or os.curdir, exist_ok=True)
+        return target
+
+    def options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the options with which it is written."""
+        return {**options, "overwrite": self._replaces}
+
+    def _is_there(self, target: str) -> bool:
+        if scheme_of(target) in (None, "file"):
+            return os.path.lexists(target)
+        return stamp_of(target, self._options) is not None
+
+
+def _passed_on(chunks: Iterator[bytes]) -> Encoder[None]:
+    yield from chunks
+
+
+def described(error: BaseException) -> str:
+    """Return the class of an error and its text, without a secret."""
+    text = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    return f"{type(error).__name__}: {printable_text(text)}" if text else type(error).__name__
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether another try may help: the network, or the service, is not there."""
+    return isinstance(error, (ConnectionError, TimeoutError))
+
+
+def _located(edit: Callable[[Dataset], Dataset | None]) -> Callable[[Dataset], Dataset | None]:
+    """Return an edit whose exceptions have a note of the line that they come from."""
+
+    def located(dataset: Dataset) -> Dataset | None:
+        try:
+            return edit(dataset)
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)[1:]
+            of_edit = [frame for frame in frames if frame.filename == frames[0].filename]
+            error.add_note(f"in edit, {of_edit[-1].filename} line {of_edit[-1].lineno}")
+            raise
+
+    return located

@@ -1,0 +1,312 @@
+"""What became of each instance of a batch, in a SQLite file that the coordinator alone writes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from streamdcm.batch.listing import Found
+from streamdcm.errors import JournalError
+
+BLOCK: Final = 10_000
+"""How many sources are taken into the journal at a time."""
+
+_NETWORK: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "lustre", "glusterfs"}
+)
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS plan (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS instances (
+    id INTEGER PRIMARY KEY,
+    source BLOB NOT NULL UNIQUE,
+    relative BLOB NOT NULL,
+    wanted BLOB,
+    state INTEGER NOT NULL DEFAULT 0,
+    target BLOB UNIQUE,
+    stamp TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    run INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS states ON instances (state) WHERE state != 1;
+"""
+
+
+class State(IntEnum):
+    """What became of an instance."""
+
+    PENDING = 0
+    DONE = 1
+    FAILED = 2
+
+
+class Entry(NamedTuple):
+    """An instance in the journal.
+
+    Parameters
+    ----------
+    number : int
+        Its number.
+    found : Found
+        The source; its `stamp` is the one that the journal has.
+    state : State
+        What became of it.
+    target : str or None
+        The target that it has claimed, normalised.
+    attempts : int
+        How often it was tried.
+    listed : str or None
+        The stamp that its source has now, where the listing gave it.
+    """
+
+    number: int
+    found: Found
+    state: State
+    target: str | None
+    attempts: int
+    listed: str | None
+
+
+class Failure(NamedTuple):
+    """An instance that failed.
+
+    Parameters
+    ----------
+    source : str
+        Its path or URL.
+    target : str or None
+        Where it was to go, if that was known.
+    error : str
+        The class of the exception, and its text.
+    attempts : int
+        How often it was tried.
+    """
+
+    source: str
+    target: str | None
+    error: str
+    attempts: int
+
+
+class Journal:
+    """The journal of a batch, claimed for one run.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file; made with mode 0600 if it is not there.
+    plan : str
+        What is done, as JSON without secrets; another one in the journal is an error.
+
+    Raises
+    ------
+    JournalError
+        If another run holds it, it has another plan, is no journal, or is on a network file system.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], plan: str) -> None:
+        self.path: Final = Path(path)
+        self._plan = plan
+
+    def __enter__(self) -> Self:
+        _refuse_network(self.path)
+        with contextlib.ExitStack() as stack:
+            self._claim(stack)
+            self._database = stack.enter_context(contextlib.closing(_opened(self.path)))
+            self._check_plan()
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._closing:
+            self._database.commit()
+
+    def _claim(self, stack: contextlib.ExitStack) -> None:
+        try:
+            lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be made ({error.strerror}); name another place"
+            ) from error
+        stack.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JournalError(
+                f"another run holds the journal {self.path}; wait for its end, or name another"
+            ) from None
+
+    def _check_plan(self) -> None:
+        with self._database:
+            self._database.executescript(_TABLES)
+            self._database.execute("INSERT OR IGNORE INTO plan VALUES ('plan', ?)", (self._plan,))
+        (found,) = self._database.execute("SELECT value FROM plan WHERE key = 'plan'").fetchone()
+        if found != self._plan:
+            raise JournalError(
+                f"the journal {self.path} is that of another plan; name another, or give the same plan again"
+            )
+        with self._database:
+            self._database.execute(
+                "INSERT INTO plan VALUES ('run', 1) ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+            )
+        (run,) = self._database.execute("SELECT value FROM plan WHERE key = 'run'").fetchone()
+        self._run = int(run)
+
+    def add(self, block: Sequence[Found]) -> list[Entry]:
+        """Take sources into the journal, and return what it knows of them.
+
+        A source that is the target of another one is left out: the batch itself has written it.
+        """
+        with self._database:
+            self._database.executemany(
+                "INSERT OR IGNORE INTO instances (source, relative, wanted) SELECT ?1, ?2, ?3 "
+                "WHERE NOT EXISTS (SELECT 1 FROM instances WHERE target = ?1 AND source != ?1)",
+                [(_bytes(found.source), _bytes(found.relative), _bytes(found.target)) for found in block],
+            )
+        return [entry for found in block if (entry := self._first_time(found)) is not None]
+
+    def _first_time(self, found: Found) -> Entry | None:
+        """Return what is known of a source, but only the first time that this run finds it."""
+        row = self._database.execute(
+            f"{_ENTRIES} WHERE source = ? AND run != ?", (_bytes(found.source), self._run)
+        ).fetchone()
+        if row is None:
+            return None
+        self._database.execute("UPDATE instances SET run = ? WHERE id = ?", (self._run, row[0]))
+        return _entry(row, found.stamp)
+
+    def owner(self, number: int, target: str) -> str | None:
+        """Return the source of another instance that has claimed a target."""
+        row = self._database.execute("SELECT id, source FROM instances WHERE target = ?", (_bytes(target),)).fetchone()
+        return None if row is None or row[0] == number else os.fsdecode(row[1])
+
+    def claim(self, number: int, target: str, stamp: str | None) -> None:
+        """Claim a target that no other instance has, and keep the source's stamp before anything is written."""
+        name = _bytes(target)
+        self._database.execute("UPDATE instances SET target = ?, stamp = ? WHERE id = ?", (name, stamp, number))
+
+    def done(self, number: int, stamp: str | None) -> None:
+        """Note that an instance is done, and what its source was then."""
+        self._database.execute(
+            "UPDATE instances SET state = ?, stamp = ?, attempts = attempts + 1, error = NULL WHERE id = ?",
+            (State.DONE, stamp, number),
+        )
+
+    def failed(self, number: int, error: str) -> None:
+        """Note that an instance failed, and why."""
+        self._database.execute(
+            "UPDATE instances SET state = ?, attempts = attempts + 1, error = ? WHERE id = ?",
+            (State.FAILED, error, number),
+        )
+
+    def tried(self, number: int) -> None:
+        """Note that an instance was tried in vain, and is tried again."""
+        self._database.execute("UPDATE instances SET attempts = attempts + 1 WHERE id = ?", (number,))
+
+    def again(self, number: int) -> None:
+        """Note that an instance has to be done, whatever became of it before."""
+        self._database.execute(
+            "UPDATE instances SET state = ?, attempts = 0, error = NULL WHERE id = ?", (State.PENDING, number)
+        )
+
+    def commit(self) -> None:
+        """Keep what was noted."""
+        self._database.commit()
+
+    def counts(self) -> dict[State, int]:
+        """Return how many instances there are in each state."""
+        return _counts(self._database)
+
+
+def counts_in(path: str | os.PathLike[str]) -> dict[State, int]:
+    """Return how many instances of a journal are in each state; a run may write it meanwhile.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal.
+    """
+    with _reading(path) as database:
+        return _counts(database)
+
+
+def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
+    """Give the instances of a journal that failed, one by one.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal.
+    """
+    with _reading(path) as database:
+        rows = database.execute(
+            "SELECT source, COALESCE(target, wanted), error, attempts FROM instances WHERE state = ? ORDER BY id",
+            (State.FAILED,),
+        )
+        for source, target, error, attempts in rows:
+            yield Failure(os.fsdecode(source), _text(target), error, attempts)
+
+
+_ENTRIES: Final = "SELECT id, source, relative, wanted, stamp, state, target, attempts FROM instances"
+
+
+def _entry(
+    row: tuple[int, bytes, bytes, bytes | None, str | None, int, bytes | None, int], listed: str | None
+) -> Entry:
+    number, source, relative, wanted, stamp, state, target, attempts = row
+    found = Found(os.fsdecode(source), os.fsdecode(relative), _text(wanted), stamp)
+    return Entry(number, found, State(state), _text(target), attempts, listed)
+
+
+def _counts(database: sqlite3.Connection) -> dict[State, int]:
+    rows = database.execute("SELECT state, COUNT(*) FROM instances GROUP BY state")
+    return {**dict.fromkeys(State, 0), **{State(state): count for state, count in rows}}
+
+
+def _text(name: bytes | None) -> str | None:
+    return None if name is None else os.fsdecode(name)
+
+
+def _bytes(name: str | None) -> bytes | None:
+    return None if name is None else os.fsencode(name)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a database, which is made with mode 0600."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+    except (OSError, sqlite3.Error) as error:
+        raise JournalError(f"{path} cannot be opened as a journal ({error}); name another file") from error
+    return database
+
+
+@contextlib.contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+    address = f"{Path(path).absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+            yield database
+    except sqlite3.Error as error:
+        raise JournalError(f"{os.fspath(path)} is no journal that can be read ({error})") from error
+
+
+def _refuse_network(path: Path) -> None:
+    place = os.path.realpath(path.parent)
+    with contextlib.suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+        fields = [line.split(" ") for line in mounts]
+        around = [entry for entry in fields if place == entry[1] or place.startswith(entry[1].rstrip("/") + "/")]
+        kind = max(around, key=lambda entry: len(entry[1]), default=["", "", ""])[2]
+        if kind in _NETWORK:
+            raise JournalError(
+                f"{path} is on a network file system ({kind}), where its locks do not hold; name a local file"
+            )

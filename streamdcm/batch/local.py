@@ -1,0 +1,200 @@
+"""Workers that are processes of this machine: ``python -m streamdcm.batch``, spoken to through pipes."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from streamdcm.batch.messages import Unpacker, packed
+from streamdcm.batch.plan import Batch
+from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job
+from streamdcm.errors import JournalError
+
+_PATIENCE: Final = 4.0
+"""The seconds that workers have for what is underway when the run is interrupted."""
+
+
+class LocalWorkers:
+    """Some processes, each of which does one instance after the other.
+
+    Not `concurrent.futures.ProcessPoolExecutor`, in which one death fails all that was submitted, nor
+    `multiprocessing`, whose children run the caller's script again.
+
+    Parameters
+    ----------
+    batch : Batch
+        What they do.
+    count : int
+        How many there are.
+    chunk : int
+        How many instances each may have at a time.
+    """
+
+    def __init__(self, batch: Batch, count: int, chunk: int) -> None:
+        self._plan = {"plan": batch.to_json(), "path": sys.path}
+        self._chunk = chunk
+        self._selector = selectors.DefaultSelector()
+        self._count = count
+        self._workers: list[_Worker] = []
+        self._alone: deque[Job] = deque()
+
+    def wants(self) -> int:
+        """Return how many more instances can be given now."""
+        if self._alone:
+            return 0  # until somebody has nothing else
+        idle = self._count - len(self._workers)
+        return idle * self._chunk + sum(worker.wants(self._chunk) for worker in self._workers)
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        """Give instances to the workers that have the fewest; a worker is started when there is something for it."""
+        self._alone += (job for job in jobs if job.alone)
+        others = [job for job in jobs if not job.alone]
+        while len(self._workers) < min(self._count, len(self._workers) + len(jobs)):
+            self._workers.append(self._started())
+        for worker in sorted(self._workers, key=lambda worker: len(worker.jobs)):
+            free = worker.wants(self._chunk)
+            worker.give(others[:free])
+            del others[:free]
+        self._give_alone()
+
+    def _give_alone(self) -> None:
+        for worker in self._workers:
+            if self._alone and not worker.jobs:
+                worker.give([self._alone.popleft()])
+
+    def events(self, seconds: float) -> list[Event]:
+        """Wait for what workers say; those that died are replaced."""
+        events: list[Event] = []
+        for key, _ in self._selector.select(seconds):
+            worker: _Worker = key.data
+            data = os.read(key.fd, 1 << 16)
+            if data:
+                events += worker.heard(data)
+            else:
+                events += self._replaced(worker)
+        self._give_alone()
+        return events
+
+    def answer(self, number: int, claimed: Claimed) -> None:
+        """Answer the worker that asked for a target."""
+        for worker in self._workers:
+            if worker.jobs and worker.jobs[0].number == number:
+                worker.say({"claimed": claimed})
+
+    def stop(self) -> list[Event]:
+        """Let no instance begin, wait some seconds for those that are underway, and end the workers."""
+        events: list[Event] = []
+        for worker in self._workers:
+            worker.say({"stop": True})
+        end = time.monotonic() + _PATIENCE
+        running = [worker for worker in self._workers if worker.jobs]
+        while running and (left := end - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                data = os.read(key.fd, 1 << 16)
+                if data:
+                    events += key.data.heard(data)
+                else:
+                    running = [worker for worker in running if worker is not key.data]
+                    self._selector.unregister(key.fd)
+        for worker in self._workers:
+            worker.end()
+        self._selector.close()
+        return events
+
+    def _started(self) -> _Worker:
+        worker = _Worker(self._plan)
+        self._selector.register(worker.output, selectors.EVENT_READ, worker)
+        return worker
+
+    def _replaced(self, worker: _Worker) -> list[Event]:
+        """Put another worker in the place of one that died, and say at what it was."""
+        self._selector.unregister(worker.output)
+        how = worker.end()
+        if not worker.is_ready:
+            raise JournalError(
+                f"a worker could not begin ({how}); what it said is on standard error. Mend it and run again"
+            )
+        self._workers[self._workers.index(worker)] = self._started()
+        first, *others = worker.jobs or [None]
+        died: list[Event] = [] if first is None else [Died(first.number, how)]
+        return died + [GivenBack(job.number) for job in others if job is not None]
+
+
+class _Worker:
+    """A process, and the instances that it has."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        place = str(Path(__file__).parents[2])
+        known = os.environ.get("PYTHONPATH")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "streamdcm.batch"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": place if known is None else f"{place}{os.pathsep}{known}"},
+            start_new_session=True,  # Ctrl-C is for the coordinator
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input = self._process.stdin
+        self.output: Final = self._process.stdout
+        self._unpacker = Unpacker()
+        self.jobs: deque[Job] = deque()
+        self.is_ready = False
+        self.say(plan)
+
+    def wants(self, chunk: int) -> int:
+        """Return how many more instances it can have."""
+        if any(job.alone for job in self.jobs) or len(self.jobs) > chunk // 2:
+            return 0
+        return chunk - len(self.jobs)
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        """Give it instances."""
+        if jobs:
+            self.jobs += jobs
+            self.say({"jobs": jobs})
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send it a message; if it has died, that is heard elsewhere."""
+        try:
+            self._input.write(packed(message))
+            self._input.flush()
+        except BrokenPipeError:
+            return
+
+    def heard(self, data: bytes) -> list[Event]:
+        """Return what it says."""
+        return [event for message in self._unpacker.feed(data) if (event := self._event(message)) is not None]
+
+    def end(self) -> str:
+        """End it, and return how it ended."""
+        for stream in (self._input, self.output):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                continue
+        try:
+            status = self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+    def _event(self, message: dict[str, Any]) -> Event | None:
+        if "ready" in message:
+            self.is_ready = True
+            return None
+        number = self.jobs[0].number
+        if "asks" in message:
+            return Asks(number, message["asks"], message["is_there"], message["stamp"])
+        self.jobs.popleft()
+        if "failed" in message:
+            return Failed(number, message["failed"], message["passes"])
+        return Done(number, message["done"])

@@ -1,0 +1,118 @@
+"""What runs the instances of a batch somewhere, as the coordinator sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from streamdcm.batch.listing import Found
+
+LARGE: Final = 256 << 20
+"""The bytes from which on an instance is given to a worker alone."""
+
+
+class Claimed(NamedTuple):
+    """What became of the claim of a target.
+
+    Parameters
+    ----------
+    owner : str or None
+        The source whose target it is, if that is another one.
+    is_foreign : bool
+        Whether something is there that is not the batch's own.
+    replaces : bool
+        Whether what is there may be replaced.
+    """
+
+    owner: str | None = None
+    is_foreign: bool = False
+    replaces: bool = False
+
+
+class Job(NamedTuple):
+    """An instance that is to be done.
+
+    Parameters
+    ----------
+    number : int
+        Its number in the journal.
+    found : Found
+        Its source.
+    wanted : str or None
+        Its target, where that does not depend on the dataset.
+    claimed : Claimed or None
+        What became of the claim of it; if `None`, the worker asks.
+    alone : bool
+        Whether it is done by a worker that has nothing else.
+    """
+
+    number: int
+    found: Found
+    wanted: str | None = None
+    claimed: Claimed | None = None
+    alone: bool = False
+
+
+def job_from(fields: Sequence[Any]) -> Job:
+    """Return the instance that a message describes."""
+    number, found, wanted, claimed, alone = fields
+    return Job(number, Found(*found), wanted, None if claimed is None else Claimed(*claimed), alone)
+
+
+class Asks(NamedTuple):
+    """A worker asks for a target, and waits."""
+
+    number: int
+    target: str
+    is_there: bool
+    stamp: str | None
+
+
+class Done(NamedTuple):
+    """An instance is done; its source has this stamp."""
+
+    number: int
+    stamp: str | None
+
+
+class Failed(NamedTuple):
+    """An instance failed; another try may help where the reason is one that passes."""
+
+    number: int
+    error: str
+    passes: bool
+
+
+class Died(NamedTuple):
+    """A worker died at an instance."""
+
+    number: int
+    how: str
+
+
+class GivenBack(NamedTuple):
+    """An instance was given to a worker that died before it began it."""
+
+    number: int
+
+
+Event = Asks | Done | Failed | Died | GivenBack
+
+
+class Pool(Protocol):
+    """Workers that do instances."""
+
+    def wants(self) -> int:
+        """Return how many more instances can be given now."""
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        """Give instances to workers; not more than are wanted."""
+
+    def events(self, seconds: float) -> list[Event]:
+        """Wait for what workers say."""
+
+    def answer(self, number: int, claimed: Claimed) -> None:
+        """Answer a worker that asked for a target."""
+
+    def stop(self) -> list[Event]:
+        """Let no instance begin, wait some seconds for those that are underway, and end the workers."""

@@ -1,0 +1,304 @@
+"""A run of a batch: what the journal does not say is done is given to workers, and what they say is noted."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from streamdcm.batch.journal import BLOCK, Entry, Failure, Journal, State, counts_in, failures_in
+from streamdcm.batch.listing import found_in
+from streamdcm.batch.local import LocalWorkers
+from streamdcm.batch.plan import Batch
+from streamdcm.batch.pool import LARGE, Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job, Pool
+from streamdcm.batch.stamps import size_in, stamp_of
+from streamdcm.batch.template import TargetTemplate, normal
+from streamdcm.errors import WorkerDied
+from streamdcm.sinks import scheme_of
+
+_POLL: Final = 0.2
+"""The seconds after which it is looked whether something is to be tried again."""
+
+_PAUSE: Final = 1.0
+"""The seconds before a second try of what failed for a reason that may pass."""
+
+
+class BatchProgress(NamedTuple):
+    """How far a run is.
+
+    Parameters
+    ----------
+    done, failed, skipped : int
+        How many instances were done, failed, or had been done before, in this run.
+    """
+
+    done: int
+    failed: int
+    skipped: int
+
+
+class BatchReport(NamedTuple):
+    """What became of a batch, over its whole journal.
+
+    Parameters
+    ----------
+    done, failed, pending : int
+        How many instances are in each state.
+    skipped : int
+        How many had been done before this run.
+    seconds : float
+        How long the run took.
+    journal : str
+        The file.
+    """
+
+    done: int
+    failed: int
+    skipped: int
+    pending: int
+    seconds: float
+    journal: str
+
+    def failures(self) -> Iterator[Failure]:
+        """Give source, target, error and attempts of each instance that failed, one by one."""
+        return failures_in(self.journal)
+
+
+def run_batch(
+    batch: Batch,
+    *,
+    journal: str | os.PathLike[str],
+    workers: int | None,
+    scheduler: str | None,
+    retries: int,
+    chunk: int,
+    progress: Callable[[BatchProgress], object] | None,
+    is_stopped: Callable[[], bool] = bool,
+) -> BatchReport:
+    """Run a batch; see `Batch.run`. Once `is_stopped` says so, it ends."""
+    begun = time.monotonic()
+    with Journal(journal, batch.fingerprint()) as kept:
+        pool = _pool(batch, workers, scheduler, chunk)
+        run = Run(batch, kept, pool, retries, progress)
+        run.complete(is_stopped)
+        counts = kept.counts()
+    return _report(counts, run.skipped, time.monotonic() - begun, journal)
+
+
+async def run_batch_async(batch: Batch, **how: Any) -> BatchReport:
+    """Run a batch on a thread of its own."""
+    from streamdcm.aio.threads import worker_thread
+
+    stopped = threading.Event()
+    async with worker_thread() as worker:
+        return await worker.run(partial(run_batch, batch, is_stopped=stopped.is_set, **how), stop=stopped.set)
+
+
+def status(journal: str | os.PathLike[str]) -> BatchReport:
+    """Return what a journal says; a run may write it meanwhile.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be read.
+    """
+    return _report(counts_in(journal), 0, 0.0, journal)
+
+
+def _report(counts: Mapping[State, int], skipped: int, seconds: float, journal: str | os.PathLike[str]) -> BatchReport:
+    done, failed, pending = (counts[state] for state in (State.DONE, State.FAILED, State.PENDING))
+    return BatchReport(done, failed, skipped, pending, seconds, os.fspath(journal))
+
+
+def _pool(batch: Batch, workers: int | None, scheduler: str | None, chunk: int) -> Pool:
+    if scheduler is not None:
+        from streamdcm.batch.cluster import DaskWorkers
+
+        return DaskWorkers(batch, scheduler, chunk)
+    return LocalWorkers(batch, workers or len(os.sched_getaffinity(0)), chunk)
+
+
+class Run:
+    """One run of a batch.
+
+    Parameters
+    ----------
+    batch : Batch
+        What to do.
+    journal : Journal
+        Open.
+    pool : Pool
+        Who does it.
+    retries : int
+        How often an instance is tried again at which a worker died, or that failed for a reason that passes.
+    progress : callable, optional
+        Called with a `BatchProgress`.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        journal: Journal,
+        pool: Pool,
+        retries: int,
+        progress: Callable[[BatchProgress], object] | None,
+    ) -> None:
+        self._batch = batch
+        self._journal = journal
+        self._pool = pool
+        self._retries = retries
+        self._progress = progress
+        self._options = batch.options.get("source_options") or batch.options.get("storage_options") or {}
+        self._template = None if batch.target is None else TargetTemplate(batch.target)
+        self._underway: dict[int, Entry] = {}
+        self._again: list[tuple[float, int, Entry]] = []
+        self._attempts: dict[int, int] = {}
+        self._counts = {"done": 0, "failed": 0, "skipped": 0}
+        self._replaces_all = bool(batch.options.get("overwrite", False))
+
+    def complete(self, is_stopped: Callable[[], bool]) -> None:
+        """Do all instances that are not done, until that is stopped."""
+        waiting = self._entries()
+        try:
+            while not is_stopped() and (self._give(waiting) or self._underway or self._again):
+                self._note(self._pool.events(_POLL))
+        finally:
+            self._note(self._pool.stop())
+
+    @property
+    def skipped(self) -> int:
+        """How many had been done before."""
+        return self._counts["skipped"]
+
+    def _entries(self) -> Iterator[Entry]:
+        """Give the instances that have to be done, as they are listed."""
+        listed = found_in(self._batch.sources, self._options)
+        while block := list(itertools.islice(listed, BLOCK)):
+            for entry in self._journal.add(block):
+                if self._is_done(entry):
+                    self._count("skipped")
+                else:
+                    yield entry
+            self._journal.commit()
+
+    def _is_done(self, entry: Entry) -> bool:
+        """Tell whether an instance was done before, and nothing has changed since; else note that it has to be done."""
+        is_begun_in_place = entry.state is State.PENDING and entry.target == normal(entry.found.source)
+        if entry.state is State.DONE or is_begun_in_place:
+            stamp = self._stamp(entry)
+            is_same = stamp == entry.found.stamp
+            if is_begun_in_place and stamp is not None and not is_same:
+                self._journal.done(entry.number, stamp)  # it had got its name when the coordinator was killed
+                return True
+            if is_same and not is_begun_in_place and self._is_there(entry.target):
+                return True
+        if entry.state is not State.PENDING:
+            self._journal.again(entry.number)
+        return False
+
+    def _stamp(self, entry: Entry) -> str | None:
+        return entry.listed or stamp_of(entry.found.source, self._options)
+
+    def _is_there(self, target: str | None) -> bool:
+        if target is None:
+            return True
+        if scheme_of(target) in (None, "file"):
+            return os.path.lexists(target)
+        return stamp_of(target, self._batch.options.get("storage_options", {})) is not None
+
+    def _give(self, waiting: Iterator[Entry]) -> bool:
+        """Give workers what they want; tell whether there was anything."""
+        jobs: list[Job] = []
+        wanted = self._pool.wants()
+        now = time.monotonic()
+        while len(jobs) < wanted and self._again and self._again[0][0] <= now:
+            jobs.append(self._job(heapq.heappop(self._again)[2], alone=True))
+        for entry in itertools.islice(waiting, wanted - len(jobs)):
+            jobs.append(self._job(entry, alone=False))
+        if jobs:
+            self._journal.commit()  # a target is claimed before anything is written there
+            self._pool.give(jobs)
+        return bool(jobs)
+
+    def _job(self, entry: Entry, *, alone: bool) -> Job:
+        self._underway[entry.number] = entry
+        wanted = self._wanted(entry)
+        claimed = None
+        if wanted is not None and scheme_of(wanted) in (None, "file"):
+            claimed = self._claim(entry, normal(wanted), os.path.lexists(wanted), None)
+        is_large = size_in(entry.listed) > LARGE
+        return Job(entry.number, entry.found, wanted, claimed, alone or is_large)
+
+    def _wanted(self, entry: Entry) -> str | None:
+        """Return the target of an instance, if that can be known without its dataset."""
+        if entry.found.target is not None or self._template is None:
+            return entry.found.target
+        return None if self._template.needs_dataset else self._template.expanded(entry.found, {}, {})
+
+    def _claim(self, entry: Entry, target: str, is_there: bool, stamp: str | None) -> Claimed:
+        owner = self._journal.owner(entry.number, target)
+        if owner is not None:
+            return Claimed(owner)
+        is_in_place = target == normal(entry.found.source)
+        replaces = self._replaces_all or is_in_place or entry.target == target
+        if is_there and not replaces:
+            return Claimed(is_foreign=True)
+        if is_in_place and stamp is None:
+            stamp = stamp_of(entry.found.source, self._options)
+        self._journal.claim(entry.number, target, stamp)
+        self._underway[entry.number] = entry._replace(target=target)
+        return Claimed(replaces=replaces)
+
+    def _note(self, events: list[Event]) -> None:
+        """Note what workers say."""
+        answers = []
+        for event in events:
+            entry = self._underway.get(event.number)
+            if entry is None:
+                continue
+            match event:
+                case Asks(number, target, is_there, stamp):
+                    answers.append((number, self._claim(entry, target, is_there, stamp)))
+                case Done(number, stamp):
+                    self._journal.done(number, stamp)
+                    self._end(number, "done")
+                case Failed(number, error, passes):
+                    self._note_failure(entry, error, again=passes)
+                case Died(number, how):
+                    times = self._attempts.get(number, 0) + 1
+                    error = f"{WorkerDied.__name__}: {how}" + (f", {times} times" if times > 1 else "")
+                    self._note_failure(entry, error, again=True)
+                case GivenBack(number):
+                    del self._underway[number]
+                    heapq.heappush(self._again, (0.0, number, entry))
+        if events:
+            self._journal.commit()
+            if self._progress is not None:
+                self._progress(BatchProgress(**self._counts))
+        for number, claimed in answers:
+            self._pool.answer(number, claimed)
+
+    def _note_failure(self, entry: Entry, error: str, *, again: bool) -> None:
+        number = entry.number
+        tried = self._attempts[number] = self._attempts.get(number, 0) + 1
+        if again and tried <= self._retries:
+            self._journal.tried(number)
+            del self._underway[number]
+            heapq.heappush(self._again, (time.monotonic() + _PAUSE * (tried - 1), number, entry))
+        else:
+            self._journal.failed(number, error)
+            self._attempts.pop(number)
+            self._end(number, "failed")
+
+    def _end(self, number: int, what: str) -> None:
+        del self._underway[number]
+        self._attempts.pop(number, None)
+        self._count(what)
+
+    def _count(self, what: str) -> None:
+        self._counts[what] += 1

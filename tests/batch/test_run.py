@@ -1,0 +1,236 @@
+"""Runs of batches on processes of this machine: what is written, what the journal says, what is left."""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom import examples
+
+from streamdcm.batch import Batch, JournalError, status
+from tests.support import batch_edits, python
+
+CT = examples.get_path("ct")
+
+
+@pytest.fixture(autouse=True)
+def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BATCH_LOG", str(tmp_path / "edits.log"))
+    return tmp_path / "edits.log"
+
+
+def edits(log: Path) -> Counter[int]:
+    return Counter(map(int, log.read_text().split())) if log.exists() else Counter()
+
+
+def make_instances(directory: Path, numbers: range) -> Path:
+    """Small instances, each with its number, in folders of a hundred."""
+    template = pydicom.dcmread(CT)
+    template.PixelData, template.Rows, template.Columns = b"\1\2\3\4", 1, 2
+    for number in numbers:
+        folder = directory / f"{number // 100:03}"
+        folder.mkdir(parents=True, exist_ok=True)
+        template.InstanceNumber = number
+        template.SOPInstanceUID = template.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number}"
+        template.save_as(folder / f"{number:05}.dcm")
+    return directory
+
+
+def files_below(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def test_values_are_set_and_what_was_done_is_not_done_again(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(10))
+    batch = Batch(source, tmp_path / "out" / "{relative}", edit={"PatientName": "Doe^Jane"})
+    report = batch.run(journal=tmp_path / "run.sqlite", workers=2)
+    assert (report.done, report.failed, report.skipped, report.pending) == (10, 0, 0, 0)
+    assert files_below(tmp_path / "out") == files_below(source)
+    assert all(pydicom.dcmread(path).PatientName == "Doe^Jane" for path in (tmp_path / "out").rglob("*.dcm"))
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.dcm")}
+
+    again = batch.run(journal=tmp_path / "run.sqlite", workers=2)
+    assert (again.done, again.skipped) == (10, 10)
+    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.dcm")}
+
+
+def test_what_changed_or_is_missing_is_done_again(tmp_path: Path, logged: Path) -> None:
+    source = make_instances(tmp_path / "in", range(5))
+    batch = Batch(source, tmp_path / "out" / "{name}", edit=batch_edits.rename)
+    batch.run(journal=tmp_path / "run.sqlite", workers=1)
+    (tmp_path / "out" / "00001.dcm").unlink()
+    make_instances(source, range(3, 4))
+    make_instances(source, range(5, 6))
+    report = batch.run(journal=tmp_path / "run.sqlite", workers=1)
+    assert (report.done, report.skipped) == (6, 3)
+    assert edits(logged) == {0: 1, 1: 2, 2: 1, 3: 2, 4: 1, 5: 1}
+
+
+def test_bytes_are_copied_where_nothing_is_to_be_changed(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    (source / "note.txt").write_text("no DICOM")
+    report = Batch(source, tmp_path / "out" / "{relative}").run(journal=tmp_path / "run.sqlite", workers=1)
+    assert (report.done, report.failed) == (3, 1)
+    for name in files_below(tmp_path / "out"):
+        assert (tmp_path / "out" / name).read_bytes() == (source / name).read_bytes()
+    (failure,) = report.failures()
+    assert failure.source == str(source / "note.txt")
+    assert failure.error.startswith("NotDicomError")
+
+
+@pytest.mark.parametrize("edit", [{"PatientID": "new"}, batch_edits.rename], ids=["values", "function"])
+def test_targets_are_named_by_values_before_and_after_the_edit(tmp_path: Path, edit: object, logged: Path) -> None:
+    source = make_instances(tmp_path / "in", range(2))
+    old = pydicom.dcmread(next(source.rglob("*.dcm")))
+    target = tmp_path / "out" / "{source.PatientName}-{PatientName}-{PatientID}" / "{InstanceNumber}.dcm"
+    report = Batch(source, target, edit=edit).run(journal=tmp_path / "run.sqlite", workers=1)
+    assert report.done == 2
+    name = str(old.PatientName).replace("^", "_")
+    folder = f"{name}-{name}-new" if isinstance(edit, dict) else f"{name}-Renamed-{old.PatientID}"
+    assert files_below(tmp_path / "out") == [f"{folder}/0.dcm", f"{folder}/1.dcm"]
+    assert all(count == 1 for count in edits(logged).values())
+
+
+def test_two_sources_of_one_target_and_files_of_somebody_else(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "1.2.2.dcm").write_text("precious")
+    shutil.copy(source / "000" / "00000.dcm", source / "000" / "copy.dcm")
+    batch = Batch(source, tmp_path / "out" / "{SOPInstanceUID}.dcm", edit={"PatientID": None})
+    report = batch.run(journal=tmp_path / "run.sqlite", workers=1)
+    assert (report.done, report.failed) == (2, 2)
+    foreign, collision = sorted(report.failures(), key=lambda failure: failure.source)
+    assert "1.2.2.dcm is there, and not of this batch" in foreign.error
+    assert "TargetCollision" in collision.error
+    assert str(source / "000" / "00000.dcm") in collision.error
+    assert (tmp_path / "out" / "1.2.2.dcm").read_text() == "precious"
+
+    again = batch.run(journal=tmp_path / "run.sqlite", workers=1)  # which must not take it for its own
+    assert (again.done, again.failed) == (2, 2)
+    assert (tmp_path / "out" / "1.2.2.dcm").read_text() == "precious"
+
+
+def test_overwrite_replaces(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(1))
+    (tmp_path / "00000.dcm").write_text("old")
+    batch = Batch(source, tmp_path / "{name}", edit={"PatientID": None}, overwrite=True)
+    assert batch.run(journal=tmp_path / "run.sqlite", workers=1).done == 1
+    assert "PatientID" not in pydicom.dcmread(tmp_path / "00000.dcm")
+
+
+def test_in_place_each_is_done_once(tmp_path: Path, logged: Path) -> None:
+    source = make_instances(tmp_path / "in", range(4))
+    batch = Batch(source, source / "{relative}", edit=batch_edits.rename)
+    for expected in (0, 4):
+        report = batch.run(journal=tmp_path / "run.sqlite", workers=1)
+        assert (report.done, report.failed, report.skipped) == (4, 0, expected)
+    assert edits(logged) == {0: 1, 1: 1, 2: 1, 3: 1}
+    assert all(pydicom.dcmread(path).PatientName == "Renamed" for path in source.rglob("*.dcm"))
+
+
+def test_outputs_below_the_source_are_no_sources(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    batch = Batch(source, source / "zz" / "{name}", edit={"PatientID": "x"})
+    for _ in range(2):
+        report = batch.run(journal=tmp_path / "run.sqlite", workers=1)
+        assert (report.done, report.failed) == (3, 0)
+    assert len(files_below(source)) == 6
+
+
+def test_what_an_edit_prints_is_no_message(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(2))
+    batch = Batch(source, tmp_path / "out" / "{name}", edit=batch_edits.speak)
+    assert batch.run(journal=tmp_path / "run.sqlite", workers=1).done == 2
+
+
+def test_another_plan_and_another_run_are_refused(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(1))
+    journal = tmp_path / "run.sqlite"
+    Batch(source, tmp_path / "out" / "{name}").run(journal=journal, workers=1)
+    with pytest.raises(JournalError, match="another plan"):
+        Batch(source, tmp_path / "out" / "{stem}").run(journal=journal, workers=1)
+    from streamdcm.batch.journal import Journal
+
+    with Journal(journal, Batch(source, tmp_path / "out" / "{name}").fingerprint()):
+        with pytest.raises(JournalError, match="another run holds"):
+            Batch(source, tmp_path / "out" / "{name}").run(journal=journal, workers=1)
+        assert status(journal).done == 1
+
+
+def test_the_journal_has_no_secrets_and_is_for_its_owner(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(1))
+    batch = Batch(source, tmp_path / "out" / "{name}", edit={"PatientID": "x"}, source_options={"secret": "hunter2"})
+    batch.run(journal=tmp_path / "run.sqlite", workers=1)
+    assert (tmp_path / "run.sqlite").stat().st_mode & 0o777 == 0o600
+    assert b"hunter2" not in (tmp_path / "run.sqlite").read_bytes()
+    assert "hunter2" not in repr(batch)
+
+
+@pytest.mark.slow
+def test_two_thousand_instances_some_of_them_difficult(tmp_path: Path, logged: Path) -> None:
+    source = make_instances(tmp_path / "in", range(2000))
+    (source / "000" / "note.txt").write_text("no DICOM")
+    broken = source / "000" / "00005.dcm"
+    broken.write_bytes(broken.read_bytes()[:600])
+    batch = Batch(source, tmp_path / "out" / "{relative}", edit=batch_edits.difficult)
+    report = batch.run(journal=tmp_path / "run.sqlite", workers=2)
+    assert (report.done, report.failed, report.pending) == (1997, 4, 0)
+    errors = {Path(failure.source).name: failure for failure in report.failures()}
+    assert set(errors) == {"note.txt", "00005.dcm", "00007.dcm", "00011.dcm"}
+    assert errors["00011.dcm"].error == "WorkerDied: signal 9, 3 times"
+    assert errors["00011.dcm"].attempts == 3
+    assert "LookupError: seven is not wanted" in errors["00007.dcm"].error
+    assert "batch_edits.py line" in errors["00007.dcm"].error
+    counted = edits(logged)
+    assert counted.pop(11) == 3
+    assert counted.pop(13) == 2
+    assert set(counted.values()) == {1}
+    assert len(counted) == 2000 - 3  # 5 is broken, 11 and 13 were taken out
+    for path in (tmp_path / "out").rglob("*"):
+        if path.is_file():
+            written = pydicom.dcmread(path)
+            assert written.PatientName == "Renamed"
+            assert written.PixelData == b"\1\2\3\4"
+    assert len(files_below(tmp_path / "out")) == 1997
+
+
+@pytest.mark.slow
+def test_a_killed_coordinator_goes_on_where_it_stopped(tmp_path: Path, logged: Path) -> None:
+    source = make_instances(tmp_path / "in", range(300))
+    script = (
+        "from streamdcm.batch import Batch; "
+        f"print(Batch({str(source)!r}, {str(source / '{relative}')!r}, edit='tests.support.batch_edits:rename')"
+        f".run(journal={str(tmp_path / 'run.sqlite')!r}, workers=2, chunk=8).done)"
+    )
+    for attempt in range(10):
+        process = subprocess.Popen(python(script), start_new_session=True, stdout=subprocess.DEVNULL)
+        time.sleep(0.9 + 0.15 * attempt)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    deadline = time.monotonic() + 2.5
+    while workers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not workers()
+    subprocess.run(python(script), check=True, stdout=subprocess.DEVNULL)
+    report = status(tmp_path / "run.sqlite")
+    assert (report.done, report.failed, report.pending) == (300, 0, 0)
+    assert all(pydicom.dcmread(path).PatientName == "Renamed" for path in source.rglob("*.dcm"))
+    assert len(files_below(source)) == 300
+    assert sum(edits(logged).values()) <= 300 + 10 * 2 * 8
+
+
+def workers() -> list[str]:
+    """The workers of batches that run on this machine, of this user's session."""
+    found = []
+    for status_file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = status_file.read_bytes()
+        except OSError:
+            continue
+        if b"streamdcm.batch" in command and b"-m" in command:
+            found.append(command.decode())
+    return found

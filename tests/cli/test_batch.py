@@ -1,0 +1,80 @@
+"""``streamdcm batch``: its arguments, what it says, and its exit statuses."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from streamdcm.cli.app import main
+from tests.batch.test_run import make_instances
+from tests.support import python
+
+
+def test_a_folder_is_edited_and_the_failures_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    (source / "note.txt").write_text("no DICOM")
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{{relative}}", "--journal", f"{tmp_path}/run.sqlite"]
+    arguments += ["--delete", "PatientBirthDate", "--set", "PatientName=Doe^Jane", "--workers", "1"]
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert f"{source}/note.txt: NotDicomError" in said
+    assert "3 done (0 of them before), 1 failed, 0 to do" in said
+    assert pydicom.dcmread(tmp_path / "out" / "000" / "00000.dcm").PatientName == "Doe^Jane"
+
+    (source / "note.txt").unlink()
+    assert main([*arguments, "--json", "--quiet"]) == 1  # it is in the journal still
+    assert json.loads(capsys.readouterr().out)["skipped"] == 3
+    assert main(["batch", "--status", f"{tmp_path}/run.sqlite"]) == 1
+    assert "3 done" in capsys.readouterr().err
+
+
+def test_all_done_is_0_and_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_instances(tmp_path / "in", range(2))
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{{name}}", "--journal", f"{tmp_path}/run.sqlite"]
+    assert main([*arguments, "--quiet", "--workers", "1"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["folder"],
+        ["--journal", "run.sqlite"],
+        ["folder", "--journal", "run.sqlite", "--edit", "a:b", "--delete", "PatientName"],
+        ["folder", "--journal", "run.sqlite", "--workers", "two"],
+    ],
+)
+def test_wrong_arguments_are_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["batch", *arguments])
+
+
+def test_a_plan_that_cannot_be_is_1_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["batch", str(tmp_path), "--to", "/out/{PatientNam}", "--journal", f"{tmp_path}/run.sqlite"]
+    assert main(arguments) == 1
+    assert "did you mean PatientName" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_130_within_seconds_and_the_journal_is_true(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(1500))
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{{relative}}", "--journal", f"{tmp_path}/run.sqlite"]
+    arguments += ["--set", "PatientName=x", "--workers", "1", "--quiet"]
+    program = f"import sys; from streamdcm.cli.app import main; sys.exit(main({arguments!r}))"
+    process = subprocess.Popen(python(program), stderr=subprocess.PIPE)
+    while not (tmp_path / "out").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    done = len(list((tmp_path / "out").rglob("*.dcm")))
+    assert 0 < done < 1500
+    from streamdcm.batch import status
+
+    assert status(tmp_path / "run.sqlite").done == done
+    assert main(arguments) == 0
