@@ -44,6 +44,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
         ├── LengthOverflowError           OverflowError, struct.error
         ├── RecursiveDatasetError         RecursionError
         ├── ElementLookupError            KeyError
+        ├── CodecError                                   a frame cannot be decoded or encoded
         └── SourceError                   OSError, ValueError       a lazy value cannot be read
 
 The text names the element (tag, keyword, path of items), what is wrong and what to do, and never a
@@ -57,6 +58,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -155,7 +157,7 @@ class WorkerDied(StreamdcmError, RuntimeError):
 
 
 class MissingExtraError(StreamdcmError, ImportError):
-    """A target needs a library that streamdcm does not bring by itself."""
+    """A target, or a codec, needs a library that streamdcm does not bring by itself."""
 
 
 class NotDicomError(StreamdcmError, InvalidDicomError):
@@ -244,6 +246,35 @@ class RecursiveDatasetError(EncodeError, RecursionError):
 
 class ElementLookupError(EncodeError, KeyError):
     """A raw element whose VR is not in the dictionary, where pydicom's settings make that an error."""
+
+
+class CodecError(EncodeError):
+    """A frame cannot be decoded or encoded, or is not what the header of the dataset says.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what to do about it.
+    path : str, optional
+        Tag and keyword of the element.
+    frame : int, optional
+        The number of the frame, from 1; 0 where it is not one of Pixel Data.
+    """
+
+    def __init__(self, problem: str, path: str = "", *, frame: int = 0) -> None:
+        super().__init__(problem, path)
+        self.frame = frame
+
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (self.path, f"frame {self.frame:,}" if self.frame else "") if part)
+        return f"{place}: {self.problem}" if place else self.problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _codec_error, (self.problem, self.path, self.frame)
+
+
+def _codec_error(problem: str, path: str, frame: int) -> CodecError:
+    return CodecError(problem, path, frame=frame)
 
 
 class SourceError(EncodeError, OSError, ValueError):

@@ -43,6 +43,7 @@ ONLY_IN = {
     "httpcore2": "sinks",
     "httpx": "sinks",
     "httpx2": "sinks",
+    "imagecodecs": "pixels",
     "mmap": "write",
     "multiprocessing": "",
     "obstore": "sinks",

@@ -31,8 +31,12 @@ HEAVY = frozenset(
     | {
         "httpx",
         "httpx2",
+        "imagecodecs",
+        "jpeg_ls",
         "moto",
         "obstore",
+        "openjpeg",
+        "pylibjpeg",
         "rich",
         "smart_open",
         "starlette",
