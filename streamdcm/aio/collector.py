@@ -63,7 +63,7 @@ class Collector(CallersOutput):
 
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Keep all bytes of `buffers`, in order."""
-        self._operations.append(Write(tuple(map(self._kept, buffers))))
+        self._operations.append(Write(tuple(lasting(buffer, self._takes_views) for buffer in buffers)))
         self._size += sum(map(len, buffers))
 
     def patch(self, offset: int, value: bytes) -> None:
@@ -75,8 +75,10 @@ class Collector(CallersOutput):
         operations, self._operations, self._size = self._operations, [], 0
         return operations
 
-    def _kept(self, buffer: Chunk) -> Chunk:
-        if buffer.__class__ is bytes:
-            return buffer
-        is_constant = self._takes_views and isinstance(buffer, memoryview) and buffer.obj.__class__ is bytes
-        return buffer if is_constant else bytes(buffer)
+
+def lasting(buffer: Chunk, takes_views: bool) -> Chunk:
+    """Return a buffer that does not change: itself, if it is `bytes`, or a view of them and the target takes views."""
+    if buffer.__class__ is bytes:
+        return buffer
+    is_constant = takes_views and isinstance(buffer, memoryview) and buffer.obj.__class__ is bytes
+    return buffer if is_constant else bytes(buffer)

@@ -16,7 +16,7 @@ from streamdcm.aio.collector import Batch, Collector
 from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
 from streamdcm.aio.prefetch import Prefetch, close_async
-from streamdcm.aio.session import Prepare, Session
+from streamdcm.aio.session import Divide, Prepare, Session
 from streamdcm.aio.threads import Caller, Here, to_the_end, worker_thread
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Write
@@ -36,6 +36,7 @@ async def write(
     *,
     is_short: Callable[[], bool] = lambda: False,
     waits: bool = False,
+    divide: Divide | None = None,
 ) -> tuple[WriteResult, T | None]:
     """Run an encoder into a target of any kind, and commit it or leave everything as it was.
 
@@ -51,6 +52,8 @@ async def write(
         Tells whether encoding takes no longer than going to a thread and back.
     waits : bool
         Whether the encoder waits for a source that others send.
+    divide : callable, optional
+        Makes a write to several targets.
 
     Returns
     -------
@@ -61,10 +64,11 @@ async def write(
     """
     worker = delivery.worker
     try:
-        output = await delivery.resolve(options)
+        output = await delivery.resolve(options) if divide is None else None
         if output is None:
             async with nullcontext() if waits else _turn(delivery.target, options):
-                return await _write_step_by_step(Performing(worker, prepare, delivery, None, options), options)
+                writing = Performing(worker, prepare, delivery, None, options, divide=divide)
+                return await _write_step_by_step(writing, options)
         if is_short():
             return await _write_step_by_step(Performing(Here(), prepare, delivery, output, options), options)
         return await _write_ahead(Performing(worker, prepare, delivery, output, options))

@@ -32,6 +32,7 @@ from streamdcm.options import (
 from streamdcm.pixels.given_frames import gives_frames, number_given
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.capabilities import Capabilities
+from streamdcm.write.divided import Dividing
 from streamdcm.write.functions import chunk_capabilities, encoded_size, encoder_for
 from streamdcm.write.instance import with_table
 
@@ -47,7 +48,8 @@ async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[Asyn
     target : path, stream, file-like or object with write()
         Where to write. Whatever `dcmwrite` takes, which is written to on a thread; an anyio ``ByteSendStream`` or
         ``ObjectSendStream``, an `asyncio.StreamWriter`, a trio ``SendStream``; or an object whose ``write()``, and
-        ``seek()`` and ``tell()`` if it has them, are awaited. Objects stay open.
+        ``seek()`` and ``tell()`` if it has them, are awaited. Objects stay open. With ``split=`` a path, or a function
+        that takes the number of an instance, from 1, and returns a target of these kinds; it is called on a thread.
     dataset : Dataset
         The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
@@ -66,7 +68,11 @@ async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[Asyn
     async with delivered(target) as delivery:
         options = async_options(dict(kwargs), "dcmwrite_async")
         result, table = await write(
-            partial(_prepare, target, dataset, options), delivery, options, is_short=partial(is_short, dataset, options)
+            partial(_prepare, target, dataset, options),
+            delivery,
+            options,
+            is_short=partial(is_short, dataset, options),
+            divide=None if options.split is None else partial(Dividing, dataset, options),
         )
     return with_table(result, table)
 

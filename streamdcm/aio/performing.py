@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from streamdcm.aio.answers import Outside
 from streamdcm.aio.collector import Batch, Collector
 from streamdcm.aio.delivery import AsyncDelivery
-from streamdcm.aio.session import Prepare, Session
+from streamdcm.aio.session import Divide, Prepare, Session
 from streamdcm.aio.threads import Caller
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Patch
@@ -39,6 +39,8 @@ class Performing(Generic[T]):
         Those of the write.
     outside : callable
         Tells of a source whether its pieces come from the loop.
+    divide : callable, optional
+        Makes a write to several targets.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Performing(Generic[T]):
         output: AsyncOutput | None,
         options: Options,
         outside: Outside = is_async,
+        divide: Divide | None = None,
     ) -> None:
         collector = None
         if output is not None:
@@ -59,7 +62,7 @@ class Performing(Generic[T]):
                 location=output.location,
             )
         on_thread = delivery.on_thread if collector is None else Delivery(collector)
-        self.session = Session(caller, prepare, on_thread, options, outside, collector)
+        self.session = Session(caller, prepare, on_thread, options, outside, collector, divide)
         self._output = output
         self._callback = options.progress
         self._progress: Progress | None = None

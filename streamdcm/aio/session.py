@@ -10,6 +10,7 @@ from anyio import from_thread
 from anyio.lowlevel import current_token
 
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
+from streamdcm.aio.bridge import bridged
 from streamdcm.aio.collector import Batch, Collector
 from streamdcm.aio.threads import Caller, to_the_end
 from streamdcm.aio.uploads import Tasks
@@ -19,15 +20,20 @@ from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.instructions import Answer, Encoder
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import Delivery, Output, PartsOutput, Storage, Uploading
+from streamdcm.sinks import Delivery, Storage, Uploading
 from streamdcm.sources import is_async
+from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, FULL, Step, Writing
+from streamdcm.write.instance import Resolve
 from streamdcm.write.targets import resolve_target
 
 T = TypeVar("T")
 
 Prepare: TypeAlias = Callable[[Capabilities], tuple[Encoder[T], int | None]]
 """Makes the encoder for a target by what it can do, and tells the number of bytes if that is known."""
+
+Divide: TypeAlias = Callable[[Delivery, Progress, Outside, Resolve], Dividing]
+"""Makes a write to several targets."""
 
 
 class Session(Generic[T]):
@@ -47,6 +53,8 @@ class Session(Generic[T]):
         Tells of a source whether its pieces come from the loop.
     collector : Collector, optional
         What is written into, where the loop writes.
+    divide : callable, optional
+        Makes a write to several targets, in place of one to the target.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Session(Generic[T]):
         options: Options,
         outside: Outside = is_async,
         collector: Collector | None = None,
+        divide: Divide | None = None,
     ) -> None:
         self._caller = caller
         self._prepare = prepare
@@ -64,9 +73,10 @@ class Session(Generic[T]):
         self._options = options
         self._outside = outside
         self._collector = collector
+        self._divide = divide
         self._token = current_token()
         self._progress: Progress | None = None
-        self._writing: Writing[T] | None = None
+        self._writing: Writing[T] | Dividing | None = None
         self._result: WriteResult | None = None
         self._stopped = False
         self._outcome: str | None = None
@@ -76,7 +86,8 @@ class Session(Generic[T]):
     @property
     def needs_loop(self) -> bool:
         """Whether giving up takes requests that are made on the loop."""
-        return isinstance(self._delivery.output, Uploading) and self._delivery.output.awaits
+        outputs = [delivery.output for delivery in self._begun().deliveries]
+        return any(output.awaits for output in outputs if isinstance(output, Uploading))
 
     async def begin(self) -> Batch:
         """Resolve the target, make the encoder, and take the first step."""
@@ -139,30 +150,36 @@ class Session(Generic[T]):
             return await self._caller.run(function, *arguments, stop=stop)
         except BaseException as error:
             if self._stopped and self._outcome is not None:
-                tell_of(f"{self._delivery.output.location or 'the target'}: {self._outcome}", error)
+                location = self._delivery.output.location if self._delivery.is_resolved else None
+                tell_of(f"{location or 'the target'}: {self._outcome}", error)
             raise
 
     def _begin(self) -> Batch:
-        collector = self._collector
         with self._delivery:
-            output = self._resolve()
-            encoder, self.total = self._prepare(Capabilities(output.can_patch))
-        if collector is None:
-            self._progress = _Watched(
-                self._options.progress and self._tell, self.total, self._check, self._check_on_loop
-            )
-        else:
-            self._progress = Progress(None)
-        asked_for = is_async if collector is None else _any
-        self._writing = Writing(
-            encoder, self._delivery, self._options, self._progress, self._outside, asked_for, collector
-        )
+            self._writing = self._whole() if self._divide is None else self._divided(self._divide)
         return self._step(self._writing.begin)
 
-    def _resolve(self) -> Output | PartsOutput:
-        if self._collector is None:
-            return resolve_target(self._delivery, self._options, partial(Tasks, self._token))
-        return self._delivery.resolve(storage=Storage(checksum=self._options.checksum))
+    def _whole(self) -> Writing[T]:
+        collector = self._collector
+        if collector is None:
+            output = resolve_target(self._delivery, self._options, self._tasks)
+        else:
+            output = self._delivery.resolve(storage=Storage(checksum=self._options.checksum))
+        encoder, self.total = self._prepare(Capabilities(output.can_patch))
+        self._progress = progress = self._watched() if collector is None else Progress(None)
+        asked_for = is_async if collector is None else _any
+        return Writing(encoder, self._delivery, self._options, progress, self._outside, asked_for, collector)
+
+    def _divided(self, divide: Divide) -> Dividing:
+        self._progress = progress = self._watched()
+        targets = Delivery(bridged(self._delivery.target, self._options, self._token))
+        return divide(targets, progress, self._outside, partial(resolve_target, tasks=self._tasks))
+
+    def _tasks(self) -> Tasks:
+        return Tasks(self._token)
+
+    def _watched(self) -> Progress:
+        return _Watched(self._options.progress and self._tell, self.total, self._check, self._check_on_loop)
 
     def _step(self, step: Callable[..., Step], *arguments: Any) -> Batch:
         assert self._progress is not None
@@ -188,7 +205,7 @@ class Session(Generic[T]):
             raise
         return then
 
-    def _begun(self) -> Writing[T]:
+    def _begun(self) -> Writing[T] | Dividing:
         assert self._writing is not None
         return self._writing
 
@@ -198,7 +215,7 @@ class Session(Generic[T]):
 
     def _stop(self) -> None:
         self._stopped = True
-        self._delivery.interrupt(_StoppedError())
+        (self._delivery if self._writing is None else self._writing).interrupt(_StoppedError())
 
     def _check(self) -> None:
         if self._stopped:

@@ -11,14 +11,15 @@ from typing import Any, Self, Unpack
 
 from pydicom.dataset import Dataset
 
-from streamdcm.aio.answers import AsyncSources, answered_by
+from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
 from streamdcm.aio.threads import give_back, hire
+from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Chunk, Encoder
-from streamdcm.options import AsyncWriterOptions, Options
+from streamdcm.options import Options, WriterOptions
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.capabilities import Capabilities
@@ -26,8 +27,9 @@ from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery, noted
 from streamdcm.sources import Frame, is_async, is_pushed
+from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, Next
-from streamdcm.write.instance import with_table
+from streamdcm.write.instance import Resolve, with_table
 from streamdcm.write.sizes import expected_size
 from streamdcm.write.writer import PushedWrite, piece_of_stream, pushed_options
 
@@ -52,9 +54,10 @@ class AsyncFrameWriter(PushedWrite):
         self._is_new = False
         self._delivery = AsyncDelivery(self._target, hire())
         try:
-            output = await self._delivery.resolve(self._options)
+            divide = None if self._options.split is None else self._divide
+            output = await self._delivery.resolve(self._options) if divide is None else None
             self._writing = Performing(
-                self._delivery.worker, self._prepare, self._delivery, output, self._options, _is_outside
+                self._delivery.worker, self._prepare, self._delivery, output, self._options, _is_outside, divide
             )
         except BaseException as error:
             await self._leave(error)
@@ -157,6 +160,11 @@ class AsyncFrameWriter(PushedWrite):
         self._taker = planned = _Planned(plan_file(self._dataset, self._options, capabilities))
         return planned.plan.encode(planned.late), expected_size(planned.plan, self._options, self._target)
 
+    def _divide(self, delivery: Delivery, progress: Progress, outside: Outside, resolve: Resolve) -> Dividing:
+        writing = Dividing(self._dataset, self._options, delivery, progress, outside, resolve)
+        self._taker = writing.instances
+        return writing
+
     async def _take_frame(self, frame: Any) -> Next:
         self._writing.session.count_frames()
         return await self._writing.advance(frame)
@@ -180,7 +188,7 @@ class AsyncFrameWriter(PushedWrite):
         return nullcontext()
 
 
-def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncWriterOptions]) -> AsyncFrameWriter:
+def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[WriterOptions]) -> AsyncFrameWriter:
     """Open a writer that frames are given to one by one, on asyncio or trio.
 
     Parameters
@@ -190,7 +198,7 @@ def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncWr
     dataset : Dataset
         All but the pixel data; only read.
     **kwargs
-        See `AsyncWriterOptions`.
+        See `WriterOptions`.
 
     Returns
     -------

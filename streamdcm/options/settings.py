@@ -60,7 +60,7 @@ _READERS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewr
 _STREAMS: Final = _READERS - _with_twins("encoded_size") - {"encoder"}
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
 _FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async"})
-_DIVIDERS: Final = frozenset({"dcmwrite", "open_writer"})
+_DIVIDERS: Final = _with_twins("dcmwrite", "open_writer")
 
 _SMALLEST_PART: Final = 5 * MIB  # S3 takes smaller ones only as the last
 

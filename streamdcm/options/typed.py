@@ -233,7 +233,7 @@ class EncodeOptions(EncodingOptions, FrameOptions, ReadingOptions, ConversionOpt
         The frames of the pixel data; whoever runs the encoder asks for them one by one.
     """
 
-    frames: Iterable[Frame] | AsyncIterable[Frame] | ByteStream | None
+    frames: Iterable[Frame] | AsyncIterable[Frame | Awaitable[Frame]] | StoredArray | ByteStream | None
 
 
 class TargetOptions(WriteOptions, PlaceOptions, SplitOptions, total=False):
@@ -304,9 +304,5 @@ class AsyncChunkOptions(AsyncWriteOptions, ConversionOptions, total=False):
     """Keyword arguments of `iter_chunks_async` and `open_chunks_async`: those of `AsyncWriteOptions`, and more."""
 
 
-class AsyncTargetOptions(AsyncWriteOptions, PlaceOptions, total=False):
-    """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions` and `PlaceOptions`."""
-
-
-class AsyncWriterOptions(PushOptions, PlaceOptions, total=False):
-    """Keyword arguments of `open_writer_async`: see `EncodingOptions`, `FrameOptions` and `PlaceOptions`."""
+class AsyncTargetOptions(AsyncWriteOptions, PlaceOptions, SplitOptions, total=False):
+    """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions`, `PlaceOptions` and `SplitOptions`."""

@@ -35,15 +35,15 @@ from streamdcm.plan.file_meta import copy_of_file_meta
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.sources import PushedSource
-from streamdcm.write.instance import Instance
-from streamdcm.write.targets import refuse_own_source, target_of_each, target_of_one
+from streamdcm.write.instance import Instance, Resolve
+from streamdcm.write.targets import refuse_own_source, resolve_target, target_of_each, target_of_one
 
 _LONGEST_HEADER = 12
 _SEQUENCE_HEADER_AND_END = 12 + 8
 
 
 def open_instances(
-    delivery: Delivery, dataset: Dataset, options: Options, progress: Progress
+    delivery: Delivery, dataset: Dataset, options: Options, progress: Progress, resolve: Resolve = resolve_target
 ) -> Instance | Concatenation:
     """Return what takes frames: an instance, or, where ``split=`` wants it, a concatenation.
 
@@ -51,7 +51,7 @@ def open_instances(
     """
     split = options.split
     if split is None:
-        return Instance(delivery, dataset, options, progress)
+        return Instance(delivery, dataset, options, progress, resolve)
     check_dataset(dataset)
     if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
@@ -62,8 +62,9 @@ def open_instances(
     division = _division(source, options, split)
     if division.counts is not None and len(division.counts) == 1:
         options = replace(options, split=None)
-        return OnlyInstance(Delivery(target_of_one(delivery.target)), dataset, options, progress)
-    return Concatenation(targets, source, options, split, division, progress)
+        only = Delivery(target_of_one(delivery.target))
+        return OnlyInstance(only, dataset, options, progress, resolve)
+    return Concatenation(targets, source, options, split, division, progress, resolve)
 
 
 class Concatenation:
@@ -85,6 +86,8 @@ class Concatenation:
         What was made of that.
     progress : Progress
         Counts the bytes of all instances.
+    resolve : callable
+        Finds out how to write to the target of an instance.
     """
 
     takes_frames = True
@@ -97,8 +100,10 @@ class Concatenation:
         split: Split,
         division: Division,
         progress: Progress,
+        resolve: Resolve,
     ) -> None:
         self._targets = targets
+        self._resolve = resolve
         self._source = source
         self._options = options
         self._split = split
@@ -183,6 +188,16 @@ class Concatenation:
             for instance in self._open:
                 stack.callback(instance.abort, error)
 
+    def interrupt(self, error: BaseException) -> None:
+        """Have a write of an instance raise an error that waits on another thread for others."""
+        for delivery in self.deliveries:
+            delivery.interrupt(error)
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The targets of the instances that there are."""
+        return [*(delivery for delivery, _ in list(self._complete)), *(each.delivery for each in list(self._open))]
+
     def _fits(self, size: int) -> bool:
         most, space = self._part.most, self._division.space
         if most is not None and self._frames - self._part.offset == most:
@@ -227,7 +242,9 @@ class Concatenation:
         dataset = instance_dataset(self._source, part, self._split)
         if not options.atomic:
             refuse_own_source(target, self._source)
-        return Instance(Delivery(target), dataset, options, ProgressShare(self._progress), first=part.offset)
+        return Instance(
+            Delivery(target), dataset, options, ProgressShare(self._progress), self._resolve, first=part.offset
+        )
 
     def _frames_of(self, part: Part) -> Iterable[Any] | PushedSource:
         """Return what is known of the frames of an instance ahead, which is all if they are in a list."""

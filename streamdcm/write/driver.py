@@ -143,6 +143,15 @@ class Writing(Generic[T]):
         finally:
             self._sources.close()
 
+    def interrupt(self, error: BaseException) -> None:
+        """Have a write raise an error that waits on another thread for parts to be sent."""
+        self._delivery.interrupt(error)
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The target."""
+        return [self._delivery]
+
     def abandon(self, error: BaseException | None) -> None:
         """Close the encoder and its sources, and leave everything as it was before.
 

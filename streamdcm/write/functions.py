@@ -28,11 +28,11 @@ from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
 from streamdcm.write.chunks import Chunks, measure
+from streamdcm.write.divided import write_divided
 from streamdcm.write.driver import write
 from streamdcm.write.instance import with_table
 from streamdcm.write.sizes import expected_size
 from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
-from streamdcm.write.writer import write_split
 
 
 def dcmwrite(
@@ -82,7 +82,7 @@ def dcmwrite(
         try:
             refuse_async_frames(options)
             if options.split is not None:
-                return write_split(delivery, dataset, options)
+                return write_divided(delivery, dataset, options)
             output = resolve_target(delivery, options)
             encoded, total = encoder_for(filename, dataset, options, Capabilities(output.can_patch))
             result, table = write(encoded, delivery, options, total)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydicom.dataset import Dataset
 
@@ -16,9 +17,12 @@ from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.plan import plan_file
-from streamdcm.sinks import Delivery, TakesSize
+from streamdcm.sinks import Delivery, Output, PartsOutput, TakesSize
 from streamdcm.write.driver import Writing
 from streamdcm.write.targets import resolve_target
+
+Resolve: TypeAlias = Callable[[Delivery, Options], Output | PartsOutput]
+"""Finds out how to write to a target, as the options say."""
 
 
 class Instance:
@@ -34,6 +38,8 @@ class Instance:
         `frames` stands for the frames that will be given: what is known of them ahead counts.
     progress : Progress
         Counts the bytes of this instance.
+    resolve : callable, optional
+        Finds out how to write to the target.
     first : int
         The number of frames in earlier instances of a concatenation.
     """
@@ -44,12 +50,13 @@ class Instance:
         dataset: Dataset,
         options: Options,
         progress: Progress,
+        resolve: Resolve = resolve_target,
         *,
         first: int = 0,
     ) -> None:
         self.delivery = delivery
         with delivery:
-            output = resolve_target(delivery, options)
+            output = resolve(delivery, options)
             plan = plan_file(dataset, options, Capabilities(output.can_patch))
         assert plan.pixels is not None
         self.pixels: PixelPlan | VideoPlan = plan.pixels
@@ -91,6 +98,15 @@ class Instance:
     def abort(self, error: BaseException | None) -> None:
         """Leave what was there before; what goes wrong is told with the error that led to it, if there is one."""
         self._writing.abandon(error)
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have a write raise an error that waits on another thread for others."""
+        self.delivery.interrupt(error)
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The target."""
+        return [self.delivery]
 
     def _is_given(self, source: object) -> bool:
         return source is self.pixels.source

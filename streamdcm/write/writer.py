@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import count
 from threading import Lock
 from types import TracebackType
 from typing import Any, Protocol, Self, Unpack
@@ -14,13 +13,11 @@ from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError, refuse_running_generator
-from streamdcm.instructions import END, Chunk, as_chunk
+from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError
+from streamdcm.instructions import Chunk, as_chunk
 from streamdcm.options import Options, WriterOptions, check_options
-from streamdcm.pixels.given_frames import check_frames, each_frame
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
-from streamdcm.write.answers import close_frames
 from streamdcm.write.concatenation import open_instances
 from streamdcm.write.targets import Targets
 
@@ -266,30 +263,3 @@ def pushed_options(given: dict[str, Any], function: str) -> Options:
     """Check the options of a function whose frames are pushed."""
     options = check_options(given, function)
     return replace(options, frames=PushedSource(is_live=options.split is None))
-
-
-def write_split(delivery: Delivery, dataset: Dataset, options: Options) -> WriteResult:
-    """Push the frames of the options into the instances that ``split=`` makes of them."""
-    if options.frames is None:
-        raise PlanError(
-            "split= divides the frames that frames= gives; give it those of the dataset, for example "
-            "pydicom.pixels.iter_pixels(dataset, raw=True)"
-        )
-    check_frames(options.frames)
-    frames = each_frame(options.frames)
-    try:
-        with FrameWriter(delivery, dataset, options) as writer:
-            for number in count(1):
-                try:
-                    frame = next(frames, END)
-                except Exception as error:
-                    if isinstance(error, ValueError):
-                        refuse_running_generator(error)
-                    error.add_note(f"when frame {number:,} was asked for")
-                    raise
-                if frame is END:
-                    break
-                writer.write_frame(frame)
-        return writer.close()
-    finally:
-        close_frames(frames)

@@ -61,7 +61,7 @@ def test_the_page_has_a_row_with_the_default(option):
         ("write_encoder", "late"),
         ("write_encoder", "split"),
         ("open_writer", "frames"),
-        ("dcmwrite_async", "split"),
+        ("iter_chunks_async", "split"),
         ("encoded_size", "progress"),
         ("dcmwrite", "file_meta"),
         ("rewrite", "implicit_vr"),

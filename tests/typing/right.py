@@ -47,6 +47,7 @@ def write(ds: Dataset, sock: socket.socket) -> int:
         print(error)
     body = deflate(dataset_body(ds, Layout(Encoding(implicit_vr=False, little_endian=True))))
     streamdcm.write_encoder(body, io.BytesIO(), chunk_size=4096)
+    streamdcm.write_encoder(streamdcm.encoder(ds, transfer_syntax="ImplicitVRLittleEndian", file_meta=False), "out")
     return result.bytes_written + sum(map(len, streamdcm.iter_chunks(ds))) + streamdcm.encoded_size(ds)
 
 

@@ -26,7 +26,7 @@ def write(ds: Dataset) -> None:
     streamdcm.dcmwrite(dataset=ds, filename="out.dcm")  # wrong
     streamdcm.iter_chunks(ds, overwrite=True)  # wrong
     streamdcm.iter_chunks(ds, resume=True)  # wrong
-    streamdcm.encoded_size(ds, frames=[b""])  # wrong
+    streamdcm.encoded_size(ds, progress=print)  # wrong
     streamdcm.write_encoder(iter(()), io.BytesIO())  # wrong
     streamdcm.rewrite("in.dcm", "out.dcm", implicit_vr=True)  # wrong
     streamdcm.open_writer("out.dcm", ds, frames=[b""])  # wrong
@@ -40,6 +40,6 @@ def write(ds: Dataset) -> None:
 
 async def write_async(ds: Dataset) -> None:
     streamdcm.dcmwrite_async("out.dcm", ds, frames=[b""]).bytes_written  # wrong
-    await streamdcm.dcmwrite_async("out.dcm", ds, split=5)  # wrong
+    await streamdcm.dcmwrite_async("out.dcm", ds, split=5.0)  # wrong
     async with streamdcm.open_writer_async("out.dcm", ds) as writer:
         await writer.write_frame(["x"])  # wrong
