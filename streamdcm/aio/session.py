@@ -19,7 +19,7 @@ from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.instructions import Answer, Encoder
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import Delivery, Output, PartsOutput, Storage, Uploading
+from streamdcm.sinks import Delivery, Output, PartsOutput, Uploading
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, FULL, Step, Writing
 from streamdcm.write.targets import resolve_target
@@ -162,7 +162,7 @@ class Session(Generic[T]):
     def _resolve(self) -> Output | PartsOutput:
         if self._collector is None:
             return resolve_target(self._delivery, self._options, partial(Tasks, self._token))
-        return self._delivery.resolve(storage=Storage(checksum=self._options.checksum))
+        return self._delivery.resolve(storage=self._options)
 
     def _step(self, step: Callable[..., Step], *arguments: Any) -> Batch:
         assert self._progress is not None
