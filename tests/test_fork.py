@@ -104,7 +104,7 @@ def test_children_write_that_were_forked_while_other_threads_rewrite(tmp_path: P
 
 def test_a_child_makes_a_client_for_s3_while_a_thread_of_its_parent_did() -> None:
     package("boto3")
-    s3 = importlib.import_module("streamdcm.sinks.storage.s3")
-    storage = s3.Storage(options={"region_name": "eu-west-1"})
+    s3 = importlib.import_module("streamdcm.sinks.storage.s3_client")
+    storage = s3.StorageSettings(storage_options={"region_name": "eu-west-1"})
     with held_by_another_thread(lambda: s3._MAKING_CLIENT):
         assert succeeds_in_a_child(lambda: s3.make_client(storage), seconds=20)

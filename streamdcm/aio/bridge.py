@@ -13,7 +13,6 @@ from streamdcm.aio.collector import lasting
 from streamdcm.instructions import Chunk
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Output, TakesSize, resolve_async
-from streamdcm.write.targets import storage_of
 
 
 class BridgedOutput(Output):
@@ -100,5 +99,5 @@ async def _resolved(target: Any, options: Options) -> AsyncOutput | None:
         to_thread.run_sync,
         seekable=options.seekable,
         overwrite=options.overwrite,
-        storage=storage_of(options),
+        storage=options,
     )

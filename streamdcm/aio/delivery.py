@@ -12,7 +12,7 @@ from anyio import CancelScope
 from streamdcm.aio.threads import Worker, to_the_end, worker_thread
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, noted, resolve_async
-from streamdcm.write.targets import refuse_options_in_vain, storage_of
+from streamdcm.write.targets import refuse_options_in_vain
 
 
 class AsyncDelivery:
@@ -45,7 +45,7 @@ class AsyncDelivery:
             self.worker.run,
             seekable=options.seekable,
             overwrite=options.overwrite,
-            storage=storage_of(options),
+            storage=options,
         )
         return self._output
 

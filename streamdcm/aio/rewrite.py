@@ -12,6 +12,7 @@ from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, write
 from streamdcm.aio.threads import to_the_end, worker_thread
 from streamdcm.engine.result import WriteResult
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.files.edits import Edit
 from streamdcm.files.identity import Header, header_forward, read_header
 from streamdcm.files.inputs import AsyncInput, incoming
@@ -22,7 +23,7 @@ from streamdcm.files.scan_words import BLOCK
 from streamdcm.instructions import Encoder, Need
 from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import Storage, wants_size
+from streamdcm.sinks import wants_size
 from streamdcm.sources import is_async
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -228,7 +229,12 @@ async def read_header_async(
 
 
 def _prepared(
-    source: Any, storage: Storage, request: Request, options: Options, files: ExitStack, capabilities: Capabilities
+    source: Any,
+    storage: StorageSettings,
+    request: Request,
+    options: Options,
+    files: ExitStack,
+    capabilities: Capabilities,
 ) -> Prepared:
     """Open a source, which stays open as long as `files`, and prepare what is made of it; called on a thread."""
     file = files.enter_context(opened_input(source, storage))

@@ -20,7 +20,7 @@ from streamdcm.errors import StreamdcmError, tell_of
 from streamdcm.instructions import Answer, Encoder
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import Delivery, Storage, Uploading
+from streamdcm.sinks import Delivery, Uploading
 from streamdcm.sources import is_async
 from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, FULL, Step, Writing
@@ -164,7 +164,7 @@ class Session(Generic[T]):
         if collector is None:
             output = resolve_target(self._delivery, self._options, self._tasks)
         else:
-            output = self._delivery.resolve(storage=Storage(checksum=self._options.checksum))
+            output = self._delivery.resolve(storage=self._options)
         encoder, self.total = self._prepare(Capabilities(output.can_patch))
         self._progress = progress = self._watched() if collector is None else Progress(None)
         asked_for = is_async if collector is None else _any

@@ -9,11 +9,11 @@ from typing import Any
 import pydicom
 from pydicom.dataset import Dataset
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.files.access import Access, accessed
 from streamdcm.files.identity import read_header
 from streamdcm.files.remote import opened_input
 from streamdcm.instructions import Copy, Encoder
-from streamdcm.sinks import Storage
 from streamdcm.write.functions import write_encoder
 
 
@@ -40,14 +40,14 @@ def read_values(source: str, keywords: Collection[str], options: Mapping[str, An
     InvalidDicomError
         If the source is no DICOM file.
     """
-    storage = Storage(options=_source_options(options))
+    storage = StorageSettings(storage_options=_source_options(options))
     with opened_input(source, storage) as file:
         return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
 
 
 @contextmanager
 def _opened(source: str, options: Mapping[str, Any]) -> Iterator[Access]:
-    with opened_input(source, Storage(options=_source_options(options))) as file:
+    with opened_input(source, StorageSettings(storage_options=_source_options(options))) as file:
         read_header(file)
         with accessed(file) as access:
             yield access

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError
-from streamdcm.sinks import Storage, scheme_of
+from streamdcm.sinks import scheme_of
 
 _MARKS: Final = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 
@@ -52,11 +53,11 @@ def url_stamp(url: str, options: Mapping[str, Any]) -> str | None:
 
 
 def _listed_in_s3(folder: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    from streamdcm.sinks.storage import s3
+    from streamdcm.sinks.storage import s3_client as s3
 
     bucket, _, prefix = folder.partition("://")[2].partition("/")
-    with s3.reading_errors(folder):
-        client = s3.make_client(Storage(options=options))
+    with s3.S3.errors_reading(folder):
+        client = s3.make_client(StorageSettings(storage_options=options))
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
             for entry in page.get("Contents", ()):
@@ -66,11 +67,11 @@ def _listed_in_s3(folder: str, options: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def _about_in_s3(url: str, options: Mapping[str, Any]) -> str:
-    from streamdcm.sinks.storage import s3
+    from streamdcm.sinks.storage import s3_client as s3
 
     bucket, key = s3.bucket_and_key(url)
-    with s3.reading_errors(url):
-        about = s3.make_client(Storage(options=options)).head_object(Bucket=bucket, Key=key)
+    with s3.S3.errors_reading(url):
+        about = s3.make_client(StorageSettings(storage_options=options)).head_object(Bucket=bucket, Key=key)
     return _stamp(about["ContentLength"], about["ETag"])
 
 

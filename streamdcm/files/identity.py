@@ -17,6 +17,7 @@ from streamdcm.encode.tags import (
     SOP_INSTANCE_UID,
     STUDY_INSTANCE_UID,
 )
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import SourceError
 from streamdcm.files.access import Access, InflatedAccess, accessed, performed
 from streamdcm.files.forward import Incoming
@@ -27,7 +28,6 @@ from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
 from streamdcm.files.scan_words import BLOCK, Ask, Large, Row, Run, Scan, Where
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
 from streamdcm.instructions import Encoder
-from streamdcm.sinks import Storage
 from streamdcm.write.answers import Sources, answered
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -95,7 +95,7 @@ def read_header(
     OSError
         If it cannot be opened.
     """
-    with opened_input(source, Storage(options=storage_options, client=client)) as file:
+    with opened_input(source, StorageSettings(storage_options=storage_options, client=client)) as file:
         comes = incoming(file)
         if comes is None:
             with accessed(file) as access:

@@ -8,20 +8,21 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.files.inputs import opened_pipe
 from streamdcm.options import Options
-from streamdcm.sinks import Storage, scheme_of, url_reader
+from streamdcm.sinks import scheme_of, url_reader
 
 
 @contextmanager
-def opened_input(source: Any, storage: Storage) -> Iterator[Any]:
+def opened_input(source: Any, storage: StorageSettings) -> Iterator[Any]:
     """Give what can be read of a source: the file of a URL, a pipe that a path leads to; everything else as it is.
 
     Parameters
     ----------
     source : object
         What the caller gave.
-    storage : Storage
+    storage : StorageSettings
         How to reach the service of a URL.
 
     Raises
@@ -42,9 +43,9 @@ def opened_input(source: Any, storage: Storage) -> Iterator[Any]:
         yield file
 
 
-def source_storage(source: Any, target: Any, options: Options) -> Storage:
+def source_storage(source: Any, target: Any, options: Options) -> StorageSettings:
     """Return how to reach the service of a source: as that of the target, if it is the same and no other is given."""
     is_same = scheme_of(source) is not None and scheme_of(source) == scheme_of(target)
     if options.source_client is not None or options.source_options or not is_same:
-        return Storage(options=options.source_options, client=options.source_client)
-    return Storage(options=options.storage_options, client=options.client)
+        return StorageSettings(storage_options=options.source_options, client=options.source_client)
+    return options

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, get_args
 
 from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT
 from streamdcm.engine.parts import MIB
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import PlanError
 from streamdcm.options import checks
 from streamdcm.options.split import Split
@@ -102,21 +103,13 @@ class StreamSettings:
 
 
 @dataclass(frozen=True)
-class TargetSettings:
-    """Where bytes go."""
+class TargetSettings(StorageSettings):
+    """Where bytes go. What is about object storages has its type and its default in `StorageSettings`."""
 
     overwrite: bool = _option(True, checks.flag, _TARGETS)
     atomic: bool = _option(True, checks.flag, _TARGETS)
     durable: bool = _option(False, checks.flag, _TARGETS)
     seekable: bool | None = _option(None, checks.optional_flag, _TARGETS)
-    storage_options: Mapping[str, Any] = _option({}, checks.mapping, _TARGETS)
-    client: Any = _option(None, checks.as_given, _TARGETS)
-    part_size: int = _option(8 * MIB, checks.size(_SMALLEST_PART), _TARGETS)
-    workers: int = _option(8, checks.count, _TARGETS)
-    metadata: Mapping[str, str] = _option({}, checks.mapping, _TARGETS)
-    content_type: str = _option("application/dicom", checks.text, _TARGETS)
-    checksum: ChecksumAlgorithm | None = _option(None, checks.one_of(None, *get_args(ChecksumAlgorithm)), _TARGETS)
-    resume: bool | str = _option(False, checks.resume, _TARGETS)
 
 
 @dataclass(frozen=True)
@@ -132,7 +125,24 @@ class Options(PlanSettings, StreamSettings, TargetSettings, SourceSettings):
     """The options of one write, checked."""
 
 
-ROWS: Final[Mapping[str, Row]] = {option.name: option.metadata["row"] for option in fields(Options)}
+_STORAGE_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "storage_options": checks.mapping,
+    "client": checks.as_given,
+    "part_size": checks.size(_SMALLEST_PART),
+    "workers": checks.count,
+    "metadata": checks.mapping,
+    "content_type": checks.text,
+    "checksum": checks.one_of(None, *get_args(ChecksumAlgorithm)),
+    "resume": checks.resume,
+}
+
+
+def _row(option: Field[Any]) -> Row:
+    row: Row | None = option.metadata.get("row")
+    return row or Row(_STORAGE_CHECKS[option.name], _TARGETS)
+
+
+ROWS: Final[Mapping[str, Row]] = {option.name: _row(option) for option in fields(Options)}
 """The options by their names."""
 
 

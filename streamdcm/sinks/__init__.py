@@ -16,7 +16,6 @@ from streamdcm.sinks.protocols import (
 )
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import spooled
-from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.requests import Performer
 from streamdcm.sinks.storage.urls import is_remote_path, scheme_of, url_reader, wants_size
 
@@ -30,7 +29,6 @@ __all__ = [
     "ReadableOutput",
     "SeekableSink",
     "Sink",
-    "Storage",
     "TakesSize",
     "Transactional",
     "Uploading",

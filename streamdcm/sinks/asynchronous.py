@@ -12,6 +12,7 @@ from importlib import import_module
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import choose_patching
@@ -31,10 +32,9 @@ from streamdcm.sinks.object import (
 )
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
 from streamdcm.sinks.protocols import Call
-from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.urls import async_url_output
 
-_DEFAULT_STORAGE = Storage()
+_DEFAULT_STORAGE = StorageSettings()
 
 # These send memoryviews in slices of them. asyncio's transports may keep one longer, so it must not change afterwards.
 _TAKE_VIEWS = {
@@ -188,7 +188,7 @@ async def resolve_async(
     *,
     seekable: bool | None = None,
     overwrite: bool = True,
-    storage: Storage = _DEFAULT_STORAGE,
+    storage: StorageSettings = _DEFAULT_STORAGE,
 ) -> AsyncOutput | None:
     """Find out how to write to `target` from an event loop, by what methods it has and what they return.
 
@@ -202,7 +202,7 @@ async def resolve_async(
         Whether earlier bytes may be overwritten; found out if not given.
     overwrite : bool
         For URLs: whether what is there may be replaced.
-    storage : Storage
+    storage : StorageSettings
         For URLs: how to upload.
 
     Returns

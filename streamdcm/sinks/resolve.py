@@ -4,12 +4,14 @@ import io
 import os
 import socket
 import zipfile
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pydicom.dataset import Dataset
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.direct import FileOutput, SocketOutput
@@ -19,10 +21,10 @@ from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.output import Output, PartsOutput, PassingOutput
 from streamdcm.sinks.path import path_output
 from streamdcm.sinks.protocols import Checksummed
-from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.requests import Performer
 from streamdcm.sinks.storage.urls import is_remote_path, remote_path_output, scheme_of, url_output
 
-_DEFAULT_STORAGE = Storage()
+_DEFAULT_STORAGE = StorageSettings()
 
 
 def resolve(
@@ -32,7 +34,8 @@ def resolve(
     atomic: bool = True,
     durable: bool = False,
     seekable: bool | None = None,
-    storage: Storage = _DEFAULT_STORAGE,
+    storage: StorageSettings = _DEFAULT_STORAGE,
+    tasks: Callable[[], Performer] | None = None,
 ) -> Output | PartsOutput:
     """Find out how to write to `target`, without leaving a trace.
 
@@ -50,8 +53,10 @@ def resolve(
         For paths: whether to wait until file and directory have reached the disk.
     seekable : bool, optional
         Whether earlier bytes may be overwritten; found out if not given.
-    storage : Storage
+    storage : StorageSettings
         For URLs: how to upload.
+    tasks : callable, optional
+        For URLs: makes what awaits the requests of an asynchronous client; only the asynchronous functions have it.
 
     Returns
     -------
@@ -73,7 +78,7 @@ def resolve(
     if isinstance(target, (Output, PartsOutput)):
         output = _given(target, seekable)
     elif scheme is not None:
-        output = url_output(target, scheme, storage, overwrite=overwrite)
+        output = url_output(target, scheme, storage, overwrite=overwrite, tasks=tasks)
     elif isinstance(target, (str, bytes, os.PathLike)):
         path = os.fsdecode(target)
         output = path_output(path, overwrite=overwrite, atomic=atomic, durable=durable, seekable=seekable)

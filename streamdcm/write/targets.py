@@ -15,7 +15,7 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import StorageOptions, TargetSettings, refuse_in_vain
-from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, Storage, is_remote_path, scheme_of
+from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, is_remote_path, scheme_of
 
 _ABOUT_PATHS: Final = ("atomic", "durable")
 _ABOUT_STORAGES: Final = tuple(name for name in StorageOptions.__annotations__ if name != "checksum")
@@ -46,7 +46,8 @@ def resolve_target(
         atomic=options.atomic,
         durable=options.durable,
         seekable=options.seekable,
-        storage=storage_of(options, tasks),
+        storage=options,
+        tasks=tasks,
     )
 
 
@@ -66,21 +67,6 @@ def refuse_options_in_vain(target: Any, options: TargetSettings) -> None:
     else:
         names = (*_ABOUT_PATHS, *_ABOUT_STORAGES)
         refuse_in_vain(options, names, "has no effect on an object that takes bytes")
-
-
-def storage_of(options: TargetSettings, tasks: Callable[[], Performer] | None = None) -> Storage:
-    """Return what the options say of uploads."""
-    return Storage(
-        options=options.storage_options,
-        client=options.client,
-        part_size=options.part_size,
-        workers=options.workers,
-        metadata=options.metadata,
-        content_type=options.content_type,
-        checksum=options.checksum,
-        resume=options.resume,
-        tasks=tasks,
-    )
 
 
 def is_path(target: Any) -> bool:

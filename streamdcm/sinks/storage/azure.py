@@ -10,19 +10,16 @@ from functools import partial
 from typing import Any
 
 from streamdcm.engine.parts import MIB, PartSizes
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import (
-    AccessDeniedError,
-    ConnectionLostError,
-    ContainerNotFoundError,
-    CredentialsError,
     MissingExtraError,
-    ObjectExistsError,
-    StorageError,
     TargetTypeError,
 )
-from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
-from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.locations import printable
+from streamdcm.sinks.storage.object_reader import ObjectReader
 from streamdcm.sinks.storage.parts_upload import PartsUpload
+from streamdcm.sinks.storage.problems import Service
+from streamdcm.sinks.storage.refusal import refuse, refused_by
 from streamdcm.sinks.storage.requests import Requests
 
 try:
@@ -37,9 +34,9 @@ _MOST_BLOCKS = 50_000
 _LARGEST_BLOCK = 4000 * 1024 * 1024
 
 
-def output_for(url: str, storage: Storage, *, overwrite: bool) -> "AzureOutput":
+def output_for(url: str, storage: StorageSettings, *, overwrite: bool) -> "AzureOutput":
     """Return the output for ``az://CONTAINER/NAME``."""
-    storage.refuse("resume")
+    refuse(storage, "resume")
     found = _URL.fullmatch(url)
     if not found:
         raise TargetTypeError("a blob is named az://CONTAINER/NAME, and its name does not end with a slash")
@@ -47,7 +44,7 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "AzureOutput":
 
 
 @contextmanager
-def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
+def reader_for(url: str, storage: StorageSettings) -> Iterator[ObjectReader]:
     """Give the blob ``az://CONTAINER/NAME``, to be read by ranged requests.
 
     Raises
@@ -60,17 +57,17 @@ def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
     found = _URL.fullmatch(url)
     if not found:
         raise TargetTypeError("a blob is named az://CONTAINER/NAME, and its name does not end with a slash")
-    location = f"az://{found['container']}/{found['name']}"
-    with _reading_errors(location):
-        service = storage.client or _make_service(dict(storage.options))
+    location = printable(f"az://{found['container']}/{found['name']}")
+    with AZURE.errors_reading(location):
+        service = storage.client or _make_service(dict(storage.storage_options))
         blob = service.get_blob_client(found["container"], found["name"])
     try:
-        with _reading_errors(location):
+        with AZURE.errors_reading(location):
             about = blob.get_blob_properties()
 
         def fetch(offset: int, length: int) -> bytes:
             same = {"etag": about.etag, "match_condition": MatchConditions.IfNotModified}
-            with _reading_errors(location):
+            with AZURE.errors_reading(location):
                 data: bytes = blob.download_blob(offset, length, **same).readall()
             return data
 
@@ -80,20 +77,6 @@ def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
             service.close()
 
 
-@contextmanager
-def _reading_errors(location: str) -> Iterator[None]:
-    try:
-        yield
-    except azure.ResourceModifiedError as error:
-        raise has_changed(location) from error
-    except azure.ResourceNotFoundError as error:
-        if getattr(error, "error_code", None) in ("ContainerNotFound", "ContainerBeingDeleted"):
-            raise _translated(error, location) from error
-        raise no_such_object(location) from error
-    except (azure.AzureError, ValueError) as error:
-        raise _translated(error, location) from error
-
-
 class AzureOutput(PartsUpload[str]):
     """A blob in Azure. Azure drops blocks that were not committed after a week, or with the next write of the blob.
 
@@ -101,15 +84,15 @@ class AzureOutput(PartsUpload[str]):
     ----------
     container, name : str
         Where the blob goes.
-    storage : Storage
+    storage : StorageSettings
         Its options are those of `BlobServiceClient`, or a ``connection_string``; its client is one of these.
     overwrite : bool
         Whether a blob of this name may be replaced.
     """
 
-    def __init__(self, container: str, name: str, storage: Storage, *, overwrite: bool) -> None:
+    def __init__(self, container: str, name: str, storage: StorageSettings, *, overwrite: bool) -> None:
         sizes = PartSizes(storage.part_size, _MOST_BLOCKS, _LARGEST_BLOCK)
-        super().__init__(f"az://{container}/{name}", sizes, storage, awaits=is_asynchronous(storage.client))
+        super().__init__(printable(f"az://{container}/{name}"), sizes, storage, awaits=is_asynchronous(storage.client))
         self._container = container
         self._name = name
         self._overwrite = overwrite
@@ -125,11 +108,11 @@ class AzureOutput(PartsUpload[str]):
         ObjectExistsError
             If the blob exists and must not be overwritten.
         """
-        with self._errors():
-            self._service = self._storage.client or _make_service(dict(self._storage.options))
+        with AZURE.errors_of(self.location):
+            self._service = self._storage.client or _make_service(dict(self._storage.storage_options))
             self._blob = self._service.get_blob_client(self._container, self._name)
             if not self._overwrite and (yield self._blob.exists):
-                raise ObjectExistsError(f"{self.location}: the blob exists, and overwrite is off")
+                raise AZURE.exists(self.location)
 
     def begin(self) -> Requests[None]:
         """Do nothing: an upload begins with its first block."""
@@ -138,19 +121,19 @@ class AzureOutput(PartsUpload[str]):
     def send(self, number: int, data: bytearray) -> Requests[str]:
         """Stage a block and return its id."""
         block_id = base64.b64encode(f"{self._upload}-{number:05}".encode()).decode("ascii")
-        with self._errors():
+        with AZURE.errors_of(self.location):
             yield partial(self._blob.stage_block, block_id, bytes(data), length=len(data))
         return block_id
 
     def send_whole(self, data: bytearray) -> Requests[None]:
         """Send all that there is in one request."""
-        with self._errors():
+        with AZURE.errors_of(self.location):
             yield partial(self._blob.upload_blob, bytes(data), overwrite=self._overwrite, **self._about())
 
     def complete(self, sent: Mapping[int, str]) -> Requests[None]:
         """Commit the blocks in the order of their numbers."""
         condition = {} if self._overwrite else {"match_condition": MatchConditions.IfMissing}
-        with self._errors():
+        with AZURE.errors_of(self.location):
             blocks = [BlobBlock(block_id) for block_id in sent.values()]
             yield partial(self._blob.commit_block_list, blocks, **condition, **self._about())
 
@@ -168,13 +151,6 @@ class AzureOutput(PartsUpload[str]):
             "content_settings": ContentSettings(content_type=self._storage.content_type),
             "metadata": dict(self._storage.metadata),
         }
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (azure.AzureError, ValueError) as error:
-            raise _translated(error, self.location) from error
 
 
 def is_asynchronous(client: Any) -> bool:
@@ -205,47 +181,22 @@ def _make_service(options: dict[str, Any]) -> Any:
         return BlobServiceClient.from_connection_string(connection, **sizes, **options)
     if "account_url" not in options:
         raise ValueError("neither account_url nor connection_string")
-    return BlobServiceClient(**sizes, **options)
+    with refused_by("BlobServiceClient"):
+        return BlobServiceClient(**sizes, **options)
 
 
-def _translated(error: Exception, location: str | None) -> StorageError:
+def _code(error: Exception) -> str:
+    if isinstance(error, ValueError):  # an account or a connection string that is none
+        return "NoAuthenticationInformation"
     code = getattr(error, "error_code", None) or type(error).__name__
-    code = str(getattr(code, "value", code))
-    for kind, theirs, codes, problem in _TRANSLATIONS:
-        if code in codes or isinstance(error, theirs):
-            return kind(f"{location}: {problem} ({code})")
-    return StorageError(f"{location}: Azure does not take or give the blob ({code})")
+    return str(getattr(code, "value", code))
 
 
-_TRANSLATIONS: tuple[tuple[type[StorageError], Any, frozenset[str], str], ...] = (
-    (
-        CredentialsError,
-        (azure.ClientAuthenticationError, ValueError),
-        frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation"}),
-        "there are no valid credentials; give account_url and credential, or connection_string, in storage_options",
-    ),
-    (
-        AccessDeniedError,
-        (),
-        frozenset({"AuthorizationFailure", "AuthorizationPermissionMismatch", "InsufficientAccountPermissions"}),
-        "the credentials do not allow this",
-    ),
-    (
-        ContainerNotFoundError,
-        (),
-        frozenset({"ContainerNotFound", "ContainerBeingDeleted"}),
-        "there is no such container",
-    ),
-    (
-        ObjectExistsError,
-        (azure.ResourceExistsError,),
-        frozenset({"BlobAlreadyExists", "ConditionNotMet"}),
-        "the blob exists, and overwrite is off",
-    ),
-    (
-        ConnectionLostError,
-        (azure.ServiceRequestError, azure.ServiceResponseError),
-        frozenset({"ServerBusy", "InternalError", "OperationTimedOut"}),
-        "Azure cannot be reached, or does not answer as it should; try again",
-    ),
+AZURE = Service(
+    name="Azure",
+    thing="blob",
+    container="container",
+    credentials="account_url and credential, or connection_string, in storage_options",
+    errors=(azure.AzureError, ValueError),
+    code=_code,
 )

@@ -5,22 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from streamdcm.errors import (
-    AccessDeniedError,
-    ConnectionLostError,
-    ContainerNotFoundError,
-    MissingExtraError,
-    ObjectExistsError,
-    SourceError,
-    StorageError,
-    TargetTypeError,
-)
+from streamdcm.engine.storage_settings import StorageSettings
+from streamdcm.errors import MissingExtraError, SourceError, StreamdcmError, TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.handles import discard_handle
-from streamdcm.sinks.locations import printable
+from streamdcm.sinks.locations import printable, printable_text
 from streamdcm.sinks.output import Output
-from streamdcm.sinks.storage.object_reader import no_such_object
-from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.problems import Service
+from streamdcm.sinks.storage.refusal import refuse
 
 try:
     from fsspec.core import url_to_fs
@@ -30,49 +22,69 @@ except ImportError as error:
     raise MissingExtraError("this URL needs the library fsspec: pip install 'streamdcm[fsspec]'") from error
 
 
-def output_for(url: str, storage: Storage, *, overwrite: bool) -> "FsspecOutput":
+FSSPEC = Service(
+    name="the file system",
+    thing="file",
+    container="bucket or directory",
+    credentials="them in storage_options",
+    errors=(Exception,),
+)
+
+
+def output_for(url: str, storage: StorageSettings, *, overwrite: bool) -> "FsspecOutput":
     """Return the output for a URL; the storage options are those of the file system.
 
     Raises
     ------
     TargetTypeError
-        If fsspec does not know the scheme.
+        If fsspec does not know the scheme, or makes nothing of the URL and the options.
+    StorageError
+        If the server of the file system cannot be reached.
     MissingExtraError
         If the file system needs a library that is not installed.
     """
-    storage.refuse("client", "metadata", "resume")
-    try:
-        system, path = url_to_fs(url, **storage.options)
-    except ValueError as error:
-        raise TargetTypeError("fsspec knows no file system for the scheme of this URL") from error
-    except ImportError as error:
-        raise MissingExtraError(f"fsspec needs another library for this URL: {error}") from error
-    return FsspecOutput(system, path, system.unstrip_protocol(path), storage, overwrite=overwrite)
+    refuse(storage, "client", "metadata", "resume")
+    with FSSPEC.errors_of(printable(url)):
+        system, path = _file_system(url, storage, TargetTypeError)
+    return FsspecOutput(system, path, url, storage, overwrite=overwrite)
 
 
 @contextmanager
-def reader_for(url: str, storage: Storage) -> Iterator[Any]:
+def reader_for(url: str, storage: StorageSettings) -> Iterator[Any]:
     """Give the file of a URL, open; the storage options are those of the file system.
 
     Raises
     ------
     MissingExtraError
         If the file system needs a library that is not installed.
-    SourceError
-        If the file cannot be opened.
+    FileNotFoundError
+        If there is no such file.
+    StorageError
+        If it cannot be opened.
     """
-    storage.refuse("client")
-    try:
-        system, path = url_to_fs(url, **storage.options)
+    refuse(storage, "client")
+    name = printable(url)
+    with FSSPEC.errors_reading(name):
+        system, path = _file_system(url, storage, SourceError)
         file = system.open(path, "rb")
-    except ImportError as error:
-        raise MissingExtraError(f"fsspec needs another library for this URL: {error}") from error
-    except FileNotFoundError as error:
-        raise no_such_object(printable(url)) from error
-    except Exception as error:
-        raise SourceError(f"{printable(url)} cannot be opened for reading ({type(error).__name__})") from error
     with file:
-        yield _ReadFile(file, printable(url))
+        yield _ReadFile(file, name)
+
+
+def _file_system(url: str, storage: StorageSettings, refusal: type[StreamdcmError]) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path in it; some connect to their server already."""
+    name = printable(url)
+    try:
+        system, path = url_to_fs(url, **storage.storage_options)
+    except ImportError as error:
+        text = printable_text(str(error))
+        raise MissingExtraError(f"{name}: fsspec needs another library for this URL: {text}") from error
+    except (ValueError, TypeError, AttributeError, LookupError, NotImplementedError) as error:
+        raise refusal(
+            f"{name}: fsspec knows no file system for the scheme of this URL, or wants other storage_options "
+            f"({type(error).__name__})"
+        ) from error
+    return system, path
 
 
 class _ReadFile:
@@ -92,19 +104,19 @@ class _ReadFile:
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes."""
-        with self._errors():
+        with FSSPEC.errors_reading(self.name):
             data: bytes = self._file.read(size)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place."""
-        with self._errors():
+        with FSSPEC.errors_reading(self.name):
             position: int = self._file.seek(offset, whence)
         return position
 
     def tell(self) -> int:
         """Return the place."""
-        with self._errors():
+        with FSSPEC.errors_reading(self.name):
             position: int = self._file.tell()
         return position
 
@@ -115,13 +127,6 @@ class _ReadFile:
     def readable(self) -> bool:
         """Whether it can be read."""
         return True
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            raise SourceError(f"{self.name} cannot be read any further ({type(error).__name__})") from error
 
 
 class FsspecOutput(Output):
@@ -138,13 +143,13 @@ class FsspecOutput(Output):
         The path in it.
     location : str
         The URL, for people.
-    storage : Storage
+    storage : StorageSettings
         How to upload.
     overwrite : bool
         Whether a file with this name may be replaced; looked up before and after, but another writer may be faster.
     """
 
-    def __init__(self, system: Any, path: str, location: str, storage: Storage, *, overwrite: bool) -> None:
+    def __init__(self, system: Any, path: str, location: str, storage: StorageSettings, *, overwrite: bool) -> None:
         self.location = printable(location)
         self._system = system
         self._path = path
@@ -163,7 +168,7 @@ class FsspecOutput(Output):
         """
         self._refuse_existing()
         beside = f"{self._path}.{os.urandom(6).hex()}.partial"
-        with self._errors():
+        with FSSPEC.errors_of(self.location):
             self._file = self._open(beside)
             if _commits(self._file):
                 _discard(self._file)
@@ -173,7 +178,7 @@ class FsspecOutput(Output):
 
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Write all bytes of `buffers`, in order."""
-        with self._errors():
+        with FSSPEC.errors_of(self.location):
             for buffer in buffers:
                 self._file.write(bytes(buffer))
 
@@ -188,7 +193,7 @@ class FsspecOutput(Output):
         if self._file is None:
             return
         self._refuse_existing()
-        with self._errors():
+        with FSSPEC.errors_of(self.location):
             self._file.close()
             if self._temporary is None:
                 self._file.commit()
@@ -200,7 +205,7 @@ class FsspecOutput(Output):
         """Discard what was written."""
         if self._file is not None:
             file, self._file = self._file, None
-            with self._errors():
+            with FSSPEC.errors_of(self.location):
                 _discard(file)
                 if self._temporary is not None and self._system.exists(self._temporary):
                     self._system.rm(self._temporary)
@@ -209,22 +214,9 @@ class FsspecOutput(Output):
         return self._system.open(path, "wb", block_size=self._storage.part_size, autocommit=False)
 
     def _refuse_existing(self) -> None:
-        with self._errors():
+        with FSSPEC.errors_of(self.location):
             if not self._overwrite and self._system.exists(self._path):
-                raise ObjectExistsError(f"{self.location}: the file exists, and overwrite is off")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except StorageError:
-            raise
-        except Exception as error:
-            kind, problem = next(
-                ((ours, text) for theirs, ours, text in _PROBLEMS if isinstance(error, theirs)),
-                (StorageError, "the file system does not take the file"),
-            )
-            raise kind(f"{self.location}: {problem} ({type(error).__name__})") from error
+                raise FSSPEC.exists(self.location)
 
 
 def _discard(file: Any) -> None:
@@ -242,11 +234,3 @@ def _commits(file: Any) -> bool:
     kind = type(file)
     discards = getattr(kind, "discard", AbstractBufferedFile.discard)
     return not isinstance(file, MemoryFile) and discards is not AbstractBufferedFile.discard
-
-
-_PROBLEMS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[StorageError], str], ...] = (
-    (FileNotFoundError, ContainerNotFoundError, "there is no such bucket or directory"),
-    (FileExistsError, ObjectExistsError, "the file exists, and overwrite is off"),
-    (PermissionError, AccessDeniedError, "the credentials do not allow this"),
-    ((ConnectionError, TimeoutError), ConnectionLostError, "the connection failed; try again"),
-)

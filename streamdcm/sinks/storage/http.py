@@ -8,6 +8,7 @@ from contextvars import copy_context
 from threading import Condition, Thread
 from typing import Any, Final
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.http_clients import make_client
 from streamdcm.sinks.output import Output
@@ -22,7 +23,6 @@ from streamdcm.sinks.storage.http_request import (
     Start,
     Wait,
 )
-from streamdcm.sinks.storage.options import Storage
 
 LARGEST_ANSWER: Final = 64 * 1024
 """The most bytes that are read from the body of an answer, so that its connection can be used again."""
@@ -31,7 +31,7 @@ _PATIENCE: Final = 1.0
 """The seconds to wait for a thread that cannot be told to end: it waits for a connection of the caller's."""
 
 
-def output_for(url: str, storage: Storage, *, overwrite: bool) -> HttpOutput:
+def output_for(url: str, storage: StorageSettings, *, overwrite: bool) -> HttpOutput:
     """Return the output for a PUT to a URL."""
     return HttpOutput(Put(url, storage, overwrite=overwrite, asynchronous=False))
 
@@ -200,7 +200,7 @@ class Sending:
 
     def _send_all(self) -> int:
         storage = self._put.storage
-        client = storage.client or make_client(self._put.library, storage.options, asynchronous=False)
+        client = storage.client or make_client(self._put.library, storage.storage_options, asynchronous=False)
         try:
             return self._exchange(client)
         finally:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import anyio
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.http_clients import make_client
 from streamdcm.sinks.output import AsyncOutput
@@ -23,13 +24,14 @@ from streamdcm.sinks.storage.http_request import (
     Start,
     Wait,
 )
-from streamdcm.sinks.storage.options import Storage
 
 _ASKS: Final = object()
 """What a request yields, to nobody but `_Resumed`, when it asks for the next piece of its body."""
 
 
-def output_for(url: str, storage: Storage, call: Callable[..., Awaitable[Any]], *, overwrite: bool) -> AsyncHttpOutput:
+def output_for(
+    url: str, storage: StorageSettings, call: Callable[..., Awaitable[Any]], *, overwrite: bool
+) -> AsyncHttpOutput:
     """Return the output for a PUT to a URL; `call` calls a function in a thread."""
     return AsyncHttpOutput(Put(url, storage, overwrite=overwrite, asynchronous=True), call)
 
@@ -104,7 +106,7 @@ class AsyncHttpOutput(AsyncOutput):
             await self._close()
 
     def _make_client(self) -> None:
-        self._client = make_client(self._put.library, self._put.storage.options, asynchronous=True)
+        self._client = make_client(self._put.library, self._put.storage.storage_options, asynchronous=True)
 
     async def _close(self) -> None:
         if self._client is not None and self._put.storage.client is None:

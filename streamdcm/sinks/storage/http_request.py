@@ -7,18 +7,16 @@ from contextlib import contextmanager
 from email.parser import BytesHeaderParser
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import (
-    AccessDeniedError,
     ConnectionLostError,
-    ContainerNotFoundError,
-    CredentialsError,
-    ObjectExistsError,
     StorageError,
     TargetTypeError,
 )
 from streamdcm.sinks.http_clients import library_of
 from streamdcm.sinks.locations import printable
-from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.problems import Service
+from streamdcm.sinks.storage.refusal import refuse
 
 _KEPT: Final = 1024 * 1024
 """The most bytes from the beginning of a body that are kept, to be sent again."""
@@ -151,7 +149,7 @@ class Put:
     ----------
     url : str
         Where to; a user and password in it are sent, and shown nowhere.
-    storage : Storage
+    storage : StorageSettings
         Its client, or the arguments of one.
     overwrite : bool
         Whether what is there may be replaced; if not, the server is asked to refuse (RFC 9110 §13.1.2).
@@ -166,10 +164,11 @@ class Put:
         If the URL is none, or the client is of the wrong kind.
     """
 
-    def __init__(self, url: str, storage: Storage, *, overwrite: bool, asynchronous: bool) -> None:
-        storage.refuse("metadata", "resume")
+    def __init__(self, url: str, storage: StorageSettings, *, overwrite: bool, asynchronous: bool) -> None:
+        refuse(storage, "metadata", "resume")
         self.location = printable(url)
         self.library = library_of(storage.client, asynchronous=asynchronous)
+        self._server = server_of(self.library.http)
         self.storage = storage
         self.size: int | None = None
         """The number of bytes, if it is known: sent as the Content-Length."""
@@ -230,36 +229,23 @@ class Put:
         StorageError
             If the server did not take the resource.
         """
-        kind, problem = _PROBLEMS.get(status, _OTHER_PROBLEMS.get(status // 100, _NOT_TAKEN))
         if 200 <= status < 300:
             if start.has_ended:
                 return
-            kind, problem = StorageError, "the server answered before it had everything"
-        raise kind(f"{self.location}: {problem} (HTTP status {status})")
+            raise StorageError(f"{self.location}: the server answered before it had everything (HTTP status {status})")
+        names = (f"HTTP {status}", f"HTTP {status // 100}xx")
+        raise self._server.problem(names, self.location, f"HTTP status {status}")
 
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Translate the exceptions of the library, which may quote what is secret."""
-        http = self.library.http
         try:
-            yield
-        except http.TimeoutException as error:
-            raise ConnectionLostError(
-                f"{self.location}: the server did not go on in time ({type(error).__name__}); try again, or give a "
-                "longer timeout in storage_options"
-            ) from error
-        except (http.LocalProtocolError, http.InvalidURL, http.UnsupportedProtocol) as error:
-            raise StorageError(
-                f"{self.location}: the request cannot be sent ({type(error).__name__}); see what storage_options add "
-                "to it"
-            ) from error
-        except (http.HTTPError, http.StreamError, OSError, UnicodeError) as error:
-            if isinstance(error, StorageError):
-                raise
-            hint = f" after {self.sent:,} bytes; the server may find this too large" if self.sent > _KEPT else ""
-            raise ConnectionLostError(
-                f"{self.location}: the connection failed ({type(error).__name__}){hint}; try again"
-            ) from error
+            with self._server.errors_of(self.location):
+                yield
+        except ConnectionLostError as error:
+            if self.sent > _KEPT:
+                error.add_note(f"{self.sent:,} bytes were sent; the server may find this too large")
+            raise
 
     def _first_request(self, client: Any, body: Any, trace: Any) -> Any:
         headers = {}
@@ -327,26 +313,13 @@ def _origin(url: Any) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}[url.scheme]
 
 
-_NOT_TAKEN: Final = (StorageError, "the server did not take the resource")
-_OTHER_PROBLEMS: Final[dict[int, tuple[type[StorageError], str]]] = {
-    3: (StorageError, "the server redirects in a way that a PUT cannot follow; give the address that it redirects to"),
-    5: (StorageError, "the server failed; try again"),
-}
-_PROBLEMS: Final[dict[int, tuple[type[StorageError], str]]] = {
-    401: (CredentialsError, "the server wants credentials; give auth= or headers= in storage_options"),
-    403: (AccessDeniedError, "the server does not allow this"),
-    404: (ContainerNotFoundError, "there is no such place"),
-    407: (CredentialsError, "the proxy wants credentials; give proxy= in storage_options"),
-    409: (
-        ContainerNotFoundError,
-        "there is no such place, or another write is going on",
-    ),  # RFC 4918 §9.7.1: no collection
-    411: (
-        StorageError,
-        "the server wants to know the length ahead, and takes no chunks; it is known for a dataset without frames=, "
-        "and for native frames whose number is known",
-    ),
-    412: (ObjectExistsError, "the resource exists, and overwrite is off"),
-    413: (StorageError, "the server finds this too large"),
-    507: (StorageError, "the server has no space for this"),
-}
+def server_of(http: Any) -> Service:
+    """Return what the errors of a library for HTTP are called."""
+    return Service(
+        name="the server",
+        thing="resource",
+        container="place",
+        credentials="auth= or headers= in storage_options",
+        errors=(http.HTTPError, http.StreamError, http.InvalidURL, OSError, UnicodeError),
+        otherwise="TransportError",
+    )

@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import (
-    AccessDeniedError,
     ContainerNotFoundError,
-    CredentialsError,
     MissingExtraError,
-    ObjectExistsError,
     StorageError,
     TargetTypeError,
 )
 from streamdcm.instructions import Chunk
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.output import Output
-from streamdcm.sinks.storage.object_reader import ObjectReader, has_changed, no_such_object
-from streamdcm.sinks.storage.options import Storage
+from streamdcm.sinks.storage.object_reader import ObjectReader
+from streamdcm.sinks.storage.problems import Service
+from streamdcm.sinks.storage.refusal import refuse, refused_by
 
 try:
     import obstore
@@ -26,13 +26,21 @@ try:
 except ImportError as error:
     raise MissingExtraError("gs:// needs the library obstore: pip install 'streamdcm[obstore]'") from error
 
+OBSTORE = Service(
+    name="the service",
+    thing="object",
+    container="bucket",
+    credentials="them in storage_options or in the environment",
+    errors=(exceptions.BaseError, OSError),
+)
+
 _STORES = (AzureStore, GCSStore, HTTPStore, LocalStore, MemoryStore, S3Store)
 _URL = re.compile(r"(?P<root>[^:]+://[^/]+)/(?P<key>.*[^/])", re.DOTALL)
 
 
-def output_for(url: str, storage: Storage, *, overwrite: bool) -> "ObstoreOutput":
+def output_for(url: str, storage: StorageSettings, *, overwrite: bool) -> "ObstoreOutput":
     """Return the output for ``gs://BUCKET/KEY``."""
-    storage.refuse("resume")
+    refuse(storage, "resume")
     found = _URL.fullmatch(url)
     if not found:
         raise TargetTypeError("an object is named SCHEME://BUCKET/KEY, and its key does not end with a slash")
@@ -45,7 +53,7 @@ def output_for(url: str, storage: Storage, *, overwrite: bool) -> "ObstoreOutput
 
 
 @contextmanager
-def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
+def reader_for(url: str, storage: StorageSettings) -> Iterator[ObjectReader]:
     """Give the object ``gs://BUCKET/KEY``, to be read by ranged requests.
 
     Raises
@@ -58,29 +66,24 @@ def reader_for(url: str, storage: Storage) -> Iterator[ObjectReader]:
     found = _URL.fullmatch(url)
     if not found:
         raise TargetTypeError("an object is named SCHEME://BUCKET/KEY, and its key does not end with a slash")
-    key, location = found["key"], url.partition("?")[0]
-    with _reading_errors(location):
-        store = storage.client or from_url(found["root"], **storage.options)
+    key, location = found["key"], printable(url.partition("?")[0])
+    with OBSTORE.errors_reading(location):
+        store = _store(found["root"], storage)
         about = obstore.head(store, key)
 
     def fetch(offset: int, length: int) -> bytes:
         options = {"range": (offset, offset + length), "if_match": about["e_tag"]}
-        with _reading_errors(location):
+        with OBSTORE.errors_reading(location):
             return bytes(obstore.get(store, key, options=options).bytes())
 
     yield ObjectReader(location, about["size"], fetch)
 
 
-@contextmanager
-def _reading_errors(location: str) -> Iterator[None]:
-    try:
-        yield
-    except (exceptions.NotFoundError, FileNotFoundError) as error:
-        raise no_such_object(location) from error
-    except exceptions.PreconditionError as error:
-        raise has_changed(location) from error
-    except exceptions.BaseError as error:
-        raise StorageError(f"{location}: the service does not give the object ({type(error).__name__})") from error
+def _store(root: str, storage: StorageSettings) -> Any:
+    if storage.client is not None:
+        return storage.client
+    with refused_by(f"obstore.store.from_url({printable(root)!r})"):
+        return from_url(root, **storage.storage_options)
 
 
 class ObstoreOutput(Output):
@@ -92,14 +95,14 @@ class ObstoreOutput(Output):
         The URL of the bucket.
     key : str
         The name of the object in it.
-    storage : Storage
+    storage : StorageSettings
         Its options are those of `obstore.store.from_url`; its client is an obstore store of the bucket.
     overwrite : bool
         Whether an object with this key may be replaced; looked up before and after, but another writer may be faster.
     """
 
-    def __init__(self, root: str, key: str, storage: Storage, *, overwrite: bool) -> None:
-        self.location = f"{root}/{key}"
+    def __init__(self, root: str, key: str, storage: StorageSettings, *, overwrite: bool) -> None:
+        self.location = printable(f"{root}/{key}")
         self._root = root
         self._key = key
         self._storage = storage
@@ -116,8 +119,8 @@ class ObstoreOutput(Output):
             If the object exists and must not be overwritten.
         """
         storage = self._storage
-        with self._errors():
-            self._store = storage.client or from_url(self._root, **storage.options)
+        with OBSTORE.errors_of(self.location):
+            self._store = _store(self._root, storage)
             self._refuse_existing()
             about = {"Content-Type": storage.content_type, **storage.metadata}
             self._writer = obstore.open_writer(
@@ -130,7 +133,7 @@ class ObstoreOutput(Output):
 
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Write all bytes of `buffers`, in order."""
-        with self._errors():
+        with OBSTORE.errors_of(self.location):
             for buffer in buffers:
                 self._writer.write(buffer)
 
@@ -145,7 +148,7 @@ class ObstoreOutput(Output):
         if self._writer is None:
             return
         self._refuse_existing()
-        with self._errors():
+        with OBSTORE.errors_of(self.location):
             self._writer.close()
         self._writer = None
 
@@ -159,39 +162,8 @@ class ObstoreOutput(Output):
         if self._overwrite:
             return
         try:
-            with self._errors():
+            with OBSTORE.errors_of(self.location):
                 obstore.head(self._store, self._key)
         except ContainerNotFoundError:
             return
-        raise ObjectExistsError(f"{self.location}: the object exists, and overwrite is off")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (exceptions.BaseError, OSError) as error:
-            kind, problem = next(
-                ((ours, text) for theirs, ours, text in _PROBLEMS if isinstance(error, theirs)),
-                (StorageError, "the storage does not take the object"),
-            )
-            raise kind(f"{self.location}: {problem} ({type(error).__name__})") from error
-
-
-_PROBLEMS: tuple[tuple[Any, type[StorageError], str], ...] = (
-    (
-        exceptions.UnauthenticatedError,
-        CredentialsError,
-        "there are no valid credentials; give them in storage_options or in the environment",
-    ),
-    (
-        (exceptions.PermissionDeniedError, PermissionError),
-        AccessDeniedError,
-        "the credentials do not allow this",
-    ),
-    ((exceptions.NotFoundError, FileNotFoundError), ContainerNotFoundError, "there is no such bucket"),
-    (
-        (exceptions.AlreadyExistsError, exceptions.PreconditionError, FileExistsError),
-        ObjectExistsError,
-        "the object exists, and overwrite is off",
-    ),
-)
+        raise OBSTORE.exists(self.location)

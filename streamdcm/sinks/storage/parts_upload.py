@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.result import Checksum
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.output import PartsOutput
-from streamdcm.sinks.storage.options import Storage
 from streamdcm.sinks.storage.requests import Performer, Requests, Threads
 
 R = TypeVar("R")
@@ -30,25 +30,15 @@ class PartsUpload(PartsOutput, Generic[R]):
         The URL of the object, without secrets.
     part_sizes : PartSizes
         How large the parts are to be.
-    storage : Storage
+    storage : StorageSettings
         How to upload.
     awaits : bool
         Whether the client is asynchronous.
-
-    Raises
-    ------
-    TargetTypeError
-        If the client is asynchronous, and there is no event loop to await it on.
     """
 
-    def __init__(self, location: str, part_sizes: PartSizes, storage: Storage, *, awaits: bool) -> None:
-        if awaits and storage.tasks is None:
-            raise TargetTypeError(
-                "this client is asynchronous, and nothing awaits it here; use the function of the same name that ends "
-                "in _async, or a synchronous client"
-            )
+    def __init__(self, location: str, part_sizes: PartSizes, storage: StorageSettings, *, awaits: bool) -> None:
         self.awaits = awaits
-        self._performer: Performer = storage.tasks() if awaits and storage.tasks else Threads(storage.workers)
+        self._performer: Performer = Threads(storage.workers)
         self.location = location
         self.part_sizes = part_sizes
         self.checksum: Checksum | None = None
@@ -57,6 +47,22 @@ class PartsUpload(PartsOutput, Generic[R]):
         self._whole: bytearray | None = None
         self._sent: Mapping[int, R] = {}
         self._digests = PartDigests() if storage.checksum else None
+
+    def perform_by(self, tasks: Callable[[], Performer] | None) -> None:
+        """Have the requests of an asynchronous client made by what `tasks` makes.
+
+        Raises
+        ------
+        TargetTypeError
+            If the client is asynchronous, and there is no event loop to await it on.
+        """
+        if self.awaits and tasks is None:
+            raise TargetTypeError(
+                "this client is asynchronous, and nothing awaits it here; use the function of the same name that ends "
+                "in _async, or a synchronous client"
+            )
+        if self.awaits and tasks is not None:
+            self._performer = tasks()
 
     def open(self) -> None:
         """Connect, and look for what must not be replaced."""

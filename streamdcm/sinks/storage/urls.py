@@ -1,16 +1,18 @@
 """URLs as targets: the scheme says which module writes there, and only that one is imported."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError, TargetTypeError
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
 from streamdcm.sinks.protocols import Call, TakesSize
-from streamdcm.sinks.storage.options import Storage
-from streamdcm.sinks.storage.parts_upload import PendingUpload
+from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
+from streamdcm.sinks.storage.refusal import refuse
+from streamdcm.sinks.storage.requests import Performer
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _MODULES = {
@@ -20,10 +22,10 @@ _MODULES = {
     "http": ("http",),
     "https": ("http",),
 }
-_READERS = {"s3": ("s3", "fsspec"), "az": ("azure", "fsspec"), "gs": ("obstore", "fsspec")}
+_READERS = {"s3": ("s3_reader", "fsspec"), "az": ("azure", "fsspec"), "gs": ("obstore", "fsspec")}
 _ELSE = ("fsspec",)
 _HTTP = ("http", "https")
-_DEFAULT_STORAGE = Storage()
+_DEFAULT_STORAGE = StorageSettings()
 
 
 def scheme_of(target: Any) -> str | None:
@@ -38,14 +40,14 @@ def wants_size(target: Any) -> bool:
     return scheme_of(target) in _HTTP or (is_output and isinstance(target, TakesSize))
 
 
-def async_url_output(target: Any, storage: Storage, call: Call, *, overwrite: bool) -> AsyncOutput | None:
+def async_url_output(target: Any, storage: StorageSettings, call: Call, *, overwrite: bool) -> AsyncOutput | None:
     """Find out how to write to a URL on an event loop; `None` if that is done in a thread, or it is no URL.
 
     Parameters
     ----------
     target : object
         The URL.
-    storage : Storage
+    storage : StorageSettings
         How to upload.
     call : callable
         Calls a function in a thread.
@@ -66,8 +68,23 @@ def async_url_output(target: Any, storage: Storage, call: Call, *, overwrite: bo
     return output
 
 
-def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> Output | PartsOutput:
+def url_output(
+    url: str, scheme: str, storage: StorageSettings, *, overwrite: bool, tasks: Callable[[], Performer] | None
+) -> Output | PartsOutput:
     """Find out how to write to a URL: the first library that is installed for its scheme does it.
+
+    Parameters
+    ----------
+    url : str
+        The URL.
+    scheme : str
+        Its scheme, in lower case.
+    storage : StorageSettings
+        How to upload.
+    overwrite : bool
+        Whether what is there may be replaced.
+    tasks : callable, optional
+        Makes what awaits the requests of an asynchronous client.
 
     Raises
     ------
@@ -84,11 +101,13 @@ def url_output(url: str, scheme: str, storage: Storage, *, overwrite: bool) -> O
             raise
         module = import_module(f"streamdcm.sinks.storage.{others[0]}")
     output: Output | PartsOutput = module.output_for(url, storage, overwrite=overwrite)
+    if isinstance(output, PartsUpload):
+        output.perform_by(tasks)
     return output
 
 
 @contextmanager
-def url_reader(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[Any]:
+def url_reader(url: str, storage: StorageSettings = _DEFAULT_STORAGE) -> Iterator[Any]:
     """Give what is at a URL as a file that can seek: the first library that is installed for its scheme reads it.
 
     Raises
@@ -115,7 +134,7 @@ def url_reader(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[Any]:
 
 
 @contextmanager
-def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[list[PendingUpload]]:
+def pending_uploads(url: str, storage: StorageSettings = _DEFAULT_STORAGE) -> Iterator[list[PendingUpload]]:
     """Give the uploads of objects whose URL begins with `url` that were never completed, the oldest first.
 
     They can be aborted within the block.
@@ -129,7 +148,7 @@ def pending_uploads(url: str, storage: Storage = _DEFAULT_STORAGE) -> Iterator[l
     """
     if scheme_of(url) != "s3":
         raise TargetTypeError("uploads can be listed and aborted where they have ids: give s3://BUCKET/PREFIX")
-    with import_module("streamdcm.sinks.storage.s3").pending_uploads(url, storage) as uploads:
+    with import_module("streamdcm.sinks.storage.s3_uploads").pending_uploads(url, storage) as uploads:
         yield uploads
 
 
@@ -138,9 +157,9 @@ def is_remote_path(target: Any) -> bool:
     return all(hasattr(target, name) for name in ("fs", "path", "protocol", "storage_options", "parts"))
 
 
-def remote_path_output(target: Any, storage: Storage, *, overwrite: bool) -> Output:
+def remote_path_output(target: Any, storage: StorageSettings, *, overwrite: bool) -> Output:
     """Return the output for such a path, in its own file system."""
-    storage.refuse("options", "client", "metadata", "resume")
+    refuse(storage, "storage_options", "client", "metadata", "resume")
     output: Output = import_module("streamdcm.sinks.storage.fsspec").FsspecOutput(
         target.fs, target.path, str(target), storage, overwrite=overwrite
     )

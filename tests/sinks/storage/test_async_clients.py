@@ -164,7 +164,7 @@ async def test_a_source_that_fails_leaves_nothing(bucket: Bucket, make):
 
 @pytest.mark.parametrize("part", [1, 2, 3])
 async def test_a_part_that_fails_again_and_again_leaves_nothing(moto: Bucket, part, monkeypatch):
-    monkeypatch.setattr("streamdcm.sinks.storage.s3._ABORT_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("streamdcm.sinks.storage.s3_uploads._ABORT_DELAYS", (0.0, 0.0, 0.0))
     with proxy_to(moto.options["endpoint_url"]) as proxy:
         proxy.fault = lambda request: request.part == part and request.fail()
         async with s3_client(moto, endpoint_url=f"http://127.0.0.1:{proxy.server_port}") as client:

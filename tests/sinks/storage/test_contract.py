@@ -2,7 +2,8 @@
 
 import pytest
 
-from streamdcm.sinks import Storage, resolve
+from streamdcm.engine.storage_settings import StorageSettings
+from streamdcm.sinks import resolve
 from streamdcm.testing import TransactionContract
 from tests.sinks.storage.conftest import Bucket
 from tests.support.uploads import MIB
@@ -19,7 +20,7 @@ class TestS3(TransactionContract):
         return "1.dcm"
 
     def make_output(self, target):
-        return resolve(self.bucket.url(target), storage=Storage(client=self.bucket.client, part_size=5 * MIB))
+        return resolve(self.bucket.url(target), storage=StorageSettings(client=self.bucket.client, part_size=5 * MIB))
 
     def visible(self, target):
         return self.bucket.read(target) if target in self.bucket.names() else None

@@ -79,7 +79,7 @@ class BufferedFile(AbstractBufferedFile):
 def test_a_url_of_fsspec(memory: MemoryFileSystem):
     result = streamdcm.dcmwrite("memory://folder/1.dcm", large(1), frames=frames(3))
     assert memory.cat("/folder/1.dcm") == in_memory(large(1), frames=frames(3))
-    assert result.location == "memory:///folder/1.dcm"
+    assert result.location == "memory://folder/1.dcm"
     with fsspec.open("memory://folder/1.dcm") as file:
         assert dcmread(file).NumberOfFrames == 3
     assert list(memory.store) == ["/folder/1.dcm"]

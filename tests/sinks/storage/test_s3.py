@@ -298,7 +298,7 @@ def test_an_upload_that_is_not_there_cannot_be_resumed(bucket: Bucket):
 
 
 def test_an_upload_that_cannot_be_aborted_is_told_with_its_id(moto: Bucket, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("streamdcm.sinks.storage.s3._ABORT_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("streamdcm.sinks.storage.s3_uploads._ABORT_DELAYS", (0.0, 0.0, 0.0))
     attempts: list[str] = []
 
     def refuse(**_):

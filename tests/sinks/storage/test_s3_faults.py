@@ -29,7 +29,7 @@ def proxy(moto: Bucket) -> Iterator[Proxy]:
 def upload(moto: Bucket, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     """Write twelve frames through the proxy; retries wait for nothing."""
     monkeypatch.setattr("botocore.retryhandler.delay_exponential", lambda **_: 0)
-    monkeypatch.setattr("streamdcm.sinks.storage.s3._ABORT_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("streamdcm.sinks.storage.s3_uploads._ABORT_DELAYS", (0.0, 0.0, 0.0))
     config = Config(retries={"total_max_attempts": 3, "mode": "legacy"})
     options = moto.options | {"endpoint_url": f"http://127.0.0.1:{proxy.server_port}"}
     client = boto3.client("s3", config=config, **options)
