@@ -105,8 +105,8 @@ def _opening(plan: PixelPlan) -> Opening:
     table = plan.table
     assert table is not None
     if table.alternative is not None:
-        assert plan.most is not None
-        return either_opening(plan.most, table.block, table.kind, table.alternative, plan.has_total)
+        assert plan.number.most is not None
+        return either_opening(plan.number.most, table.block, table.kind, table.alternative, plan.has_total)
     if plan.known is not None:
         return known_opening(table.kind, plan.known, plan.has_total)
     if table.kind == "empty":
