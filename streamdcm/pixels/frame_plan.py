@@ -22,6 +22,7 @@ from streamdcm.encode.tags import (
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
 from streamdcm.options import PlanSettings
+from streamdcm.pixels.arrays import told_length
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_count import FrameCount, frame_count, warn_if_stale
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
@@ -255,10 +256,10 @@ def known_lengths(
 def _checked_lengths(frames: Iterable[Any], encoder: FrameEncoder) -> Iterator[int]:
     for number, frame in enumerate(frames, start=1):
         try:
-            length = len(encoder.encode(frame))
+            length = told_length(frame)
+            yield len(encoder.encode(frame)) if length is None else length
         except Exception as error:
             raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {number:,}") from None
-        yield length
 
 
 def _known_table(lengths: Iterable[int], fragments: Fragments, asked: str) -> OffsetTable:
