@@ -130,6 +130,7 @@ class AsyncFrameWriter(PushedWrite):
         self.result = with_table(written, table)
         self._is_open = False
         give_back(self._delivery.worker)
+        self._warn_if_stale()
         return self.result
 
     async def abort(self) -> None:
@@ -167,6 +168,7 @@ class AsyncFrameWriter(PushedWrite):
 
     async def _take_frame(self, frame: Any) -> Next:
         self._writing.session.count_frames()
+        self._frames += 1
         return await self._writing.advance(frame)
 
     async def _go_on(self, step: Callable[[], Awaitable[Next]]) -> None:
@@ -226,6 +228,7 @@ class _Planned:
         self.plan = plan
         self.late = plan.late_values()
         self.takes_frames = isinstance(plan.pixels, PixelPlan)
+        self.number = plan.pixels.number if isinstance(plan.pixels, PixelPlan) else None
 
     def set(self, name: str | int, value: Any) -> None:
         """Set the value of a late element."""

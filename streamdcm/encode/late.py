@@ -172,10 +172,14 @@ def lossy_ratio(dataset: Dataset, syntax: TransferSyntax, context: Context) -> L
     if LOSSY_RATIO in dataset:
         element = _late_element(LOSSY_RATIO, None, dataset, context)
         return element if element.default is not None else element._replace(default=blank)
-    says_lossy = dataset.get("LossyImageCompression", "") == "01"
-    if not says_lossy and syntax.lossy != "always":
+    if not is_lossy(dataset, syntax):
         return None
     return LateElement(LOSSY_RATIO, "DS", len(blank), blank if syntax.lossy == "no" else None)
+
+
+def is_lossy(dataset: Dataset, syntax: TransferSyntax) -> bool:
+    """Whether frames of a transfer syntax are lossy, or were made of such, as far as a dataset says."""
+    return syntax.lossy == "always" or dataset.get("LossyImageCompression", "") == "01"
 
 
 def fitted(element: LateElement, value: Any, context: Context) -> bytes:

@@ -73,6 +73,15 @@ def optional_count(name: str, given: Any) -> int | None:
     return None if given is None else count(name, given)
 
 
+def number_of_frames(name: str, given: Any) -> int | str | None:
+    """Take a whole number above 0, `None`, or ``"count"``."""
+    if isinstance(given, str) and given == "count":
+        return given
+    if isinstance(given, str):
+        raise PlanError(f"{name} must be a whole number above 0, or 'count', not {_described(given)}")
+    return optional_count(name, given)
+
+
 def late(name: str, given: Any) -> Any:
     """Take names of elements, and the sizes of their values."""
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):

@@ -18,6 +18,7 @@ from streamdcm.options.typed import (
     GroupLengths,
     LateNames,
     LongValues,
+    NumberOfFrames,
     OffsetTableChoice,
     OnVrConflict,
     ProgressCallback,
@@ -82,7 +83,7 @@ class PlanSettings:
     long_values: LongValues = _option("UN", checks.one_of(*get_args(LongValues)), _LAID_OUT)
     on_vr_conflict: OnVrConflict = _option("refuse", checks.one_of(*get_args(OnVrConflict)), _LAID_OUT)
     frames: AnyFrames | None = _option(None, checks.as_given, _FRAMES_GIVEN)
-    number_of_frames: int | None = _option(None, checks.optional_count, _FRAMES)
+    number_of_frames: NumberOfFrames = _option(None, checks.number_of_frames, _FRAMES)
     max_frames: int | None = _option(None, checks.optional_count, _FRAMES)
     offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _FRAMES)
     fragments_per_frame: int = _option(1, checks.count, _FRAMES)

@@ -12,6 +12,7 @@ SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
 GroupLengths: TypeAlias = Literal["omit", "write"]
 LongValues: TypeAlias = Literal["UN", "refuse"]
 OnVrConflict: TypeAlias = Literal["refuse", "drop"]
+NumberOfFrames: TypeAlias = int | Literal["count"] | None
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 LateNames: TypeAlias = Mapping[Any, int | None] | Iterable[Any]
@@ -92,10 +93,11 @@ class FrameOptions(TypedDict, total=False):
 
     Attributes
     ----------
-    number_of_frames : int, optional
-        How many frames there are, where they have no ``len()``.
+    number_of_frames : int or "count", optional
+        How many frames there are, where they have no ``len()``. If it is not given, what the dataset says in its
+        NumberOfFrames holds, but not for `open_writer`; ``"count"`` counts the frames.
     max_frames : int, optional
-        How many there may be at most, where their number is not known; reserves an offset table.
+        How many there may be at most, where they are to be counted; reserves an offset table.
     offset_table : {"auto", "basic", "extended", "empty"}
         The offset table of encapsulated frames (PS3.5 §A.4).
     fragments_per_frame : int
@@ -109,7 +111,7 @@ class FrameOptions(TypedDict, total=False):
         gives the number of bytes to reserve.
     """
 
-    number_of_frames: int | None
+    number_of_frames: NumberOfFrames
     max_frames: int | None
     offset_table: OffsetTableChoice
     fragments_per_frame: int

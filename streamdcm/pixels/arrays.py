@@ -8,6 +8,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from streamdcm.errors import ValueTypeError
+from streamdcm.options.checks import whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +81,19 @@ def kept_frame(frame: Any) -> Any:
     except ValueTypeError:
         return frame  # which whoever encodes it refuses, by its number
     return frame if array is None else array.copy()
+
+
+def told_length(frame: Any) -> int | None:
+    """Return how many bytes a frame says that it has, where getting at them may mean reading it: ``nbytes`` or ``len``.
+
+    `None` for what is in memory and can be looked at, and for what tells nothing.
+    """
+    if isinstance(frame, (bytes, bytearray, memoryview, str)) or is_ndarray(frame):
+        return None
+    told = getattr(frame, "nbytes", None)
+    if told is None and hasattr(type(frame), "__len__"):
+        told = len(frame)
+    return whole_number(told)
 
 
 def no_frame(frame: Any, wanted: str) -> ValueTypeError:

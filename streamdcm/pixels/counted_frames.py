@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from streamdcm.errors import EncodeError, InvalidValueError, StreamdcmError, encode_error
+from streamdcm.errors import EncodeError, StreamdcmError, encode_error
 from streamdcm.instructions import Chunk, Need
+from streamdcm.pixels.frame_count import one_too_many, too_few
 from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.sources import is_pushed
 
 
 class CountedFrames:
@@ -24,13 +26,13 @@ class CountedFrames:
         self.need = Need(plan.source)
         self.count = 0
         self._plan = plan
-        self._most = sys.maxsize if plan.most is None else plan.most
+        self._most = sys.maxsize if plan.number.most is None else plan.number.most
 
     def checked(self, encode: Callable[[Any], Chunk], frame: Any) -> Chunk:
         """Return the bytes of the next frame."""
         self.count += 1
         if self.count > self._most:
-            raise self.error(InvalidValueError(f"is one too many; {self._most:,} were announced"))
+            raise self.error(one_too_many(self._plan.number))
         try:
             return encode(frame)
         except Exception as error:
@@ -45,11 +47,9 @@ class CountedFrames:
         """Refuse fewer frames than were announced."""
         count = self._plan.count
         if self.count == 0 or (count is not None and self.count < count):
-            expected = "at least one" if count is None else f"{count:,}"
-            hint = "" if self.count else " (an iterator gives its frames once: was it used before?)"
-            raise EncodeError(
-                f"the frames ended after {self.count:,}; there must be {expected}{hint}", self._plan.label
-            )
+            is_used = self.count == 0 and not is_pushed(self._plan.source)
+            hint = "; an iterator gives its frames once, so it may have been used before" if is_used else ""
+            raise EncodeError(too_few(self._plan.number, self.count) + hint, self._plan.label)
 
     def error(self, error: Exception) -> Exception:
         """Return the error to raise for the frame that came last."""

@@ -7,7 +7,7 @@ from struct import Struct
 from typing import Final
 
 from streamdcm.encode.layout import MAX_LENGTH
-from streamdcm.errors import InvalidValueError, LengthOverflowError
+from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError
 from streamdcm.instructions import END, Chunk, Encoder, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.frame_plan import PixelPlan
@@ -52,6 +52,7 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
     encode = plan.encoder.encode
     need, checked, add = frames.need, frames.checked, table.add
     whole = plan.fragments.is_one
+    known = plan.known if plan.known else None  # one without entries knows the sum alone
     while (frame := (yield need)) is not END:
         chunk = checked(encode, frame)
         size = len(chunk)
@@ -62,6 +63,8 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
             add(size, encoded)
         except LengthOverflowError as error:
             raise frames.error(error) from None
+        if known is not None and table.position != known.end_of(frames.count):
+            raise frames.error(_another_length(size))
         if not whole:
             yield from _divided(memoryview(chunk), plan.fragments.size(size))
         elif size < _SMALL:
@@ -69,11 +72,25 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
         else:
             yield from _fragment(chunk, size)
     frames.check_count()
+    if plan.known is not None and table.bit_stream_length != plan.known.bit_stream_length:
+        raise EncodeError("the frames have another length than their nbytes or len() said", plan.label)
     yield SEQUENCE_END
     kind, pieces = opening.filling(table)
     yield from fills(fields, pieces)
     choice = TableChoice(kind, _reason(plan, kind))
     return total + table.position + len(SEQUENCE_END), choice, table.bit_stream_length
+
+
+def encapsulated_size(plan: PixelPlan) -> int | None:
+    """Return the number of bytes that `encapsulated` is going to encode; `None` if lengths of frames are not known."""
+    if plan.known is None:
+        return None
+    opening = sum(len(part) for part in _opening(plan).parts if not isinstance(part, Reserve))
+    return opening + plan.known.position + len(SEQUENCE_END)
+
+
+def _another_length(size: int) -> InvalidValueError:
+    return InvalidValueError(f"has {size:,} bytes, which is not what its nbytes or len() said before; correct those")
 
 
 def _divided(frame: memoryview, size: int) -> Encoder[None]:
@@ -105,8 +122,8 @@ def _opening(plan: PixelPlan) -> Opening:
     table = plan.table
     assert table is not None
     if table.alternative is not None:
-        assert plan.most is not None
-        return either_opening(plan.most, table.block, table.kind, table.alternative, plan.has_total)
+        assert plan.number.most is not None
+        return either_opening(plan.number.most, table.block, table.kind, table.alternative, plan.has_total)
     if plan.known is not None:
         return known_opening(table.kind, plan.known, plan.has_total)
     if table.kind == "empty":

@@ -15,7 +15,6 @@ from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
     FLOAT_PIXEL_DATA,
-    PER_FRAME_GROUPS,
     PIXEL_DATA,
     PIXEL_TAGS,
     TOTAL_LENGTH,
@@ -23,9 +22,11 @@ from streamdcm.encode.tags import (
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
 from streamdcm.options import PlanSettings
+from streamdcm.pixels.arrays import told_length
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
+from streamdcm.pixels.frame_count import FrameCount, frame_count, warn_if_stale
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
-from streamdcm.pixels.given_frames import check_frames, check_series, number_given
+from streamdcm.pixels.given_frames import check_frames, check_series
 from streamdcm.pixels.offset_table import OffsetTable
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import AnyFrames, FrameSource, PushedSource
@@ -34,24 +35,6 @@ STALE: Final = PIXEL_TAGS | {EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTH
 """What frames take the place of."""
 
 ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
-
-# PS3.3 §C.7.6.5, §C.8.4.9, §C.8.6.4
-FRAME_VECTORS: Final = (
-    *("FrameTimeVector", "FrameLabelVector", "FramePrimaryAngleVector", "FrameSecondaryAngleVector"),
-    *("SliceLocationVector", "DisplayWindowLabelVector"),
-    *("EnergyWindowVector", "DetectorVector", "PhaseVector", "RotationVector", "RRIntervalVector", "TimeSlotVector"),
-    *("SliceVector", "AngularViewVector", "TimeSliceVector"),
-)
-"""Elements with a value for each frame."""
-
-# PS3.3: storage SOP Classes whose IOD has no Multi-frame module, so that they have no NumberOfFrames
-_SINGLE_FRAME: Final = frozenset(
-    f"1.2.840.10008.5.1.4.1.1.{suffix}"
-    for suffix in (
-        *("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "2", "4", "6.1", "7", "128"),
-        *("77.1.1", "77.1.2", "77.1.3", "77.1.4", "77.1.5.3", "9.1.1"),
-    )
-)
 
 
 class Fragments(NamedTuple):
@@ -99,10 +82,8 @@ class PixelPlan:
         The VR of that element.
     encapsulated : bool
         Whether each frame becomes items of its own.
-    count : int or None
-        The number of frames, if it is known.
-    most : int or None
-        The most frames that there may be.
+    number : FrameCount
+        How many frames there are.
     format : FrameFormat or None
         The format of native frames; `None` for compressed ones.
     encoder : FrameEncoder
@@ -126,8 +107,7 @@ class PixelPlan:
     tag: int
     vr: str
     encapsulated: bool
-    count: int | None
-    most: int | None
+    number: FrameCount
     format: FrameFormat | None
     encoder: FrameEncoder
     table: TablePlan | None
@@ -136,6 +116,11 @@ class PixelPlan:
     has_total: bool
     pixels_length: int
     first: int = 0
+
+    @property
+    def count(self) -> int | None:
+        """The number of frames, if it is known."""
+        return self.number.count
 
 
 def plan_pixels(
@@ -184,7 +169,9 @@ def plan_pixels(
         raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
     check_series(frames, form)
-    count = known_count(frames, dataset, options.number_of_frames)
+    number = frame_count(frames, dataset, options.number_of_frames, options.max_frames)
+    count = number.count
+    warn_if_stale(number, count)
     encoder = form or compressed_frames(syntax, check=options.check_frames)
     fragments = _fragments(options, syntax)
     lengths = known_lengths(frames, count, form, encoder) if encapsulated else None
@@ -210,8 +197,7 @@ def plan_pixels(
         tag=tag,
         vr=vr,
         encapsulated=encapsulated,
-        count=count,
-        most=_most(count, dataset, options.max_frames),
+        number=number,
         format=form,
         encoder=encoder,
         table=table,
@@ -220,11 +206,6 @@ def plan_pixels(
         has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
         pixels_length=pixels_length,
     )
-
-
-def has_number_of_frames(dataset: Dataset) -> bool:
-    """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
-    return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
 
 
 def check_native_total(length: int, label: str) -> None:
@@ -242,49 +223,6 @@ def check_native_total(length: int, label: str) -> None:
             "over several instances with split=",
             label,
         )
-
-
-def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None:
-    """Find out how many frames there are, and whether all that say so agree.
-
-    Raises
-    ------
-    PlanError
-        If they do not, or if there are none, or too many for the SOP Class; or if the Per-Frame Functional Groups
-        Sequence is empty.
-    """
-    counts: dict[str, int] = {}
-    given = number_given(frames)
-    if given is not None:
-        counts["the frames themselves"] = given
-    if stated is not None:
-        counts["number_of_frames"] = stated
-    groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
-    if groups is not None and not len(groups):
-        raise PlanError(
-            f"{element_name(PER_FRAME_GROUPS)} has no items, and there is one for each frame (PS3.3 §C.7.6.16): it is "
-            "written before the frames, so add its items before the write begins, or delete it"
-        )
-    if groups:
-        counts["PerFrameFunctionalGroupsSequence"] = len(groups)
-    for keyword in FRAME_VECTORS:
-        if keyword in dataset and dataset[keyword].VM:
-            counts[keyword] = dataset[keyword].VM
-    if len(set(counts.values())) > 1:
-        stated_counts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        raise PlanError(f"the numbers of frames differ: {stated_counts}; make them agree")
-    count = next(iter(counts.values()), None)
-    if count is not None and count < 1:
-        raise PlanError("there are no frames to write; give at least one")
-    if count is not None and count > 1 and not has_number_of_frames(dataset):
-        raise PlanError(f"{count:,} frames for a SOP Class of single-frame instances; use a multi-frame SOP Class")
-    return count
-
-
-def _most(count: int | None, dataset: Dataset, max_frames: int | None) -> int | None:
-    if count is not None:
-        return count
-    return max_frames if has_number_of_frames(dataset) else 1
 
 
 def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[int, str]:
@@ -318,10 +256,10 @@ def known_lengths(
 def _checked_lengths(frames: Iterable[Any], encoder: FrameEncoder) -> Iterator[int]:
     for number, frame in enumerate(frames, start=1):
         try:
-            length = len(encoder.encode(frame))
+            length = told_length(frame)
+            yield len(encoder.encode(frame)) if length is None else length
         except Exception as error:
             raise encode_error(error, f"{element_name(PIXEL_DATA)}, frame {number:,}") from None
-        yield length
 
 
 def _known_table(lengths: Iterable[int], fragments: Fragments, asked: str) -> OffsetTable:

@@ -74,6 +74,12 @@ class OffsetTable:
         self.bit_stream_length += self._padding + length
         self._padding = length % 2
 
+    def end_of(self, number: int) -> int:
+        """Return where the items of a frame end, which is counted from 1, in a table that is kept."""
+        if number < len(self):
+            return self._offsets[number]
+        return self.position
+
     @property
     def last_offset(self) -> int:
         """Where the last frame begins; 0 without frames, and where no table is kept."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from streamdcm.encode.late import LateValues
+from pydicom.dataset import Dataset
+
+from streamdcm.encode.late import LateValues, is_lossy
 from streamdcm.encode.layout import Encoding
-from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES
+from streamdcm.encode.tags import CONCATENATION_UID, LOSSY_RATIO, NUMBER_OF_FRAMES
+from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.instructions import Encoder
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.encapsulated import encapsulated
@@ -50,6 +53,26 @@ def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder
     if NUMBER_OF_FRAMES in late:
         late.set(NUMBER_OF_FRAMES, frames.count)
     return length, choice
+
+
+def learns_ratio(plan: PixelPlan) -> bool:
+    """Whether the last frame tells the ratio of a lossy compression, and a field for it holds nothing more back.
+
+    An offset table that is filled in at the end holds everything back that the ratio would.
+    """
+    has_field = plan.table is not None and plan.table.kind != "empty" and plan.known is None
+    return has_field and plan.pixels_length > 0
+
+
+def known_ratio(plan: PixelPlan, dataset: Dataset, syntax: TransferSyntax) -> str | None:
+    """Return the ratio of a lossy compression, if the lengths of the frames are known and the dataset lacks it."""
+    known = plan.known
+    if known is None or not known.bit_stream_length or not plan.pixels_length or plan.count is None:
+        return None
+    is_shared = CONCATENATION_UID in dataset  # all instances of a concatenation have the same one
+    if is_shared or syntax.lossy == "no" or not is_lossy(dataset, syntax) or dataset.get("LossyImageCompressionRatio"):
+        return None
+    return _ratio(plan, plan.count, known.bit_stream_length)
 
 
 def _ratio(plan: PixelPlan, count: int, bit_stream_length: int) -> str:

@@ -55,6 +55,16 @@ def bit_stream(plan: VideoPlan) -> Encoder[int]:
     return opening + len(start) + encoded + len(SEQUENCE_END)
 
 
+def bit_stream_size(plan: VideoPlan) -> int | None:
+    """Return the number of bytes that `bit_stream` is going to encode; `None` if the length is not known."""
+    if not isinstance(plan.source, Copy):
+        return None
+    length = plan.source.length
+    fragments = -(-length // (plan.fragment_size or max(length, 1)))
+    total = len(total_element(0)) if plan.has_total else 0
+    return total + len(basic_start()) + 8 * fragments + length + length % 2 + len(SEQUENCE_END)
+
+
 def _ranges(source: Copy, size: int) -> Encoder[tuple[int, int]]:
     """Yield fragments of what need not be read; return the length of the stream and of the fragments."""
     encoded = 0

@@ -80,6 +80,8 @@ def plan_video(
         raise PlanError(
             "a video transfer syntax holds one bit stream, not frames; give it as frames=streamdcm.ByteStream(…)"
         )
+    if options.number_of_frames == "count":
+        raise PlanError("the frames of a bit stream are not counted; give number_of_frames as a number")
     if options.number_of_frames is None and not has_late_count and "NumberOfFrames" not in dataset:
         raise PlanError(
             "a bit stream does not tell its number of frames: set NumberOfFrames in the dataset, or give "

@@ -24,13 +24,15 @@ from streamdcm.encode.tags import (
     IN_CONCATENATION_NUMBER,
     IN_CONCATENATION_TOTAL,
     MEDIA_STORAGE_SOP_INSTANCE_UID,
+    NUMBER_OF_FRAMES,
     PER_FRAME_GROUPS,
     SOP_INSTANCE_UID,
     SOURCE_UID,
 )
 from streamdcm.errors import InvalidValueError, LengthOverflowError, PlanError, element_name, silenced
 from streamdcm.options import Split
-from streamdcm.pixels.frame_plan import FRAME_VECTORS, PixelPlan, has_number_of_frames
+from streamdcm.pixels.frame_count import FRAME_VECTORS, has_number_of_frames
+from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.plan.file_meta import copy_of_file_meta
 
 _CONCATENATION: Final = frozenset(
@@ -174,6 +176,7 @@ def instance_dataset(source: Dataset, part: Part, split: Split) -> Dataset:
         (IN_CONCATENATION_NUMBER, "US", part.number),
         (IN_CONCATENATION_TOTAL, "US", part.total),
         (CONCATENATION_FRAME_OFFSET, "UL", part.offset),
+        (NUMBER_OF_FRAMES, "IS", part.count),
     ):
         if value is not None:
             elements[BaseTag(tag)] = DataElement(tag, vr, value)

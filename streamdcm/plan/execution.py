@@ -17,11 +17,12 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.instructions import Encoder, Fill, Reserve
 from streamdcm.options import StreamSettings
+from streamdcm.pixels.encapsulated import encapsulated_size
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.native import native_size
 from streamdcm.pixels.pixel_data import pixel_data
 from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.pixels.video import bit_stream
+from streamdcm.pixels.video import bit_stream, bit_stream_size
 from streamdcm.pixels.video_plan import VideoPlan
 
 
@@ -112,9 +113,7 @@ class Plan:
         That is so where the body is compressed, or frames or a stream have to be asked for how long they are.
         """
         encoding = self.layout.encoding
-        pixels: int | None = 0
-        if self.pixels is not None:
-            pixels = native_size(self.pixels, encoding) if isinstance(self.pixels, PixelPlan) else None
+        pixels = self._pixels_size()
         if self.deflated or pixels is None:
             return None
         body = body_size(self.elements, Scope(self.dataset, self.layout), self.encapsulated)
@@ -122,6 +121,13 @@ class Plan:
             return None
         late = self.late_values().size(encoding) if self.late else 0
         return sum(map(_length, self.head())) + body + late + pixels
+
+    def _pixels_size(self) -> int | None:
+        if not isinstance(self.pixels, PixelPlan):
+            return 0 if self.pixels is None else bit_stream_size(self.pixels)
+        if self.pixels.encapsulated:
+            return encapsulated_size(self.pixels)
+        return native_size(self.pixels, self.layout.encoding)
 
     def without_frames(self) -> Self:
         """Return the plan of a file that has all elements but the pixel data and those that come late."""

@@ -14,11 +14,13 @@ from streamdcm.encode._pydicom import Element, sorted_elements, view_of
 from streamdcm.encode.late import LateElement, lossy_ratio, plan_late
 from streamdcm.encode.layout import Context, Layout
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import NUMBER_OF_FRAMES, TOTAL_LENGTH
+from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
 from streamdcm.errors import PlanError
 from streamdcm.options import FrameOptions, Options, refuse_in_vain
-from streamdcm.pixels.frame_plan import STALE, PixelPlan, has_number_of_frames, plan_pixels
+from streamdcm.pixels.frame_count import has_number_of_frames
+from streamdcm.pixels.frame_plan import STALE, PixelPlan, plan_pixels
+from streamdcm.pixels.pixel_data import known_ratio, learns_ratio
 from streamdcm.pixels.video_plan import VideoPlan, plan_video
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.checks import check_bulk_lengths, check_directory, elements_to_write
@@ -135,6 +137,8 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
             has_total=has_total,
         )
         late = {element.tag: element for element in _learned_at_the_end(pixels, view, syntax, context)} | late
+        if (ratio := known_ratio(pixels, view, syntax)) is not None:
+            elements[LOSSY_RATIO] = DataElement(LOSSY_RATIO, "DS", ratio)
         if pixels.table is not None and pixels.table.block:
             creator = 0x7FDF0000 | pixels.table.block
             elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
@@ -146,13 +150,13 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
 def _learned_at_the_end(
     pixels: PixelPlan, view: Dataset, syntax: TransferSyntax, context: Context
 ) -> Iterator[LateElement]:
-    """Give the elements whose values only the last frame tells, where nobody knows how many frames there will be."""
-    if pixels.count is not None or not has_number_of_frames(view):
-        return
-    yield LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
+    """Give the elements whose values only the last frame tells."""
+    is_counted = pixels.count is None
+    if is_counted:
+        yield LateElement(NUMBER_OF_FRAMES, "IS", 12, b"1".ljust(12))
     is_live = not isinstance(pixels.source, PushedSource) or pixels.source.is_live
-    ratio = lossy_ratio(view, syntax, context) if is_live else None
-    if ratio is not None:
+    ratio = lossy_ratio(view, syntax, context) if is_live and (is_counted or learns_ratio(pixels)) else None
+    if ratio is not None and (is_counted or ratio.default is None):
         yield ratio
 
 

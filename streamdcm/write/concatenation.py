@@ -14,10 +14,11 @@ from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, InPlaceError, InvalidValueError, PlanError, element_name
+from streamdcm.errors import EncodeError, InPlaceError, PlanError, element_name, encode_error
 from streamdcm.options import FramesEach, Options, Split
 from streamdcm.pixels.codestream import compressed_frames
-from streamdcm.pixels.frame_plan import PixelPlan, known_count, known_lengths
+from streamdcm.pixels.frame_count import FrameCount, frame_count, one_too_many, too_few, warn_if_stale
+from streamdcm.pixels.frame_plan import PixelPlan, known_lengths
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.checks import check_dataset
 from streamdcm.plan.concatenation import (
@@ -59,12 +60,14 @@ def open_instances(
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
     options = replace(options, late=late)
     source = source_of_concatenation(dataset, late)
-    division = _division(source, options, split)
+    number = frame_count(options.frames, source, options.number_of_frames, options.max_frames)
+    division = _division(source, options, split, number)
     if division.counts is not None and len(division.counts) == 1:
         options = replace(options, split=None)
         only = Delivery(target_of_one(delivery.target))
         return OnlyInstance(only, dataset, options, progress, resolve)
-    return Concatenation(targets, source, options, split, division, progress, resolve)
+    warn_if_stale(number, number.count)
+    return Concatenation(targets, source, options, split, division, progress, resolve, number)
 
 
 class Concatenation:
@@ -88,6 +91,8 @@ class Concatenation:
         Counts the bytes of all instances.
     resolve : callable
         Finds out how to write to the target of an instance.
+    number : FrameCount
+        How many frames there are.
     """
 
     takes_frames = True
@@ -101,7 +106,9 @@ class Concatenation:
         division: Division,
         progress: Progress,
         resolve: Resolve,
+        number: FrameCount,
     ) -> None:
+        self.number = number
         self._targets = targets
         self._resolve = resolve
         self._source = source
@@ -131,9 +138,7 @@ class Concatenation:
         pixels = self._pixels
         bound = self._division.bound
         if bound is not None and self._frames == bound:
-            raise InvalidValueError(
-                f"is one too many; {bound:,} were announced", f"{pixels.label}, frame {self._frames + 1:,}"
-            )
+            raise encode_error(one_too_many(self.number), f"{pixels.label}, frame {self._frames + 1:,}")
         size = 0 if self._division.space is None else _encoded_length(frame, pixels)
         if not self._fits(size) and self._frames > self._part.offset:
             self._begin_next()
@@ -157,9 +162,7 @@ class Concatenation:
         """Write what comes after the last frame; only `commit` is left to do."""
         expected = self._division.frames
         if expected is not None and self._frames < expected:
-            raise EncodeError(
-                f"the frames ended after {self._frames:,}; there must be {expected:,}", self._pixels.label
-            )
+            raise EncodeError(too_few(self.number, self._frames), self._pixels.label)
         while self._open:
             self._complete_first()
         results = tuple(result for _, result in self._complete)
@@ -267,10 +270,9 @@ def _note_instance(error: Exception, number: int) -> None:
     error.add_note(f"in instance {number:,} of the concatenation")
 
 
-def _division(source: Dataset, options: Options, split: Split) -> Division:
+def _division(source: Dataset, options: Options, split: Split, number: FrameCount) -> Division:
     """Decide where instances end, as far as that can be known before the first frame."""
-    frames = known_count(options.frames, source, options.number_of_frames)
-    bound = options.max_frames if frames is None else frames
+    frames, bound = number.count, number.most
     if isinstance(split, FramesEach):
         _check_given(source, options)
         return divide_by_frames(split.count, frames, bound)

@@ -24,6 +24,7 @@ from streamdcm.options import (
 from streamdcm.options.checks import flag
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.plan.capabilities import Capabilities, Framing
+from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
@@ -207,7 +208,8 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     """Return the exact number of bytes that the dataset takes when it is written.
 
     Large values are not read, except for deflated transfer syntaxes, where only compressing tells. Frames are not asked
-    for: their number and what the dataset says of them tell, where they are native.
+    for: their number has to be known, and that of their bytes as well, so compressed ones must be in a list of what is
+    bytes-like or has an ``nbytes`` or a ``len()``.
 
     Parameters
     ----------
@@ -224,20 +226,26 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     Raises
     ------
     PlanError
-        If nothing but writing it tells: with compressed frames, frames of which nobody knows how many there are, or a
-        `ByteStream` without a length.
+        If arguments, File Meta Information or encoding are wrong or do not agree; or if nothing but writing it tells.
     """
     options = check_options(dict(kwargs), "encoded_size")
     plan = plan_file(dataset, options, chunk_capabilities(options))
     size = measure(plan.encode(), options) if plan.deflated else plan.size()
     if size is None:
-        raise PlanError(
-            "the size is not known before "
-            + ("the frames have come" if plan.pixels else "a ByteStream was read to its end")
-            + "; give "
-            + ("native frames, and number_of_frames" if plan.pixels else "the ByteStream its length")
-        )
+        raise PlanError(f"the size is not known before {_unknown_size(plan)}")
     return size
+
+
+def _unknown_size(plan: Plan) -> str:
+    """Say when the size of a plan is known, and what to give so that it is known before."""
+    if plan.pixels is None:
+        return "a ByteStream was read to its end; give the ByteStream its length"
+    if plan.deflated:
+        return "the frames are compressed; use a transfer syntax that is not deflated"
+    return (
+        "the frames have come; give their number (number_of_frames=, or NumberOfFrames in the dataset), and compressed "
+        "frames in a list"
+    )
 
 
 def framing_of(options: Options) -> Framing:

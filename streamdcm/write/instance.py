@@ -12,6 +12,7 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import END
 from streamdcm.options import Options
+from streamdcm.pixels.frame_count import FrameCount
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import TableChoice
 from streamdcm.pixels.video_plan import VideoPlan
@@ -72,6 +73,11 @@ class Instance:
     def takes_frames(self) -> bool:
         """Whether it is given frames, and not pieces of the bit stream of a video."""
         return isinstance(self.pixels, PixelPlan)
+
+    @property
+    def number(self) -> FrameCount | None:
+        """How many frames there are; `None` for the bit stream of a video."""
+        return self.pixels.number if isinstance(self.pixels, PixelPlan) else None
 
     def open(self) -> None:
         """Write what comes before the first frame."""

@@ -16,6 +16,7 @@ from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError
 from streamdcm.instructions import Chunk, as_chunk
 from streamdcm.options import Options, WriterOptions, check_options
+from streamdcm.pixels.frame_count import FrameCount, warn_if_stale
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
 from streamdcm.write.concatenation import open_instances
@@ -29,6 +30,10 @@ class TakesFrames(Protocol):
     def takes_frames(self) -> bool:
         """Whether it is given frames, and not pieces of the bit stream of a video."""
 
+    @property
+    def number(self) -> FrameCount | None:
+        """How many frames there are; `None` for the bit stream of a video."""
+
     def set(self, name: str | int, value: Any) -> None:
         """Set the value of a late element."""
 
@@ -41,6 +46,7 @@ class PushedWrite:
     def __init__(self) -> None:
         self._is_new = True
         self._is_open = False
+        self._frames = 0
         self.result: WriteResult | None = None
         """What was written, when all was."""
 
@@ -68,6 +74,12 @@ class PushedWrite:
     def _only_call(self) -> AbstractContextManager[object]:
         """Give what keeps other calls out; refuse this one if another is running."""
         raise NotImplementedError
+
+    def _warn_if_stale(self) -> None:
+        """Warn of a dataset that had another Number of Frames, to which nobody was held: after the commit."""
+        number = self._taker.number
+        if number is not None and number.count is None:
+            warn_if_stale(number, self._frames)
 
     def _require_frames(self) -> None:
         self._require_open()
@@ -151,6 +163,7 @@ class FrameWriter(PushedWrite):
             self._require_frames()
             self._progress.count_frames()
             self._push(frame)
+            self._frames += 1
 
     def write(self, data: Chunk) -> None:
         """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
@@ -176,6 +189,7 @@ class FrameWriter(PushedWrite):
         with self._only_call():
             if self.result is None:
                 self.result = self._complete()
+                self._warn_if_stale()
             return self.result
 
     def abort(self) -> None:

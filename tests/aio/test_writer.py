@@ -44,6 +44,17 @@ async def test_frames_are_pushed_and_late_values_set(kind):
     assert writer.result.patches == sync.result.patches
 
 
+async def test_a_recording_is_not_lost_for_a_stale_number_of_frames(tmp_path):
+    dataset = multi_frame()
+    dataset.NumberOfFrames = 3
+    writer = await streamdcm.open_writer_async(tmp_path / "out.dcm", dataset).__aenter__()
+    for frame in reused(17):
+        await writer.write_frame(frame)
+    with pytest.warns(UserWarning, match="NumberOfFrames in the dataset says 3, and 17 is written"):
+        await writer.close()
+    assert pydicom.dcmread(tmp_path / "out.dcm").NumberOfFrames == 17
+
+
 async def test_a_video_is_pushed(tmp_path):
     dataset = multi_frame(MPEG4HP41)
     async with streamdcm.open_writer_async(tmp_path / "video.dcm", dataset, late=["NumberOfFrames"]) as writer:

@@ -9,7 +9,6 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset, Sequence
 from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 from pydicom.uid import (
     ExplicitVRBigEndian,
@@ -19,7 +18,7 @@ from pydicom.uid import (
 )
 
 import streamdcm
-from tests.support.images import CT_IMAGE, UNCOMPRESSED, as_jpeg, compressed, pixels, template
+from tests.support.images import UNCOMPRESSED, as_jpeg, compressed, pixels, template
 from tests.support.targets import WriteOnly
 
 
@@ -259,70 +258,6 @@ class TestEncapsulated:
         assert "ExtendedOffsetTable" not in again
         assert frames_of(again) == [as_jpeg(b"now fresh!")]
         assert dataset.ExtendedOffsetTable == bytes(8)
-
-
-class TestCounts:
-    @pytest.mark.parametrize("given_count", [2, 4])
-    def test_fewer_or_more_frames_than_announced_are_an_error(self, tmp_path, given_count):
-        frames = pixels(given_count)
-        match = "ended after 2; there must be 3" if given_count == 2 else "frame 4: is one too many; 3 were announced"
-        with pytest.raises(streamdcm.errors.EncodeError, match=match):
-            streamdcm.dcmwrite(
-                tmp_path / "out.dcm", template(ExplicitVRLittleEndian), frames=iter(frames), number_of_frames=3
-            )
-        assert os.listdir(tmp_path) == []
-
-    def test_the_dataset_may_fix_the_number(self):
-        dataset = template(ExplicitVRLittleEndian)
-        dataset.PerFrameFunctionalGroupsSequence = Sequence([Dataset(), Dataset()])
-        with pytest.raises(ValueError, match="PerFrameFunctionalGroupsSequence 2"):
-            write(dataset, frames=pixels(3))
-        _, result = write(dataset, frames=iter(pixels(2)))
-        assert result.patches == 0
-
-    @pytest.mark.parametrize("count", [None, 2])
-    def test_functional_groups_without_an_item_are_refused(self, tmp_path, count):
-        """A generator cannot fill them: they are written before the first frame."""
-        dataset = template(ExplicitVRLittleEndian)
-        dataset.PerFrameFunctionalGroupsSequence = Sequence([])
-        match = r"\(5200,9230\) PerFrameFunctionalGroupsSequence has no items"
-        path = tmp_path / "out.dcm"
-        with pytest.raises(streamdcm.errors.PlanError, match=match):
-            streamdcm.dcmwrite(path, dataset, frames=iter(pixels(2)), number_of_frames=count)
-        with pytest.raises(streamdcm.errors.PlanError, match=match):
-            streamdcm.dcmwrite(path, dataset, frames=pixels(2))
-        with pytest.raises(streamdcm.errors.PlanError, match=match):
-            streamdcm.open_writer(path, dataset).__enter__()
-        assert os.listdir(tmp_path) == []
-
-    @pytest.mark.parametrize(
-        ("keyword", "values"),
-        [
-            ("FrameLabelVector", ["a", "b", "c"]),
-            ("SliceLocationVector", [1, 2, 3]),
-            ("DetectorVector", [1, 2, 1]),
-            ("PhaseVector", [1, 1, 1]),
-        ],
-    )
-    def test_a_vector_with_a_value_for_each_frame_says_how_many_there_are(self, keyword, values):
-        dataset = template(ExplicitVRLittleEndian, **{keyword: values})
-        with pytest.raises(ValueError, match=f"{keyword} 3"):
-            write(dataset, frames=pixels(2))
-        assert read(write(dataset, frames=iter(pixels(3)))[0]).NumberOfFrames == 3
-
-    def test_a_single_frame_class_gets_no_number_of_frames_and_no_second_frame(self):
-        dataset = template(ExplicitVRLittleEndian, SOPClassUID=CT_IMAGE)
-        assert "NumberOfFrames" not in read(write(dataset, frames=pixels(1))[0])
-        assert "NumberOfFrames" not in read(write(dataset, frames=iter(pixels(1)))[0])
-        with pytest.raises(ValueError, match="single-frame"):
-            write(dataset, frames=pixels(2))
-        with pytest.raises(ValueError, match="frame 2: is one too many"):
-            write(dataset, frames=iter(pixels(2)))
-
-    def test_no_frames_are_an_error(self):
-        for frames in ([], iter(())):
-            with pytest.raises(streamdcm.StreamdcmError, match="at least one"):
-                write(template(ExplicitVRLittleEndian), frames=frames)
 
 
 def test_progress_counts_frames():

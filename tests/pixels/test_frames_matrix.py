@@ -4,6 +4,7 @@ Real compressed frames, so that foreign decoders give pixels; what they give is 
 give for the same frames written by pydicom.
 """
 
+import copy
 import functools
 import io
 import re
@@ -57,6 +58,8 @@ def as_multi_frame(name: str, sop_class: UID | None = None) -> Dataset:
     if sop_class is not None:
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.8.498.1"
+    if "NumberOfFrames" in dataset:
+        del dataset.NumberOfFrames  # of other frames than those that are written
     return dataset
 
 
@@ -164,8 +167,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Material], Pat
 
 
 def write_with_pydicom(path: Path, material: Material) -> None:
-    dataset = pydicom.Dataset(material.template)
-    dataset.file_meta, dataset.preamble = material.template.file_meta, material.template.preamble
+    dataset = copy.deepcopy(material.template)
     dataset.NumberOfFrames = len(material.frames)
     joined = b"".join(material.frames)
     if float_pixels := {"FloatPixelData", "DoubleFloatPixelData"} & set(dataset.dir()):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
-from pydicom.uid import EnhancedCTImageStorage
+from pydicom.uid import EnhancedCTImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
 import streamdcm
 
@@ -20,10 +20,10 @@ def small() -> Dataset:
 
 
 def large(mebibytes: int = 12) -> Dataset:
-    """Frames of 1 MiB, that do not repeat."""
+    """Frames of 1 MiB, that do not repeat; their number is not said, so that others may be given in their place."""
     dataset = small()
+    dataset.SOPClassUID = MultiFrameGrayscaleWordSecondaryCaptureImageStorage
     dataset.Rows, dataset.Columns = 1024, 512
-    dataset.NumberOfFrames = mebibytes
     dataset.PixelData = np.random.default_rng(0).bytes(mebibytes * MIB)
     return dataset
 

@@ -27,6 +27,7 @@ def write(ds: Dataset) -> None:
     streamdcm.iter_chunks(ds, overwrite=True)  # wrong
     streamdcm.iter_chunks(ds, resume=True)  # wrong
     streamdcm.encoded_size(ds, progress=print)  # wrong
+    streamdcm.encoded_size(ds, frames=["x"])  # wrong
     streamdcm.write_encoder(iter(()), io.BytesIO())  # wrong
     streamdcm.rewrite("in.dcm", "out.dcm", implicit_vr=True)  # wrong
     streamdcm.open_writer("out.dcm", ds, frames=[b""])  # wrong

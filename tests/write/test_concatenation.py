@@ -531,7 +531,10 @@ class TestFailures:
         assert caught.value.__notes__ == ["1 of 3 instances have their names already"]
         assert sorted(os.listdir(tmp_path)) == ["out-0001.dcm", "out-0002.dcm"]
 
-    @pytest.mark.parametrize(("announced", "message"), [(6, "ended after 5; there must be 6"), (4, "frame 5: is one")])
+    @pytest.mark.parametrize(
+        ("announced", "message"),
+        [(6, "ended after 5: number_of_frames= says 6"), (4, "frame 5: is one too many: number_of_frames= says 4")],
+    )
     @pytest.mark.parametrize("asked", [2, "1500"])
     def test_fewer_or_more_frames_than_announced_are_an_error(self, tmp_path, announced, message, asked):
         for syntax in (ExplicitVRLittleEndian, JPEGBaseline8Bit):
@@ -546,7 +549,7 @@ class TestFailures:
             assert os.listdir(tmp_path) == []
 
     def test_no_frames_are_an_error(self, tmp_path):
-        with pytest.raises(EncodeError, match="ended after 0; there must be at least one"):
+        with pytest.raises(EncodeError, match="ended after 0: there must be at least one"):
             streamdcm.dcmwrite(tmp_path / "out.dcm", enhanced(), frames=iter(()), split=2)
         assert os.listdir(tmp_path) == []
 
