@@ -19,6 +19,13 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     │       ├── ConnectionLostError       ConnectionError    the network, or the service, is not there
     │       ├── ObjectExistsError         FileExistsError    overwrite=False, and there is one
     │       └── PartLimitError            OverflowError  more parts than the service takes
+    ├── PeerError                         OSError        a DICOM server did not take what was sent to it
+    │   ├── PeerConnectionError           ConnectionError    it cannot be reached, or the connection was lost
+    │   │   ├── PeerTimeoutError          TimeoutError       ... it did not go on in time
+    │   │   └── AssociationRejectedError                     ... it rejects the association
+    │   ├── PeerAccessError               PermissionError    it does not know, or not allow, who sends
+    │   ├── PeerResponseError             ValueError         its answer cannot be understood
+    │   └── StoreFailedError                                 it did not store all instances
     ├── TargetTypeError                   TypeError      not a path, not an object with write()
     ├── HoldLimitError                    MemoryError    a sink that cannot seek, too much to hold back
     ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
@@ -130,6 +137,65 @@ class ObjectExistsError(StorageError, FileExistsError):
 
 class PartLimitError(StorageError, OverflowError):
     """The stream does not fit the number of parts that the service takes."""
+
+
+class PeerError(StreamdcmError, OSError):
+    """A DICOM server did not take what was sent to it.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what to do about it.
+    result : StoreResult, optional
+        What was decided before, of each instance.
+    """
+
+    def __init__(self, problem: str, result: Any = None) -> None:
+        super().__init__(problem)
+        self.result = result
+
+
+class PeerConnectionError(PeerError, ConnectionError):
+    """A DICOM server cannot be reached, or the connection was lost and retries did not help."""
+
+
+class PeerTimeoutError(PeerConnectionError, TimeoutError):
+    """A DICOM server did not go on in time."""
+
+
+class AssociationRejectedError(PeerConnectionError):
+    """A DICOM server rejects the association (PS3.8 §9.3.4).
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what to do about it.
+    reject_result, source, reason : int
+        What the server says.
+    """
+
+    def __init__(self, problem: str, reject_result: int, source: int, reason: int) -> None:
+        super().__init__(problem)
+        self.reject_result = reject_result
+        self.source = source
+        self.reason = reason
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the server says that it may accept another time."""
+        return self.reject_result == 2
+
+
+class PeerAccessError(PeerError, PermissionError):
+    """A DICOM server does not know who sends, or does not allow it."""
+
+
+class PeerResponseError(PeerError, ValueError):
+    """The answer of a DICOM server cannot be understood, and nothing says what became of a request."""
+
+
+class StoreFailedError(PeerError):
+    """A DICOM server did not store all instances."""
 
 
 class TargetTypeError(StreamdcmError, TypeError):

@@ -130,6 +130,15 @@ class ByteStream(BufferedIOBase):
         self._position = 0
         self._taken = False
 
+    @property
+    def can_be_taken(self) -> bool:
+        """Whether it can be read from its beginning, now: it was not read yet, or is read as often as one likes."""
+        if not self._taken:
+            return True
+        if self.reads:
+            return False
+        return (aiter if self.is_async else iter)(self.source) is not self.source
+
     def take(self) -> Any:
         """Return the source, for reading it to its end.
 
@@ -138,11 +147,7 @@ class ByteStream(BufferedIOBase):
         ValueError
             If it was taken before and cannot be read again.
         """
-        if self.is_async:
-            once = self.reads or aiter(self.source) is self.source
-        else:
-            once = self.reads or iter(self.source) is self.source
-        if once and self._taken:
+        if not self.can_be_taken:
             raise ValueError("it was read before and gives its bytes only once; make a new ByteStream")
         self._taken = True
         return self.source

@@ -17,7 +17,10 @@ from tests.support import ROOT
 PACKAGE = ROOT / "streamdcm"
 
 # A package or module of the top level imports what stands before it.
-CHAIN = "errors instructions sources engine options encode pixels plan sinks write files aio batch cli stages testing"
+CHAIN = (
+    "errors instructions sources engine options encode pixels plan sinks write files aio network dimse batch cli "
+    "stages testing"
+)
 PLACES = [*CHAIN.split(), "__init__"]
 
 # Of what stands before them, these leave out:
@@ -29,7 +32,7 @@ NEVER = {
 
 # What only these may import from elsewhere.
 ONLY_IN = {
-    "anyio": "aio sinks",
+    "anyio": "aio network sinks",
     "argparse": "cli",
     "asyncio": "",
     "azure": "sinks",
@@ -54,7 +57,7 @@ ONLY_IN = {
     "rich": "cli",
     "selectors": "sinks batch",
     "shutil": "sinks cli",
-    "socket": "sinks write files",
+    "socket": "sinks write files network",
     "subprocess": "batch",
     "tempfile": "sinks cli files testing",
 }

@@ -136,7 +136,7 @@ def prepare_rewrite(
     with accessed(source) as access:
         scanned = scan_file(access, force=request.force, hold_limit=options.hold_limit)
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
-        passed_on = spliced(scanned, options, request.edit, asked)
+        passed_on = spliced(scanned, options, request.edit, asked) if capabilities.framing == "file" else None
         if passed_on is not None:
             return Prepared(passed_on.encoder, lambda: passed_on.size)
         plan = planned(scanned, request, options, capabilities)

@@ -57,7 +57,7 @@ def need(program: str) -> str:
     if path is None and REQUIRED:
         pytest.fail(f"{program} is not installed, and STREAMDCM_REQUIRE_TOOLS=1 asks for it")
     if path is None:
-        pytest.skip(f"{program} is not installed (Debian packages dcmtk, libgdcm-tools)")
+        pytest.skip(f"{program} is not installed (Debian packages dcmtk, libgdcm-tools, orthanc)")
     return path
 
 

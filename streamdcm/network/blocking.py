@@ -1,0 +1,212 @@
+"""The driver that waits itself: one thread for each sender."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final
+
+from streamdcm.network.instances import Intake
+from streamdcm.network.items import Body
+from streamdcm.network.operations import Call, Close, Job, Open, Operation, Post, Pull, SourceFailed, Steps, Take, Wait
+
+Exchange = Callable[[Post, "Stop"], Any]
+"""Sends a request of HTTP."""
+
+
+class StoppedError(BaseException):
+    """Another worker has failed, or was interrupted; never seen outside."""
+
+
+class Stop:
+    """Has threads end that wait for something."""
+
+    def __init__(self) -> None:
+        self.reads, self._writes = os.pipe()
+        self._lock = threading.Lock()
+        self._interrupts: list[Callable[[], object]] = []
+        self.is_set = False
+
+    def set(self) -> None:
+        """Have all of them end."""
+        with self._lock:
+            self.is_set = True
+            os.write(self._writes, b"\0")
+            for interrupt in self._interrupts:
+                interrupt()
+
+    def also(self, interrupt: Callable[[], object]) -> None:
+        """Have a function called, too, when they have to end."""
+        with self._lock:
+            self._interrupts.append(interrupt)
+
+    def no_longer(self, interrupt: Callable[[], object]) -> None:
+        """Forget what `also` was given."""
+        with self._lock:
+            self._interrupts.remove(interrupt)
+
+    def close(self) -> None:
+        """Let go of everything, when all have ended."""
+        os.close(self.reads)
+        os.close(self._writes)
+
+
+class Blocking:
+    """Performs what one sender asks for.
+
+    Parameters
+    ----------
+    take : callable
+        Gives the next instance.
+    stop : Stop
+        Has it end early.
+    exchange : callable, optional
+        Sends a request of HTTP.
+    """
+
+    def __init__(self, take: Callable[[], Job | None], stop: Stop, exchange: Exchange | None = None) -> None:
+        self._take = take
+        self._stop = stop
+        self._exchange = exchange
+        self._body: Body | None = None
+        self._jobs: set[Job] = set()
+        self._actions: Final[dict[type, Callable[[Any], Any]]] = {
+            Wait: self._wait,
+            Call: lambda call: call.function(),
+            Take: self._next_job,
+            Open: self._open,
+            Pull: self._pull,
+            Close: self._close,
+            Post: self._post,
+        }
+
+    def run(self, steps: Steps[None]) -> None:
+        """Perform everything, to the end."""
+        step: Callable[[Any], Operation] = steps.send
+        argument: Any = None
+        try:
+            while True:
+                try:
+                    operation = step(argument)
+                except StopIteration:
+                    return
+                if self._stop.is_set:
+                    raise StoppedError
+                try:
+                    step, argument = steps.send, self._actions[operation.__class__](operation)
+                except Exception as error:
+                    step, argument = steps.throw, error
+        finally:
+            try:
+                steps.close()
+            finally:
+                self._close(Close())
+                for job in tuple(self._jobs):
+                    self._close(Close(job))
+
+    def _next_job(self, _: Take) -> Job | None:
+        job = self._take()
+        if job is not None:
+            self._jobs.add(job)
+        return job
+
+    def _wait(self, wait: Wait) -> bool:
+        poll = select.poll()
+        poll.register(self._stop.reads, select.POLLIN)
+        if wait.socket is not None:
+            poll.register(wait.socket, select.POLLIN if wait.reads else select.POLLOUT)
+        ready = dict(poll.poll(max(0.0, wait.seconds) * 1000))
+        if self._stop.reads in ready:
+            raise StoppedError
+        return bool(ready)
+
+    def _open(self, open_: Open) -> None:
+        self._close(Close())
+        assert open_.job.item is not None
+        try:
+            self._body = open_.job.item.open(open_.transfer_syntax, open_.framing)
+        except Exception as error:
+            raise SourceFailed(error) from error
+
+    def _pull(self, _: Pull) -> bytes | None:
+        assert self._body is not None
+        try:
+            return self._body.next_chunk()
+        except Exception as error:
+            raise SourceFailed(error) from error
+
+    def _close(self, close: Close) -> None:
+        if self._body is not None:
+            body, self._body = self._body, None
+            body.close()
+        if close.job is not None:
+            self._jobs.discard(close.job)
+            item, close.job.item = close.job.item, None
+            if item is not None:
+                item.close()
+
+    def _post(self, post: Post) -> Any:
+        assert self._exchange is not None
+        return self._exchange(post, self._stop)
+
+
+def send_blocking(senders: list[Callable[[], Steps[None]]], intake: Intake, exchange: Exchange | None = None) -> None:
+    """Run senders, one on this thread or several on threads of their own, until there are no more instances.
+
+    The first error ends all of them, and is raised when they have ended.
+    """
+    lock = threading.Lock()
+
+    def take() -> Job | None:
+        with lock:
+            return intake.take()
+
+    stop = Stop()
+    try:
+        if len(senders) == 1:
+            Blocking(take, stop, exchange).run(senders[0]())
+        else:
+            _run_threads([partial(_run, sender, Blocking(take, stop, exchange)) for sender in senders], stop)
+    finally:
+        stop.close()
+
+
+def _run(sender: Callable[[], Steps[None]], driver: Blocking) -> None:
+    driver.run(sender())
+
+
+def _run_threads(runs: list[Callable[[], None]], stop: Stop) -> None:
+    errors: list[BaseException] = []
+
+    def run(function: Callable[[], None]) -> None:
+        try:
+            function()
+        except StoppedError:
+            pass
+        except BaseException as error:  # raised below, whatever it is
+            errors.append(error)
+            stop.set()
+
+    threads = [
+        threading.Thread(target=copy_context().run, args=(run, function), name="streamdcm-send", daemon=True)
+        for function in runs
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        for thread in threads:
+            with suppress(RuntimeError):  # it was not started
+                thread.join()
+    if errors:
+        raise errors[0]
