@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     )
     from streamdcm.sinks import spooled
     from streamdcm.sources import ByteStream
-    from streamdcm.write.functions import dcmwrite, encoded_size, encoder, encoder_chunks, iter_chunks, write_encoder
+    from streamdcm.write.functions import (
+        dcmwrite,
+        encoded_size,
+        encoder,
+        encoder_chunks,
+        iter_chunks,
+        open_chunks,
+        write_encoder,
+    )
     from streamdcm.write.writer import FrameWriter, open_writer
 
 __version__ = "0.1.0"
@@ -75,6 +83,7 @@ __all__ = [
     "instructions",
     "iter_chunks",
     "iter_chunks_async",
+    "open_chunks",
     "open_chunks_async",
     "open_writer",
     "open_writer_async",
@@ -145,6 +154,7 @@ _MODULES = {
         "encoder",
         "encoder_chunks",
         "iter_chunks",
+        "open_chunks",
         "write_encoder",
     ),
     "streamdcm.write.writer": (

@@ -17,6 +17,7 @@ from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.session import Prepare
 from streamdcm.aio.short import is_short
 from streamdcm.aio.threads import worker_thread
+from streamdcm.aio.twins import twin_of
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
@@ -31,44 +32,44 @@ from streamdcm.options import (
 )
 from streamdcm.pixels.given_frames import gives_frames, number_given
 from streamdcm.pixels.table_plan import TableChoice
-from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.plan import plan_file
+from streamdcm.write.answers import close_frames
 from streamdcm.write.divided import Dividing
-from streamdcm.write.functions import chunk_capabilities, encoded_size, encoder_for
+from streamdcm.write.functions import (
+    chunk_capabilities,
+    dcmwrite,
+    encoded_size,
+    encoder_chunks,
+    encoder_for,
+    iter_chunks,
+    open_chunks,
+    write_encoder,
+)
 from streamdcm.write.instance import with_table
+from streamdcm.write.sizes import expected_size
 
 
-async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncTargetOptions]) -> WriteResult:
+@twin_of(dcmwrite)
+async def dcmwrite_async(filename: Any, dataset: Dataset, /, **kwargs: Unpack[AsyncTargetOptions]) -> WriteResult:
     """Write a dataset to a target of any kind, as `dcmwrite` does, on asyncio or trio.
 
     What takes time is done on a thread of its own: reading files, encoding, asking a synchronous iterable for frames.
-    While one chunk is being sent, the next is made.
+    While one chunk is being sent, the next is made. The dataset must not be changed meanwhile.
 
     Parameters
     ----------
-    target : path, stream, file-like or object with write()
+    filename : path, stream, file-like or object with write()
         Where to write. Whatever `dcmwrite` takes, which is written to on a thread; an anyio ``ByteSendStream`` or
         ``ObjectSendStream``, an `asyncio.StreamWriter`, a trio ``SendStream``; or an object whose ``write()``, and
         ``seek()`` and ``tell()`` if it has them, are awaited. Objects stay open. With ``split=`` a path, or a function
         that takes the number of an instance, from 1, and returns a target of these kinds; it is called on a thread.
-    dataset : Dataset
-        The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
         See `AsyncTargetOptions`.
-
-    Returns
-    -------
-    WriteResult
-        What was written where.
-
-    Raises
-    ------
-    PlanError, EncodeError, TargetTypeError, OSError
-        As `dcmwrite` does.
     """
-    async with delivered(target) as delivery:
+    async with delivered(filename) as delivery:
         options = async_options(dict(kwargs), "dcmwrite_async")
         result, table = await write(
-            partial(_prepare, target, dataset, options),
+            partial(encoder_for, filename, dataset, options),
             delivery,
             options,
             is_short=partial(is_short, dataset, options),
@@ -77,6 +78,7 @@ async def dcmwrite_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[Asyn
     return with_table(result, table)
 
 
+@twin_of(write_encoder)
 async def write_encoder_async(
     encoder: Encoder[Any], target: Any, /, **kwargs: Unpack[EncoderTargetOptions]
 ) -> WriteResult:
@@ -88,13 +90,6 @@ async def write_encoder_async(
         A generator of instructions; it runs on a thread.
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`.
-    **kwargs
-        See `EncoderTargetOptions`.
-
-    Returns
-    -------
-    WriteResult
-        What was written where.
     """
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "write_encoder_async")
@@ -102,28 +97,38 @@ async def write_encoder_async(
     return result
 
 
+@twin_of(iter_chunks)
 def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) -> AsyncGenerator[bytes, None]:
     """Encode a dataset as chunks of bytes, in order, for the bodies of asynchronous web servers and clients.
 
-    Each chunk is made, on a thread unless it is short, when it is asked for; `open_chunks_async` is a step ahead. The
-    dataset is checked when the first one is.
+    Arguments and dataset are checked at once. Each chunk is made, on a thread unless it is short, when it is asked for;
+    `open_chunks_async` is a step ahead. The dataset must not be changed meanwhile.
 
     Parameters
     ----------
-    dataset : Dataset
-        The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
         See `AsyncChunkOptions`.
 
     Returns
     -------
     async generator of bytes
-        Chunks of at most `chunk_size` bytes. It may be left before its end, and should be closed then.
+        Chunks of at most `chunk_size` bytes. It may be left before its end, and should be closed then. Asynchronous
+        frames are closed with it; if the call itself raises, they are still the caller's.
     """
     options = async_options(dict(kwargs), "iter_chunks_async")
-    return chunks(_chunked(dataset, options), options, is_short=partial(is_short, dataset, options))
+    try:
+        plan = plan_file(dataset, options, chunk_capabilities(options))
+    except BaseException:
+        close_frames(options.frames)
+        raise
+    return chunks(
+        lambda _: (plan.encode(), expected_size(plan, options, None)),
+        options,
+        is_short=partial(is_short, dataset, options),
+    )
 
 
+@twin_of(encoder_chunks)
 def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> AsyncGenerator[bytes, None]:
     """Run an encoder, such as a stage of `streamdcm.stages`, and give what it encodes as chunks of bytes.
 
@@ -131,8 +136,6 @@ def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOption
     ----------
     encoder : Encoder
         A generator of instructions; it runs on a thread.
-    **kwargs
-        See `StreamOptions`.
 
     Returns
     -------
@@ -143,16 +146,15 @@ def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOption
     return chunks(lambda _: (encoder, None), options)
 
 
+@twin_of(open_chunks)
 @asynccontextmanager
 async def open_chunks_async(
     dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Encode a dataset as chunks of bytes, each of which is made while the one before is used.
+    """Encode a dataset as chunks of bytes, each of which is made, on a thread, while the one before is used.
 
     Parameters
     ----------
-    dataset : Dataset
-        The dataset, which is only read, and must not be changed meanwhile.
     **kwargs
         See `AsyncChunkOptions`.
 
@@ -161,10 +163,10 @@ async def open_chunks_async(
     async iterator of bytes
         Chunks of at most `chunk_size` bytes. At the end of the block everything is closed.
 
-    Raises
-    ------
-    PlanError
-        If arguments, File Meta Information or encoding are wrong or do not agree; at the beginning of the block.
+    Examples
+    --------
+    >>> async with open_chunks_async(ds, frames=camera()) as chunks:
+    ...     await client.post(url, content=chunks)
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     async with (
@@ -175,32 +177,14 @@ async def open_chunks_async(
         yield encoded
 
 
+@twin_of(encoded_size)
 async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
-    """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The dataset, which is only read, and must not be changed meanwhile.
-    **kwargs
-        See `EncodeOptions`.
-
-    Returns
-    -------
-    int
-        The number of bytes, for example for a Content-Length.
-    """
+    """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop."""
     count = partial(encoded_size, dataset, **kwargs)
     if is_short(dataset, check_options(dict(kwargs), "encoded_size_async")):
         return count()
     async with worker_thread() as worker:
         return await worker.run(count)
-
-
-def _prepare(
-    target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
-) -> tuple[Encoder[TableChoice | None], int | None]:
-    return encoder_for(target, dataset, options, capabilities)
 
 
 def _chunked(dataset: Dataset, options: Options) -> Prepare[TableChoice | None]:

@@ -11,24 +11,23 @@ from streamdcm.aio.answers import AsyncSources
 from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, write
 from streamdcm.aio.threads import to_the_end, worker_thread
+from streamdcm.aio.twins import twin_of
 from streamdcm.engine.result import WriteResult
-from streamdcm.engine.storage_settings import StorageSettings
+from streamdcm.files.chunks import opened_chunks, rewrite_chunks
 from streamdcm.files.edits import Edit
 from streamdcm.files.identity import Header, header_forward, read_header
 from streamdcm.files.inputs import AsyncInput, incoming
 from streamdcm.files.plan_rewrite import Request
-from streamdcm.files.remote import opened_input, source_storage
-from streamdcm.files.rewrite import Prepared, prepare_rewrite, refuse_overwriting
+from streamdcm.files.rewrite import opened_rewrite, rewrite
 from streamdcm.files.scan_words import BLOCK
-from streamdcm.instructions import Encoder, Need
-from streamdcm.options import Options, RewriteChunksOptions, RewriteOptions, check_options
-from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import wants_size
+from streamdcm.instructions import Need
+from streamdcm.options import RewriteChunksOptions, RewriteOptions, check_options
 from streamdcm.sources import is_async
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
+@twin_of(rewrite)
 async def rewrite_async(
     source: AsyncInput,
     target: Any,
@@ -52,37 +51,12 @@ async def rewrite_async(
         ``read()`` is awaited.
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`. It may be the path of the source.
-    edit : callable or mapping, optional
-        See `rewrite`; a function is called on a thread.
-    transfer_syntax : str, optional
-        The UID or keyword of the transfer syntax to write.
-    force : bool, optional
-        Whether to read a file that lacks the prefix ``DICM``.
-    **kwargs
-        See `RewriteOptions`.
-
-    Returns
-    -------
-    WriteResult
-        What was written where.
-
-    Raises
-    ------
-    NotDicomError, PlanError, LayoutError, EncodeError, OSError
-        As `rewrite` does.
     """
     files = ExitStack()
-
-    def prepare(capabilities: Capabilities) -> tuple[Encoder[object], int | None]:
-        refuse_overwriting(source, target, options)
-        storage = source_storage(source, target, options)
-        request = Request(edit, transfer_syntax, force)
-        prepared = _prepared(source, storage, request, options, files, capabilities)
-        is_wanted = wants_size(target) or options.progress is not None
-        return prepared.encoder, prepared.size() if is_wanted else None
-
+    request = Request(edit, transfer_syntax, force)
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "rewrite_async")
+        prepare = partial(opened_rewrite, source, target, request, options, files, on_loop=True)
         try:
             result, _ = await write(prepare, delivery, options, waits=incoming(source) is not None)
         finally:
@@ -130,6 +104,7 @@ class RewrittenChunksAsync(AsyncIterator[bytes]):
         await self.aclose()
 
 
+@twin_of(rewrite_chunks)
 async def rewrite_chunks_async(
     source: AsyncInput,
     /,
@@ -145,39 +120,31 @@ async def rewrite_chunks_async(
     ----------
     source : path, URL, binary file object, socket, HTTP response, iterable or async iterable of bytes
         The file to read; see `rewrite_async`.
-    edit, transfer_syntax, force
-        See `rewrite`.
-    **kwargs
-        See `RewriteChunksOptions`.
 
     Returns
     -------
     RewrittenChunksAsync
         An async iterator of chunks of at most `chunk_size` bytes, with their sum as `content_length`.
 
-    Raises
-    ------
-    NotDicomError, PlanError, LayoutError, EncodeError, OSError
-        As `rewrite` does.
+    Examples
+    --------
+    >>> async with await rewrite_chunks_async("in.dcm", edit={"PatientName": "Doe^Jane"}) as chunks:
+    ...     headers = {"Content-Length": str(chunks.content_length)}
+    ...     await client.post(url, content=chunks, headers=headers)
     """
     options = check_options(dict(kwargs), "rewrite_chunks_async")
     files = ExitStack()
     request = Request(edit, transfer_syntax, force)
-
-    def prepare() -> tuple[Prepared, int | None]:
-        storage = source_storage(source, None, options)
-        prepared = _prepared(source, storage, request, options, files, Capabilities(patchable=False))
-        return prepared, prepared.size()
-
     async with worker_thread() as worker:
         try:
-            prepared, size = await worker.run(prepare)
+            encoder, size = await worker.run(partial(opened_chunks, source, request, options, files, on_loop=True))
         except BaseException:
             await to_the_end(worker, files.close)
             raise
-    return RewrittenChunksAsync(chunks(lambda _: (prepared.encoder, size), options), size, files)
+    return RewrittenChunksAsync(chunks(lambda _: (encoder, size), options), size, files)
 
 
+@twin_of(read_header)
 async def read_header_async(
     source: AsyncInput,
     /,
@@ -192,20 +159,6 @@ async def read_header_async(
     ----------
     source : path, URL, binary file object, socket, HTTP response, iterable or async iterable of bytes
         The file; see `rewrite_async`.
-    force : bool, optional
-        Whether to read a file that lacks the prefix ``DICM``.
-    storage_options, client
-        See `read_header`.
-
-    Returns
-    -------
-    Header
-        Its UIDs, its transfer syntax, and the offset of its dataset.
-
-    Raises
-    ------
-    NotDicomError, SourceError, OSError
-        As `read_header` does.
     """
     comes = incoming(source)
     if comes is None or not is_async(comes.stream):
@@ -226,16 +179,3 @@ async def read_header_async(
     finally:
         encoder.close()
         await sources.close()
-
-
-def _prepared(
-    source: Any,
-    storage: StorageSettings,
-    request: Request,
-    options: Options,
-    files: ExitStack,
-    capabilities: Capabilities,
-) -> Prepared:
-    """Open a source, which stays open as long as `files`, and prepare what is made of it; called on a thread."""
-    file = files.enter_context(opened_input(source, storage))
-    return prepare_rewrite(file, request, options, capabilities, on_loop=True)

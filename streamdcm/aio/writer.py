@@ -15,6 +15,7 @@ from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
 from streamdcm.aio.threads import give_back, hire
+from streamdcm.aio.twins import twin_of
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
@@ -31,7 +32,7 @@ from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import Resolve, with_table
 from streamdcm.write.sizes import expected_size
-from streamdcm.write.writer import PushedWrite, piece_of_stream, pushed_options
+from streamdcm.write.writer import FrameWriter, PushedWrite, open_writer, piece_of_stream, pushed_options
 
 
 class AsyncFrameWriter(PushedWrite):
@@ -84,39 +85,15 @@ class AsyncFrameWriter(PushedWrite):
         elif self.__dict__.get("_is_new"):
             Delivery(self._target).give_up()
 
+    @twin_of(FrameWriter.write_frame)
     async def write_frame(self, frame: Frame) -> None:
-        """Write the next frame; its memory may be used again when this returns.
-
-        Parameters
-        ----------
-        frame : array or bytes-like
-            Native pixels as the dataset describes them, or a compressed frame.
-
-        Raises
-        ------
-        EncodeError
-            If the frame is not what the dataset says, or one too many.
-        NotOpenError
-            If the writer is not open.
-        """
+        """Write the next frame; its memory may be used again when this returns."""
         self._require_frames()
         await self._go_on(partial(self._take_frame, frame))
 
+    @twin_of(FrameWriter.write)
     async def write(self, data: Chunk) -> None:
-        """Write the next piece of the bit stream of a video; its memory may be used again when this returns.
-
-        Parameters
-        ----------
-        data : bytes-like
-            Any number of bytes.
-
-        Raises
-        ------
-        EncodeError
-            If the stream becomes longer than its fragment holds.
-        NotOpenError, PlanError
-            If the writer is not open, or the transfer syntax is not one of a video.
-        """
+        """Write the next piece of the bit stream of a video; its memory may be used again when this returns."""
         self._require_video()
         await self._go_on(partial(self._writing.advance, piece_of_stream(data)))
 
@@ -190,6 +167,7 @@ class AsyncFrameWriter(PushedWrite):
         return nullcontext()
 
 
+@twin_of(open_writer)
 def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[WriterOptions]) -> AsyncFrameWriter:
     """Open a writer that frames are given to one by one, on asyncio or trio.
 
@@ -197,20 +175,11 @@ def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[WriterO
     ----------
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`.
-    dataset : Dataset
-        All but the pixel data; only read.
-    **kwargs
-        See `WriterOptions`.
 
     Returns
     -------
     AsyncFrameWriter
         For use in an ``async with`` block, at the beginning of which target and dataset are checked.
-
-    Raises
-    ------
-    PlanError
-        If an option has a value that it cannot have.
     """
     return AsyncFrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer_async"))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 from streamdcm.files.edits import Edit
 from streamdcm.files.inputs import Input
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.rewrite import prepare_rewrite
-from streamdcm.options import RewriteChunksOptions, check_options
+from streamdcm.instructions import Encoder
+from streamdcm.options import Options, RewriteChunksOptions, check_options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.write.chunks import Chunks
 
@@ -97,6 +98,22 @@ def rewrite_chunks(
     """
     options = check_options(dict(kwargs), "rewrite_chunks")
     with ExitStack() as files:
-        file = files.enter_context(opened_input(source, source_storage(source, None, options)))
-        prepared = prepare_rewrite(file, Request(edit, transfer_syntax, force), options, Capabilities(patchable=False))
-        return RewrittenChunks(Chunks(prepared.encoder, options, prepared.size()), prepared.size(), files.pop_all())
+        encoder, size = opened_chunks(source, Request(edit, transfer_syntax, force), options, files)
+        return RewrittenChunks(Chunks(encoder, options, size), size, files.pop_all())
+
+
+def opened_chunks(
+    source: Any, request: Request, options: Options, files: ExitStack, *, on_loop: bool = False
+) -> tuple[Encoder[object], int | None]:
+    """Open a source, which stays open as long as `files`, and prepare its chunks; see `rewrite_chunks`.
+
+    Returns
+    -------
+    Encoder
+        What is to be written.
+    int or None
+        How many bytes that is, if it is known.
+    """
+    file = files.enter_context(opened_input(source, source_storage(source, None, options)))
+    prepared = prepare_rewrite(file, request, options, Capabilities(patchable=False), on_loop=on_loop)
+    return prepared.encoder, prepared.size()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, NamedTuple, Unpack
 
 from streamdcm.engine.result import WriteResult
@@ -89,12 +90,11 @@ def rewrite(
     with Delivery(target) as delivery:
         options = check_options(dict(kwargs), "rewrite")
         output = resolve_target(delivery, options)
-        refuse_overwriting(source, target, options)
-        with opened_input(source, source_storage(source, target, options)) as file:
-            request = Request(edit, transfer_syntax, force)
-            prepared = prepare_rewrite(file, request, options, Capabilities(output.can_patch))
-            total = prepared.size() if wants_size(target) or options.progress is not None else None
-            result, _ = write(prepared.encoder, delivery, options, total)
+        request = Request(edit, transfer_syntax, force)
+        with ExitStack() as files:
+            capabilities = Capabilities(output.can_patch)
+            encoder, total = opened_rewrite(source, target, request, options, files, capabilities)
+            result, _ = write(encoder, delivery, options, total)
     return result
 
 
@@ -111,6 +111,32 @@ class Prepared(NamedTuple):
 
     encoder: Encoder[object]
     size: Callable[[], int | None]
+
+
+def opened_rewrite(
+    source: Any,
+    target: Any,
+    request: Request,
+    options: Options,
+    files: ExitStack,
+    capabilities: Capabilities,
+    *,
+    on_loop: bool = False,
+) -> tuple[Encoder[object], int | None]:
+    """Open a source, which stays open as long as `files`, and prepare how it is written to a target; see `rewrite`.
+
+    Returns
+    -------
+    Encoder
+        What is to be written.
+    int or None
+        How many bytes that is, if it is known and somebody wants to know.
+    """
+    refuse_overwriting(source, target, options)
+    file = files.enter_context(opened_input(source, source_storage(source, target, options)))
+    prepared = prepare_rewrite(file, request, options, capabilities, on_loop=on_loop)
+    is_wanted = wants_size(target) or options.progress is not None
+    return prepared.encoder, prepared.size() if is_wanted else None
 
 
 def prepare_rewrite(

@@ -53,7 +53,7 @@ def _with_twins(*names: str) -> frozenset[str]:
     return frozenset(names) | {f"{name}_async" for name in names}
 
 
-_CONVERTERS: Final = _with_twins("iter_chunks", "encoded_size") | {"encoder", "open_chunks_async"}
+_CONVERTERS: Final = _with_twins("iter_chunks", "open_chunks", "encoded_size") | {"encoder"}
 _FRAMES_GIVEN: Final = _with_twins("dcmwrite") | _CONVERTERS
 _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _LAID_OUT: Final = _FRAMES | _with_twins("rewrite", "rewrite_chunks")

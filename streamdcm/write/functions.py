@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Unpack
 
 from pydicom.dataset import Dataset
@@ -138,14 +139,37 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree.
     """
-    options = check_options(dict(kwargs), "iter_chunks")
-    try:
-        refuse_async_frames(options)
-        encoded, total = encoder_for(None, dataset, options, chunk_capabilities(options))
-    except BaseException:
-        close_frames(options.frames)
-        raise
-    return Chunks(encoded, options, total)
+    return _chunks(dataset, check_options(dict(kwargs), "iter_chunks"))
+
+
+@contextmanager
+def open_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator[Iterator[bytes]]:
+    """Encode a dataset as `iter_chunks` does, and close everything at the end of a block.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    **kwargs
+        See `ChunkOptions`.
+
+    Yields
+    ------
+    iterator of bytes
+        Chunks of at most `chunk_size` bytes. At the end of the block everything is closed.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree; at the beginning of the block.
+
+    Examples
+    --------
+    >>> with open_chunks(ds, frames=camera()) as chunks:
+    ...     requests.post(url, data=chunks)
+    """
+    with closing(_chunks(dataset, check_options(dict(kwargs), "open_chunks"))) as chunks:
+        yield chunks
 
 
 def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) -> Iterator[bytes]:
@@ -234,6 +258,16 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     if size is None:
         raise PlanError(f"the size is not known before {_unknown_size(plan)}")
     return size
+
+
+def _chunks(dataset: Dataset, options: Options) -> Chunks:
+    try:
+        refuse_async_frames(options)
+        encoded, total = encoder_for(None, dataset, options, chunk_capabilities(options))
+    except BaseException:
+        close_frames(options.frames)
+        raise
+    return Chunks(encoded, options, total)
 
 
 def _unknown_size(plan: Plan) -> str:

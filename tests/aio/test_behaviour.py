@@ -447,6 +447,10 @@ class TestClosing:
             assert closed == [True]
 
     async def test_a_source_that_was_not_begun_is_closed(self):
+        async def entered(function, dataset, frames):
+            async with function(dataset, frames=frames):
+                raise AssertionError
+
         class Frames:
             closed = 0
 
@@ -463,7 +467,7 @@ class TestClosing:
             partial(streamdcm.dcmwrite_async, Awaited()),
             partial(streamdcm.dcmwrite_async, io.BytesIO()),
             partial(streamdcm.dcmwrite_async, 5),
-            lambda dataset, frames: anext(streamdcm.iter_chunks_async(dataset, frames=frames)),
+            partial(entered, streamdcm.open_chunks_async),
         ):
             frames = Frames()
             with pytest.raises((PlanError, TargetTypeError)):
