@@ -396,7 +396,7 @@ def failing(count):
 def test_a_failing_source_leaves_nothing(storescp, way, count):
     with pytest.raises(ConnectionResetError, match="of the source"):
         store_on(way, storescp.url, [(image(40), failing(count))])
-    assert storescp.datasets() == []
+    assert storescp.stored_nothing()
 
 
 @each_way
@@ -447,7 +447,7 @@ def test_a_cancellation_leaves_nothing(storescp, backend, count):
     anyio.run(cancelled, backend=backend)
     assert closed
     assert {thread for thread in threading.enumerate() if thread.name != "streamdcm"} <= threads
-    assert storescp.datasets() == []
+    assert storescp.stored_nothing()
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -34,6 +34,13 @@ class Storescp(NamedTuple):
             found.append((str(header.transfer_syntax_uid), path.read_bytes()[header.dataset_offset :]))
         return found
 
+    def stored_nothing(self) -> bool:
+        """Whether no file stays: it writes while it receives, and removes the file when the connection has been broken."""
+        deadline = time.monotonic() + 10
+        while any(self.directory.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not any(self.directory.iterdir())
+
     def empty(self) -> None:
         for path in self.directory.iterdir():
             path.unlink()
