@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TargetOptions,
         WriteOptions,
     )
+    from streamdcm.pixels.codecs.table import codecs
     from streamdcm.sinks import spooled
     from streamdcm.sources import ByteStream
     from streamdcm.write.functions import dcmwrite, encoded_size, encoder, encoder_chunks, iter_chunks, write_encoder
@@ -64,6 +65,7 @@ __all__ = [
     "TargetOptions",
     "WriteOptions",
     "WriteResult",
+    "codecs",
     "dcmwrite",
     "dcmwrite_async",
     "encoded_size",
@@ -137,6 +139,7 @@ _MODULES = {
         "TargetOptions",
         "WriteOptions",
     ),
+    "streamdcm.pixels.codecs.table": ("codecs",),
     "streamdcm.sinks": ("spooled",),
     "streamdcm.sources": ("ByteStream",),
     "streamdcm.write.functions": (
