@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TargetOptions,
         WriteOptions,
     )
+    from streamdcm.pixels.codecs.table import codecs
     from streamdcm.sinks import spooled
     from streamdcm.sources import ByteStream
     from streamdcm.write.functions import (
@@ -72,6 +73,7 @@ __all__ = [
     "TargetOptions",
     "WriteOptions",
     "WriteResult",
+    "codecs",
     "dcmwrite",
     "dcmwrite_async",
     "encoded_size",
@@ -146,6 +148,7 @@ _MODULES = {
         "TargetOptions",
         "WriteOptions",
     ),
+    "streamdcm.pixels.codecs.table": ("codecs",),
     "streamdcm.sinks": ("spooled",),
     "streamdcm.sources": ("ByteStream",),
     "streamdcm.write.functions": (

@@ -38,7 +38,7 @@ ONLY_IN = {
     "azure": "sinks",
     "boto3": "sinks",
     "botocore": "sinks",
-    "concurrent": "sinks aio",
+    "concurrent": "sinks write aio",
     "fcntl": "sinks write batch",
     "fsspec": "sinks files batch",
     "http": "",
@@ -58,7 +58,7 @@ ONLY_IN = {
     "selectors": "sinks batch",
     "shutil": "sinks cli",
     "socket": "sinks write files network",
-    "subprocess": "batch",
+    "subprocess": "write batch",
     "tempfile": "sinks cli files testing",
 }
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from pydicom.errors import InvalidDicomError
 
-from streamdcm.cli import batch, copy, demo, uploads
+from streamdcm.cli import batch, codecs, copy, demo, uploads
 from streamdcm.cli.discretion import described, discreet_warnings
 from streamdcm.cli.signals import Terminated, terminable
 from streamdcm.errors import StreamdcmError
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     copy.add_command(commands)
     batch.add_command(commands)
     uploads.add_command(commands)
+    codecs.add_command(commands)
     demo.add_command(commands)
     given = parser.parse_args(arguments)
     try:

@@ -20,8 +20,8 @@ def add_command(commands: "Commands") -> None:
     command = commands.add_parser(
         "copy",
         help="read a DICOM file and write it again",
-        description="Read a DICOM file and write it again; pixel data are copied unread. OUT appears under its name "
-        "only when it is complete.",
+        description="Read a DICOM file and write it again; pixel data are copied unread where they can be. OUT "
+        "appears under its name only when it is complete.",
     )
     command.add_argument("source", metavar="IN", help="a file, or - for standard input")
     command.add_argument("target", metavar="OUT", help="a file, or - for standard output")
@@ -36,8 +36,17 @@ def add_command(commands: "Commands") -> None:
     command.add_argument(
         "--delete", dest="edits", action="append", type=deletion, metavar="KEYWORD", help="delete an element"
     )
+    command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of the transfer syntax to write")
     command.add_argument(
-        "--transfer-syntax", metavar="NAME", help="the keyword or UID of an uncompressed transfer syntax to write"
+        "--codec-workers", type=int, metavar="NUMBER", help="how many frames are decoded and encoded at a time"
+    )
+    command.add_argument(
+        "--codec-option",
+        dest="codec_options",
+        action="append",
+        type=codec_option,
+        metavar="NAME=VALUE",
+        help="say something to the codec, such as near=3 or quality=90",
     )
     command.add_argument(
         "--enforce-file-format", action="store_true", help="complete the preamble and File Meta Information"
@@ -51,6 +60,23 @@ def add_command(commands: "Commands") -> None:
     command.set_defaults(run=run)
 
 
+def codec_option(argument: str) -> tuple[str, int | float]:
+    """Return what ``--codec-option NAME=VALUE`` asks for.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is not so written.
+    """
+    name, _, text = argument.partition("=")
+    for kind in (int, float):
+        try:
+            return name, kind(text)
+        except ValueError:
+            continue
+    raise argparse.ArgumentTypeError("NAME=VALUE with a number is expected, such as near=3")
+
+
 def run(given: argparse.Namespace) -> None:
     """Copy as the arguments say."""
     options: RewriteOptions = {
@@ -59,6 +85,8 @@ def run(given: argparse.Namespace) -> None:
         "group_lengths": given.group_lengths,
         "overwrite": given.overwrite,
         "durable": given.durable,
+        "codec_workers": given.codec_workers,
+        "codec_options": dict(given.codec_options or ()),
     }
     start = time.perf_counter()
     source = sys.stdin.buffer if given.source == "-" else given.source

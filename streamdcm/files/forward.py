@@ -35,6 +35,7 @@ from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.execution import Plan
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sources import BufferSource, StreamSource
+from streamdcm.write.coded_frames import encoded
 
 _DROPPED: Final = frozenset({DIGITAL_SIGNATURES, TRAILING_PADDING})
 """What stands behind pixel data and no function has to see: signatures, which would not hold, and padding."""
@@ -230,7 +231,7 @@ class _Forward:
             yield from passed_on.encoder
             return
         plan = planned(scanned, request, self._options, capabilities)
-        yield from plan.encode()
+        yield from encoded(plan)
 
     def _body(self, plan: Plan, large: Large, request: Request) -> Encoder[None]:
         scope = Scope(plan.dataset, plan.layout)

@@ -23,6 +23,7 @@ from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scanned import Scanned
+from streamdcm.files.transcode import is_transcoded, transcoded
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.conversion import own_syntax, refuse_compression
@@ -73,12 +74,18 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
         with _read_by_pydicom(scanned.name):
             return _plan_directory(read, scanned.size, options, capabilities)
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
+    read_uid = read.get("SOPInstanceUID", None)
     made = edited(read, edit)
     dataset = view_of(made)
     if made is not read:
         _complete(dataset, read)
     with _read_by_pydicom(scanned.name):
         syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
+        if old_syntax is not None and is_transcoded(dataset, old_syntax, syntax):
+            has_new_uid = read_uid != dataset.get("SOPInstanceUID", None)
+            options = transcoded(dataset, old_syntax, syntax, options, has_new_uid=has_new_uid)
+        elif options.codec_options:
+            raise PlanError("codec_options is about frames that are encoded, and none are; leave it out")
         refuse_compression(_untouched_pixel_data(dataset), old_syntax, syntax, "convert them in edit")
         refuse_nested_pixels(dataset, old_syntax, syntax, edited=True)
         dataset.file_meta = rewritten_file_meta(dataset, syntax, known)

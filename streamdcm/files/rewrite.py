@@ -18,11 +18,12 @@ from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.scanned import scan_file
 from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
-from streamdcm.options import Options, RewriteOptions, check_options
+from streamdcm.options import Options, RewriteOptions, check_options, refuse_in_vain
 from streamdcm.options.checks import flag
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sinks import Delivery, wants_size
+from streamdcm.write.coded_frames import encoded
 from streamdcm.write.driver import write
 from streamdcm.write.targets import Target, is_path, resolve_target
 
@@ -37,7 +38,7 @@ def rewrite(
     force: bool = False,
     **kwargs: Unpack[RewriteOptions],
 ) -> WriteResult:
-    """Write a DICOM file anew, edited, or in another uncompressed transfer syntax.
+    """Write a DICOM file anew, edited, or in another transfer syntax.
 
     Everything is parsed but the values of pixel data, and of elements of over 64 KiB that are bytes:
     these are copied from file to file, so that memory stays flat. What stands behind the pixel data is
@@ -56,8 +57,8 @@ def rewrite(
         of pixel data and the like are in the byte order of the source, as in pydicom. Pixel data are read
         if it asks for their value, and copied unless it sets or deletes them.
     transfer_syntax : str, optional
-        The UID or keyword of the transfer syntax to write; that of the source if not given. Pixel data
-        are neither compressed nor decompressed.
+        The UID or keyword of the transfer syntax to write; that of the source if not given. Frames are decoded and
+        encoded as it takes, one by one, of a source that can seek.
     force : bool, optional
         Whether to read a file that lacks the prefix ``DICM``.
     **kwargs
@@ -76,8 +77,11 @@ def rewrite(
         If arguments, transfer syntax and pixel data do not agree; nothing was written.
     LayoutError
         If what the offsets of a DICOMDIR point at would move (PS3.3 §F.3).
+    MissingExtraError
+        If a library is missing that decodes or encodes frames.
     EncodeError
-        If an element cannot be encoded; `SourceError` if the source is damaged, or changes meanwhile. A
+        If an element cannot be encoded; `CodecError` if a frame cannot be decoded or encoded; `SourceError` if the
+        source is damaged, or changes meanwhile. A
         path is as it was before.
     OSError
         If reading or writing fails; a path is as it was before.
@@ -164,9 +168,10 @@ def prepare_rewrite(
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, options, request.edit, asked) if capabilities.framing == "file" else None
         if passed_on is not None:
+            refuse_in_vain(options, ("codec_options", "offset_table"), "is about frames that are coded, and none are")
             return Prepared(passed_on.encoder, lambda: passed_on.size)
         plan = planned(scanned, request, options, capabilities)
-    return Prepared(plan.encode(), plan.size)
+    return Prepared(encoded(plan), plan.size)
 
 
 def _unknown() -> None:

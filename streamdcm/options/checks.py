@@ -105,6 +105,11 @@ def mapping(name: str, given: Any) -> Any:
     return given
 
 
+def optional_mapping(name: str, given: Any) -> Any:
+    """Take a mapping; `None` stands for an empty one."""
+    return {} if given is None else mapping(name, given)
+
+
 def text(name: str, given: Any) -> str:
     """Take a text that is not empty."""
     if not isinstance(given, str) or not given:

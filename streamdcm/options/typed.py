@@ -88,7 +88,25 @@ class StreamOptions(ReadingOptions, total=False):
     progress: ProgressCallback | None
 
 
-class FrameOptions(TypedDict, total=False):
+class CodecOptions(TypedDict, total=False):
+    """Keyword arguments about frames that are encoded, or decoded, while they are written.
+
+    Attributes
+    ----------
+    offset_table : {"auto", "basic", "extended", "empty"}
+        The offset table of encapsulated frames (PS3.5 §A.4).
+    codec_workers : int, optional
+        How many frames are coded at a time; if not given, as many as this process may use cores, at most 8.
+    codec_options : mapping, optional
+        What is said to the codec, such as ``{"near": 3}``; see `streamdcm.codecs`.
+    """
+
+    offset_table: OffsetTableChoice
+    codec_workers: int | None
+    codec_options: Mapping[str, Any] | None
+
+
+class FrameOptions(CodecOptions, total=False):
     """Keyword arguments about frames that come one by one, and values that come late.
 
     Attributes
@@ -98,8 +116,6 @@ class FrameOptions(TypedDict, total=False):
         NumberOfFrames holds, but not for `open_writer`; ``"count"`` counts the frames.
     max_frames : int, optional
         How many there may be at most, where they are to be counted; reserves an offset table.
-    offset_table : {"auto", "basic", "extended", "empty"}
-        The offset table of encapsulated frames (PS3.5 §A.4).
     fragments_per_frame : int
         The number of fragments of an encapsulated frame.
     fragment_size : int, optional
@@ -113,7 +129,6 @@ class FrameOptions(TypedDict, total=False):
 
     number_of_frames: NumberOfFrames
     max_frames: int | None
-    offset_table: OffsetTableChoice
     fragments_per_frame: int
     fragment_size: int | None
     check_frames: bool
@@ -278,11 +293,14 @@ class SourceOptions(TypedDict, total=False):
     source_client: Any
 
 
-class RewriteChunksOptions(LayoutOptions, StreamOptions, SourceOptions, total=False):
-    """Keyword arguments of `rewrite_chunks` and its twin: see `LayoutOptions`, `StreamOptions` and `SourceOptions`."""
+class RewriteChunksOptions(LayoutOptions, CodecOptions, StreamOptions, SourceOptions, total=False):
+    """Keyword arguments of `rewrite_chunks` and its twin.
+
+    See `LayoutOptions`, `CodecOptions`, `StreamOptions` and `SourceOptions`.
+    """
 
 
-class RewriteOptions(LayoutOptions, StreamOptions, PlaceOptions, SourceOptions, total=False):
+class RewriteOptions(LayoutOptions, CodecOptions, StreamOptions, PlaceOptions, SourceOptions, total=False):
     """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`."""
 
 

@@ -36,7 +36,7 @@ from streamdcm.plan.file_meta import (
 from streamdcm.plan.syntaxes import decide_encoding, encoding_of
 from streamdcm.sources import PushedSource
 
-_ABOUT_FRAMES = tuple(name for name in FrameOptions.__annotations__ if name != "late")
+_ABOUT_FRAMES = tuple(name for name in FrameOptions.__annotations__ if name not in ("late", "codec_workers"))
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 

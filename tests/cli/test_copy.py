@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 
 from streamdcm.cli.app import main
 from tests.support import python
+from tests.support.tools import package
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +112,7 @@ def test_wrong_edits_are_exit_status_2_and_do_not_repeat_the_value(tmp_path, arg
     [
         (["copy", "--set", "PatientBirthDate=secret", CT, "out.dcm"], b"(0010,0030) PatientBirthDate: the new value"),
         (["copy", "--transfer-syntax", "nonsense", CT, "out.dcm"], b"'nonsense' is no transfer syntax"),
-        (["copy", "--transfer-syntax", "RLELossless", CT, "out.dcm"], b"(7FE0,0010) PixelData cannot be copied"),
+        (["copy", "--transfer-syntax", "MPEG2MPML", CT, "out.dcm"], b"frames cannot be encoded as 'MPEG2"),
         (["copy", "/nowhere/in.dcm", "out.dcm"], b"No such file"),
         (["copy", __file__, "out.dcm"], b"is not a DICOM file"),
         (["copy", CT, "/nowhere/out.dcm"], b"No such file"),
@@ -140,3 +141,24 @@ def test_a_reader_that_goes_away_is_no_traceback():
         check=False,
     )
     assert b"Traceback" not in done.stderr
+
+
+def test_frames_are_encoded_as_said(tmp_path, capsys):
+    package("imagecodecs")
+    target = tmp_path / "out.dcm"
+    arguments = ["--transfer-syntax", "JPEGLSNearLossless", "--codec-workers", "2", "--codec-option", "near=3"]
+    assert main(["copy", "--quiet", *arguments, CT, str(target)]) == 0
+    coded = pydicom.dcmread(target)
+    assert coded.file_meta.TransferSyntaxUID.keyword == "JPEGLSNearLossless"
+    assert coded.LossyImageCompression == "01"
+    assert main(["copy", "--transfer-syntax", "JPEGLSLossless", "--codec-option", "near=3", CT, str(target)]) == 1
+    assert "near" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["copy", "--codec-option", "near=much", CT, str(target)])
+
+
+def test_codecs_are_listed(capsys):
+    assert main(["codecs"]) == 0
+    listed = capsys.readouterr().out
+    assert "DeflatedImageFrame" in listed or "1.2.840.10008.1.2.8.1" in listed
+    assert "JPEG2000Lossless (1.2.840.10008.1.2.4.90)\n  decode: " in listed

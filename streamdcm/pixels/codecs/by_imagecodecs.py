@@ -22,6 +22,7 @@ def decode_jpeg_ls(data: bytes, image: Image) -> Pixels:
     import imagecodecs
 
     header = _checked(jpeg_header(data), image)
+    _check_end(data, _SOS)
     return image.words(imagecodecs.jpegls_decode(data), header.precision)
 
 
@@ -192,7 +193,7 @@ def _checked(header: ImageHeader, image: Image) -> ImageHeader:
 
 
 def _check_end(data: bytes, last: bytes) -> None:
-    """Refuse a codestream that was cut, of which these libraries make an image all the same."""
+    """Refuse a codestream that was cut: a library makes an image of it all the same, or takes seconds to refuse it."""
     if data.find(_END, data.rfind(last)) < 0:
         raise InvalidValueError("ends before the end marker of its codestream")
 

@@ -127,8 +127,10 @@ def check_image(syntax: str, image: Image) -> None:
     PlanError
         If it cannot.
     """
-    target, form = TARGETS[syntax], image.form
     name = UID(syntax).name
+    if syntax not in TARGETS:
+        raise PlanError(f"frames cannot be encoded as '{name}'; streamdcm.codecs() names what can be")
+    target, form = TARGETS[syntax], image.form
     if form.kind == "f":
         raise PlanError(f"'{name}' holds no floating point samples; use a native transfer syntax")
     if form.subsampled:

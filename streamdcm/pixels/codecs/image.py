@@ -30,13 +30,15 @@ class Image:
         A frame of native pixels.
     stored : int
         Bits Stored.
-    photometric : str
-        Photometric Interpretation.
     """
 
     form: FrameFormat
     stored: int
-    photometric: str
+
+    @property
+    def photometric(self) -> str:
+        """Photometric Interpretation."""
+        return self.form.photometric
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -148,4 +150,4 @@ def image_of(dataset: Dataset, vr: str, *, little_endian: bool) -> Image:
     stored = whole_number(dataset.get("BitsStored", form.bits))
     if stored is None or not 1 <= stored <= form.bits:
         raise PlanError(f"BitsStored must be from 1 to BitsAllocated, {form.bits}, for frames to be coded; correct it")
-    return Image(form, stored, str(dataset.get("PhotometricInterpretation", "") or ""))
+    return Image(form, stored)

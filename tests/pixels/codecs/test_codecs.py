@@ -111,7 +111,7 @@ def test_the_codestream_says_the_precision_and_the_transform(syntax: str) -> Non
 
 def test_colours_that_are_no_rgb_are_not_transformed() -> None:
     seen = image(KINDS[5])
-    seen = replace(seen, photometric="YBR_FULL")
+    seen = replace(seen, form=replace(seen.form, photometric="YBR_FULL"))
     frame = arrays(KINDS[5], 1)[0]
     for syntax in (table.JPEG2000_LOSSLESS, table.HTJ2K_LOSSLESS):
         data = encoder_of(syntax, seen, {}).encode(frame, seen, {})

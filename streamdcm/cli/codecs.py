@@ -1,0 +1,26 @@
+"""``streamdcm codecs``: what decodes and encodes frames here."""
+
+import argparse
+from typing import Any
+
+from streamdcm.pixels.codecs.table import codecs
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser of ``streamdcm``."""
+    command = commands.add_parser(
+        "codecs",
+        help="list what decodes and encodes frames",
+        description="List, for each transfer syntax, what decodes and encodes frames in this environment: the library "
+        "that is used first, and whether it runs in threads or processes.",
+    )
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Print the list."""
+    for syntax in codecs():
+        print(f"{syntax.keyword or syntax.uid} ({syntax.uid})")
+        for verb, libraries in (("decode", syntax.decode), ("encode", syntax.encode)):
+            named = ", ".join(f"{library} ({runs_in})" for library, runs_in in libraries)
+            print(f"  {verb}: {named or '-'}")

@@ -1,0 +1,225 @@
+"""The frames of a file, each read when it is asked for, and where they begin (PS3.5 §8, §A.4)."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from struct import Struct
+from typing import Final, TypeAlias
+
+from streamdcm.encode.tags import PIXEL_DATA
+from streamdcm.encode.transfer_syntaxes import CodestreamName, transfer_syntax
+from streamdcm.errors import EncodeError, SourceError, element_name
+from streamdcm.instructions import Copy
+from streamdcm.pixels.frame_format import FrameFormat
+from streamdcm.sources import FileSource
+from streamdcm.write.reading import read
+
+Read: TypeAlias = Callable[[int, int], bytes]
+"""Reads a range of a value: its offset in that, and its length."""
+
+_ITEM: Final = b"\xfe\xff\x00\xe0"
+_END: Final = b"\xfe\xff\xdd\xe0"
+_length: Final = Struct("<L")
+_WINDOW: Final = 64 * 1024
+_LABEL: Final = element_name(PIXEL_DATA)
+_END_MARKERS: Final[dict[CodestreamName, bytes]] = {"JPEG": b"\xff\xd9", "JPEG 2000": b"\xff\xd9"}
+
+
+@contextmanager
+def opened(copy: Copy) -> Iterator[Read]:
+    """Give what reads ranges of a value; a file is opened once.
+
+    Raises
+    ------
+    SourceError
+        If the file is not the one that was scanned, or ends early.
+    """
+    if not isinstance(copy.source, FileSource):
+        yield lambda offset, length: b"".join(
+            map(bytes, read(replace(copy, offset=copy.offset + offset, length=length), max(length, 1)))
+        )
+        return
+    source = copy.source
+    with source.open() as file:
+        descriptor = file.fileno()
+
+        def read_file(offset: int, length: int) -> bytes:
+            data, start = b"", copy.offset + offset
+            while len(data) < length and (more := os.pread(descriptor, length - len(data), start + len(data))):
+                data = data + more if data else more
+            if len(data) < length:
+                raise SourceError("the file that holds its value ended before it did", source.label)
+            return data
+
+        yield read_file
+        source.check(file)
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFrames:
+    """Frames that stand one behind the other (PS3.5 §8.1).
+
+    Parameters
+    ----------
+    copy : Copy
+        Where they are.
+    form : FrameFormat
+        What each of them is.
+    count : int
+        The number of frames.
+    """
+
+    copy: Copy
+    form: FrameFormat
+    count: int
+
+    def __post_init__(self) -> None:
+        needed = (self.form.length_in_bits * self.count + 7) // 8
+        if self.copy.length < needed:
+            raise SourceError(
+                f"has {self.copy.length:,} bytes, and {self.count:,} frames take {needed:,}; correct NumberOfFrames, "
+                "or get the file again from where it came",
+                _LABEL,
+            )
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[bytes]:
+        bits = self.form.length_in_bits
+        with opened(self.copy) as read_range:
+            for number in range(self.count):
+                start, shift = divmod(number * bits, 8)
+                data = read_range(start, (shift + bits + 7) // 8)
+                yield data if bits % 8 == 0 else _bits_from(data, shift, bits)
+
+
+def _bits_from(data: bytes, shift: int, bits: int) -> bytes:
+    """Return a frame of one bit a pixel that begins within a byte (PS3.5 §8.1.1)."""
+    pixels = int.from_bytes(data, "little") >> shift & ((1 << bits) - 1)
+    return pixels.to_bytes((bits + 7) // 8, "little")
+
+
+class EncapsulatedFrames:
+    """Frames in fragments.
+
+    Parameters
+    ----------
+    copy : Copy
+        The items of Pixel Data.
+    syntax : str
+        The transfer syntax.
+    count : int
+        The number of frames.
+    extended : tuple of int or None
+        The Extended Offset Table, if there is one.
+
+    Raises
+    ------
+    SourceError
+        If the items are damaged, or there are fewer than frames.
+    EncodeError
+        If they do not tell where frames begin.
+    """
+
+    def __init__(self, copy: Copy, syntax: str, count: int, extended: tuple[int, ...] | None = None) -> None:
+        self.copy = copy
+        with opened(copy) as read_range:
+            table, self._at, self._lengths = _scanned(read_range, copy.length)
+            self._firsts = self._first_fragments(read_range, syntax, count, table, extended)
+
+    def __len__(self) -> int:
+        return len(self._firsts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        with opened(self.copy) as read_range:
+            for number, first in enumerate(self._firsts, start=1):
+                last = self._firsts[number] if number < len(self._firsts) else len(self._at)
+                fragments = [read_range(self._at[index], self._lengths[index]) for index in range(first, last)]
+                yield fragments[0] if len(fragments) == 1 else b"".join(fragments)
+
+    def _first_fragments(
+        self, read_range: Read, syntax: str, count: int, table: bytes, extended: tuple[int, ...] | None
+    ) -> range | array[int]:
+        """Return the index of the first fragment of each frame."""
+        fragments = len(self._at)
+        if fragments < count:
+            raise SourceError(
+                f"has {fragments:,} fragments, and NumberOfFrames asks for {count:,} frames; correct it, or get the "
+                "file again from where it came",
+                _LABEL,
+            )
+        if fragments == count:
+            return range(count)
+        if count == 1:
+            return range(1)
+        basic = tuple(value for (value,) in _length.iter_unpack(table)) if len(table) % 4 == 0 else None
+        for offsets in (extended, basic):
+            found = self._by_offsets(offsets, count)
+            if found is not None:
+                return found
+        marker = _END_MARKERS.get(transfer_syntax(syntax).codestream or "RLE")
+        by_markers = None if marker is None else self._by_end_markers(read_range, marker, count)
+        if by_markers is not None:
+            return by_markers
+        raise EncodeError(
+            f"has {fragments:,} fragments for {count:,} frames, and neither an offset table nor the codestreams tell "
+            "where frames begin; correct NumberOfFrames or the file",
+            _LABEL,
+        )
+
+    def _by_offsets(self, offsets: tuple[int, ...] | None, count: int) -> array[int] | None:
+        """Return where frames begin by an offset table, if all of it can be true."""
+        if offsets is None or len(offsets) != count or not self._at or offsets[0] != 0:
+            return None
+        start = self._at[0] - 8  # PS3.5 §A.4: offsets count from the first byte of the first item behind the table
+        fragments = {at - 8 - start: index for index, at in enumerate(self._at)}
+        firsts = array("Q")
+        for offset in offsets:
+            index = fragments.get(offset)
+            if index is None or (firsts and index <= firsts[-1]):
+                return None
+            firsts.append(index)
+        return firsts
+
+    def _by_end_markers(self, read_range: Read, marker: bytes, count: int) -> array[int] | None:
+        """Return where frames begin by the fragments that end a codestream, if these make the right number."""
+        firsts = array("Q", [0])
+        last = len(self._at) - 1
+        for index, (at, length) in enumerate(zip(self._at, self._lengths, strict=True)):
+            tail = read_range(at + max(length - 4, 0), min(length, 4)).rstrip(b"\0")
+            if tail.endswith(marker) and index < last:
+                firsts.append(index + 1)
+            elif index == last and not tail.endswith(marker):
+                return None
+        return firsts if len(firsts) == count else None
+
+
+def _scanned(read_range: Read, size: int) -> tuple[bytes, array[int], array[int]]:
+    """Return the Basic Offset Table, and where fragments are and how long."""
+    at, lengths = array("Q"), array("Q")
+    table: bytes | None = None
+    position, window, base = 0, b"", 0
+    while position + 8 <= size:
+        if not base <= position <= base + len(window) - 8:
+            is_small = lengths and lengths[-1] < _WINDOW
+            window, base = read_range(position, min(_WINDOW if is_small else 8, size - position)), position
+        header = window[position - base : position - base + 8]
+        if header[:4] == _END:
+            break
+        (length,) = _length.unpack(header[4:])
+        if header[:4] != _ITEM or position + 8 + length > size:
+            raise SourceError(f"has no item where one should be, at byte {position:,} of its value", _LABEL)
+        if table is None:
+            table = read_range(position + 8, length)
+        else:
+            at.append(position + 8)
+            lengths.append(length)
+        position += 8 + length
+    if table is None:
+        raise SourceError("has no offset table, not even an empty one (PS3.5 §A.4)", _LABEL)
+    return table, at, lengths
