@@ -21,7 +21,7 @@ CHAIN = (
     "errors instructions sources engine options encode pixels plan sinks write files aio network dimse batch cli "
     "stages testing"
 )
-PLACES = [*CHAIN.split(), "__init__"]
+PLACES = [*CHAIN.split(), "__init__", "__main__"]
 
 # Of what stands before them, these leave out:
 NEVER = {

@@ -1,19 +1,25 @@
-"""``streamdcm``: finds the command and turns errors into messages and exit statuses."""
+"""``streamdcm``: finds the command, of which nothing is imported before it is chosen."""
+
+from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
-from typing import NoReturn
+from importlib import import_module
+from typing import Final, NoReturn
 
-from pydicom.errors import InvalidDicomError
+import streamdcm
 
-from streamdcm.cli import batch, codecs, copy, demo, uploads
-from streamdcm.cli.discretion import described, discreet_warnings
-from streamdcm.cli.signals import Terminated, terminable
-from streamdcm.errors import StreamdcmError
-from streamdcm.sinks import printable, printable_text
+COMMANDS: Final = {
+    "copy": "read a DICOM file and write it again",
+    "batch": "do one thing to many instances",
+    "uploads": "list or abort uploads that were never completed",
+    "codecs": "list what decodes and encodes frames",
+    "demo": "write a huge multi-frame image from a generator, and read frames of it back",
+}
+"""What each command does; its module has its name."""
+
+_OTHERS: Final = ("pydicom", "anyio", "numpy", "boto3", "azure-storage-blob", "fsspec", "httpx2", "obstore", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,34 +35,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 if all went well, 1 if not, 130 after Ctrl-C, 143 after SIGTERM; wrong arguments exit with 2.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser(next((word for word in words if not word.startswith("-")), None))
+    given = parser.parse_args(words)
+    if given.version:
+        print("\n".join(_versions(verbose=given.verbose)))
+        return 0
+    if "run" not in given:
+        parser.error("a COMMAND is needed")
+    from streamdcm.cli.run import run
+
+    return run(given)
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Return a parser that knows the arguments of one command, and of the others what they do."""
     parser: argparse.ArgumentParser = _Parser(prog="streamdcm", description="The streaming DICOM writer.")
-    parser.add_argument("--version", action="version", version=f"streamdcm {version('streamdcm')}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    copy.add_command(commands)
-    batch.add_command(commands)
-    uploads.add_command(commands)
-    codecs.add_command(commands)
-    demo.add_command(commands)
-    given = parser.parse_args(arguments)
-    try:
-        with terminable(), discreet_warnings():
-            given.run(given)
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads any more; leave without a second complaint
-        return 1
-    except InvalidDicomError:
-        return _fail(f"{printable(given.source)} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
-    except (StreamdcmError, OSError) as error:
-        return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
-    except Terminated:
-        _fail("terminated; nothing is left half-written")
-        return 128 + signal.SIGTERM
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing is left half-written")
-        return 128 + signal.SIGINT
-    except Exception as error:
-        return _fail(described(error))
-    return 0
+    parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--verbose", action="store_true", help="with --version: those of other packages, too")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        if name == chosen:
+            import_module(f"streamdcm.cli.{name}").add_command(commands, summary)
+        else:
+            commands.add_parser(name, help=summary)
+    return parser
+
+
+def _versions(*, verbose: bool) -> list[str]:
+    lines = [f"streamdcm {streamdcm.__version__}"]
+    if verbose:
+        from importlib.metadata import PackageNotFoundError, version
+
+        lines.append(f"Python {sys.version.split()[0]}")
+        for name in _OTHERS:
+            try:
+                lines.append(f"{name} {version(name)}")
+            except PackageNotFoundError:
+                lines.append(f"{name} is not installed")
+    return lines
 
 
 class _Parser(argparse.ArgumentParser):
@@ -64,9 +81,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and exit."""
+        from streamdcm.sinks import printable_text
+
         super().error(printable_text(message))
-
-
-def _fail(message: str) -> int:
-    print(f"streamdcm: {printable_text(message)}", file=sys.stderr)
-    return 1

@@ -25,11 +25,11 @@ class SomeFailedError(StreamdcmError):
     """Some instances failed, and were named."""
 
 
-def add_command(commands: Commands) -> None:
+def add_command(commands: Commands, summary: str) -> None:
     """Add the command to the parser of the program."""
     command = commands.add_parser(
         "batch",
-        help="do one thing to many instances",
+        help=summary,
         description="Rewrite, edit or copy many instances on several processes, or on a cluster of dask.distributed. A "
         "journal keeps what became of each; with the same one a run goes on where the last one stopped.",
         epilog="example: streamdcm batch /archive --to '/clean/{relative}' --journal run.sqlite --delete PatientName",

@@ -6,11 +6,11 @@ from typing import Any
 from streamdcm.pixels.codecs.table import codecs
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Any, summary: str) -> None:
     """Add the command to the parser of ``streamdcm``."""
     command = commands.add_parser(
         "codecs",
-        help="list what decodes and encodes frames",
+        help=summary,
         description="List, for each transfer syntax, what decodes and encodes frames in this environment: the library "
         "that is used first, and whether it runs in threads or processes.",
     )

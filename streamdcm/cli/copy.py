@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def add_command(commands: "Commands") -> None:
+def add_command(commands: "Commands", summary: str) -> None:
     """Add the command to the parser of the program."""
     command = commands.add_parser(
         "copy",
-        help="read a DICOM file and write it again",
+        help=summary,
         description="Read a DICOM file and write it again; pixel data are copied unread where they can be. OUT "
         "appears under its name only when it is complete.",
     )

@@ -39,11 +39,11 @@ class ReadBackError(StreamdcmError):
     """Frames that were read back are not those that were written."""
 
 
-def add_command(commands: Commands) -> None:
+def add_command(commands: Commands, summary: str) -> None:
     """Add the command to the parser of the program."""
     command = commands.add_parser(
         "demo",
-        help="write a huge multi-frame image from a generator, and read frames of it back",
+        help=summary,
         description="Play an ultrasound loop that ships with pydicom through a generator into one DICOM file, then "
         "read frames at random through its offset table and compare them. The file is removed at the end.",
     )

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def add_command(commands: "Commands") -> None:
+def add_command(commands: "Commands", summary: str) -> None:
     """Add the command to the parser of the program."""
     command = commands.add_parser(
         "uploads",
-        help="list or abort uploads that were never completed",
+        help=summary,
         description="List or abort uploads to S3 that were begun and neither completed nor aborted, as after a power "
         "failure. They are not visible as objects, but are stored and paid for. An upload that is just under way is "
         "among them.",
