@@ -5,8 +5,9 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Fault = Callable[["Handler"], bool]
@@ -35,8 +36,11 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
         with self.server.lock:
             self.server.requests.append((self.command, self.part))
-        if self.server.fault(self):
-            return
+        if not self.server.fault(self):
+            self.answer(*self.forward())
+
+    def forward(self) -> tuple[int, bytes, dict[str, str]]:
+        """Have the service behind do what is asked for; return its answer."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         connection = http.client.HTTPConnection(*self.server.behind)
         headers = {name: value for name, value in self.headers.items() if name != "Expect"}
@@ -44,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        self.answer(answer.status, content, dict(answer.getheaders()))
+        return answer.status, content, dict(answer.getheaders())
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = pass_on
 
@@ -58,20 +62,40 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def fail(self) -> bool:
+    def fail(self, status: int = 500, code: str = "InternalError") -> bool:
         """Answer as a service that is out of order."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        code = b"<Error><Code>InternalError</Code></Error>"
-        self.answer(500, code, {"Content-Type": "application/xml"})
+        self.answer(status, f"<Error><Code>{code}</Code></Error>".encode(), {"Content-Type": "application/xml"})
+        return True
+
+    def unavailable(self) -> bool:
+        """Answer as a service that has too much to do."""
+        return self.fail(503, "SlowDown")
+
+    def swallow(self) -> bool:
+        """Do what is asked for, and lose the answer."""
+        self.forward()
+        return self.hang_up()
+
+    def stall(self) -> bool:
+        """Take the request and say nothing, until the client has no patience left."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.connection.settimeout(5)
+        with suppress(OSError):
+            self.connection.recv(1)
+        return self.hang_up()
+
+    def hang_up(self) -> bool:
+        """Reset the connection."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
         return True
 
     def reset(self) -> bool:
         """Reset the connection in the middle of the body."""
         self.rfile.read(min(int(self.headers.get("Content-Length", 0)), 100_000))
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True
-        return True
+        return self.hang_up()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -87,8 +111,29 @@ class Proxy(ThreadingHTTPServer):
         self.behind = behind
         self.fault: Fault = lambda request: False
         self.lock = threading.Lock()
+        self.idle = threading.Condition()
+        self.open = 0
         self.requests: list[tuple[str, int | None]] = []
         """The methods and part numbers of all requests."""
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Count the connections that are open."""
+        with self.idle:
+            self.open += 1
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self.idle:
+                self.open -= 1
+                self.idle.notify_all()
+
+    def wait_until_idle(self) -> None:
+        """Wait until no connection is open, and no thread of this server serves one."""
+        with self.idle:
+            assert self.idle.wait_for(lambda: self.open == 0, 3), "a connection is open"
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(3)
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: what fails here fails on purpose."""
@@ -122,5 +167,24 @@ def at_first(fault: Fault, times: int = 1) -> Fault:
             seen[request.part] = seen.get(request.part, 0) + 1
             early = seen[request.part] <= times
         return early and fault(request)
+
+    return spoil
+
+
+def at_request(number: int, fault: Fault, *, again: bool) -> Fault:
+    """Spoil the request with a number, counted from 0; or, where it is to fail again, all that ask for the same."""
+    spoiled: list[tuple[str, int | None]] = []
+    count = -1
+    lock = threading.Lock()
+
+    def spoil(request: Handler) -> bool:
+        nonlocal count
+        what = request.command, request.part
+        with lock:
+            count += 1
+            if count == number:
+                spoiled.append(what)
+            is_spoiled = count == number or (again and what in spoiled)
+        return is_spoiled and fault(request)
 
     return spoil

@@ -1,15 +1,16 @@
 """Objects in S3 and in services that speak its protocol, through boto3 or aiobotocore: in parts, or by one PUT."""
 
 import io
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.storage_settings import StorageSettings
-from streamdcm.errors import StorageError, tell_of
+from streamdcm.errors import ConnectionLostError, StorageError, tell_of
 from streamdcm.sinks.storage.parts_upload import PartsUpload
-from streamdcm.sinks.storage.requests import Requests
+from streamdcm.sinks.storage.requests import Request, Requests
 from streamdcm.sinks.storage.s3_client import (
     S3,
     bucket_and_key,
@@ -19,8 +20,12 @@ from streamdcm.sinks.storage.s3_client import (
     location_of,
     make_client,
 )
+from streamdcm.sinks.storage.s3_lost import TOKEN, heed_once, heed_once_no_more, is_lost, may_be_done, once
 from streamdcm.sinks.storage.s3_parts import Sent, is_same, said_of
 from streamdcm.sinks.storage.s3_uploads import abort_once, abort_persistently, list_uploads
+
+_BEGIN_DELAYS = (0.5, 2.0)
+"""The seconds before an upload is begun once more."""
 
 
 def output_for(url: str, storage: StorageSettings, *, overwrite: bool) -> "S3Output":
@@ -47,6 +52,8 @@ class S3Output(PartsUpload[Sent]):
         super().__init__(location_of(bucket, key), PartSizes(storage.part_size), storage, awaits=awaits)
         self._object = {"Bucket": bucket, "Key": key}
         self._condition = {} if overwrite else {"IfNoneMatch": "*"}
+        # Where nothing must be replaced, it tells our object from another's when an answer was lost.
+        self._token = None if overwrite else os.urandom(16).hex()
         self._algorithm = {"ChecksumAlgorithm": storage.checksum.upper()} if storage.checksum else {}
         self._client: Any = None
         self._upload_id: str | None = None
@@ -64,6 +71,7 @@ class S3Output(PartsUpload[Sent]):
         """
         with S3.errors_of(self.location):
             self._client = make_client(self._storage)
+            heed_once(self._client)
             if self._condition:
                 yield from self._refuse_existing()
             if self._storage.resume:
@@ -71,10 +79,23 @@ class S3Output(PartsUpload[Sent]):
 
     def begin(self) -> Requests[None]:
         """Begin an upload, or go on with one that was found."""
-        if self._upload_id is None:
-            with S3.errors_of(self.location):
-                begun = yield partial(self._client.create_multipart_upload, **self._object, **self._about())
-            self._upload_id = begun["UploadId"]
+        if self._upload_id is not None:
+            return
+        request = partial(self._client.create_multipart_upload, **self._object, **self._about())
+        lost = 0
+        for delay in (*_BEGIN_DELAYS, None):
+            try:
+                self._upload_id = (yield once(request, awaits=self._performer.awaits))["UploadId"]
+                break
+            except S3.errors as error:
+                lost += is_lost(error)
+                problem = S3.translated(error, self.location)
+                problem.__cause__ = error
+            if delay is None or not isinstance(problem, ConnectionLostError):
+                self._tell_of_lost(lost, problem)
+                raise problem
+            yield partial(self._performer.sleep, delay)
+        self._tell_of_lost(lost, None)
 
     def send(self, number: int, data: bytearray) -> Requests[Sent]:
         """Send a part, if S3 does not have the same bytes under its number already."""
@@ -88,21 +109,23 @@ class S3Output(PartsUpload[Sent]):
     def send_whole(self, data: bytearray) -> Requests[None]:
         """Send all that there is in one request."""
         about = self._about() | self._condition
-        with S3.errors_of(self.location):
-            yield partial(self._client.put_object, **self._object, **about, Body=self._body(data))
+        yield from self._appear(
+            lambda: self._client.put_object(**self._object, **about, Body=self._body(data)),
+        )
         yield from self._abort_upload()  # one to go on with turned out to be of no use
 
     def complete(self, sent: Mapping[int, Sent]) -> Requests[None]:
         """Put the parts together."""
         parts = {"Parts": [{"PartNumber": number, **said} for number, said in sent.items()]}
-        with S3.errors_of(self.location):
-            yield partial(
+        yield from self._appear(
+            partial(
                 self._client.complete_multipart_upload,
                 **self._object,
                 **self._condition,
                 UploadId=self._upload_id,
                 MultipartUpload=parts,
             )
+        )
         self._upload_id = None
 
     def discard(self) -> Requests[None]:
@@ -114,8 +137,43 @@ class S3Output(PartsUpload[Sent]):
 
     def close(self) -> None:
         """Close the client if it is not the caller's."""
-        if self._client is not None and self._storage.client is None:
-            self._client.close()
+        if self._client is not None:
+            heed_once_no_more(self._client)
+            if self._storage.client is None:
+                self._client.close()
+            self._client = None
+
+    def _appear(self, request: Request) -> Requests[None]:
+        """Make a request that makes the object appear; one that seems to fail may have done it."""
+        try:
+            yield request
+            return
+        except S3.errors as error:
+            problem = error
+        if may_be_done(problem) and (yield from self._is_ours()):
+            return
+        failed = S3.translated(problem, self.location)
+        if is_lost(problem):
+            tell_of(f"the answer of S3 was lost: {self.location} may be complete", failed)
+        raise failed from problem
+
+    def _is_ours(self) -> Requests[bool]:
+        """Look whether the object that is there is the one that this write has made."""
+        if self._token is None:
+            return False
+        try:
+            about = yield partial(self._client.head_object, **self._object)
+        except S3.errors:
+            return False
+        return bool(about.get("Metadata", {}).get(TOKEN) == self._token)
+
+    def _tell_of_lost(self, count: int, error: Exception | None) -> None:
+        if count:
+            tell_of(
+                f"{count} answer(s) of S3 were lost when an upload of {self.location} was begun; each may have left an "
+                f"upload whose id is not known: streamdcm uploads --list {self.location}",
+                error,
+            )
 
     def _body(self, data: bytearray) -> Any:
         # aiohttp sends the bytes of a file piece by piece, and others all at once.
@@ -146,7 +204,8 @@ class S3Output(PartsUpload[Sent]):
             raise StorageError(f"{self.location}: there is no pending upload with the id that resume names")
 
     def _about(self) -> dict[str, Any]:
-        about = {"ContentType": self._storage.content_type, "Metadata": dict(self._storage.metadata)}
+        token = {} if self._token is None else {TOKEN: self._token}
+        about = {"ContentType": self._storage.content_type, "Metadata": dict(self._storage.metadata) | token}
         return about | self._algorithm
 
     def _abort_upload(self) -> Requests[None]:
