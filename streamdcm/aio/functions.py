@@ -31,7 +31,7 @@ from streamdcm.options import (
     check_options,
 )
 from streamdcm.pixels.given_frames import gives_frames, number_given
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.plan import plan_file
 from streamdcm.write.answers import close_frames
 from streamdcm.write.divided import Dividing
@@ -45,7 +45,7 @@ from streamdcm.write.functions import (
     open_chunks,
     write_encoder,
 )
-from streamdcm.write.instance import with_table
+from streamdcm.write.instance import with_frames
 from streamdcm.write.sizes import expected_size
 
 
@@ -75,7 +75,7 @@ async def dcmwrite_async(filename: Any, dataset: Dataset, /, **kwargs: Unpack[As
             is_short=partial(is_short, dataset, options),
             divide=None if options.split is None else partial(Dividing, dataset, options),
         )
-    return with_table(result, table)
+    return with_frames(result, table)
 
 
 @twin_of(write_encoder)
@@ -187,7 +187,7 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions
         return await worker.run(count)
 
 
-def _chunked(dataset: Dataset, options: Options) -> Prepare[TableChoice | None]:
+def _chunked(dataset: Dataset, options: Options) -> Prepare[PixelsWritten | None]:
     return lambda _: encoder_for(None, dataset, options, chunk_capabilities(options))
 
 

@@ -22,7 +22,7 @@ from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import Options, WriterOptions
 from streamdcm.pixels.frame_plan import PixelPlan
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
@@ -30,7 +30,7 @@ from streamdcm.sinks import Delivery, noted
 from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, Next
-from streamdcm.write.instance import Resolve, with_table
+from streamdcm.write.instance import Resolve, with_frames
 from streamdcm.write.sizes import expected_size
 from streamdcm.write.writer import FrameWriter, PushedWrite, open_writer, piece_of_stream, pushed_options
 
@@ -49,7 +49,7 @@ class AsyncFrameWriter(PushedWrite):
         self._options = options
         self._running = False
         self._delivery: AsyncDelivery
-        self._writing: Performing[TableChoice | None]
+        self._writing: Performing[PixelsWritten | None]
 
     async def __aenter__(self) -> Self:
         self._is_new = False
@@ -104,7 +104,7 @@ class AsyncFrameWriter(PushedWrite):
         self._require_open()
         await self._go_on(partial(self._writing.advance, END))
         written, table = self._writing.result()
-        self.result = with_table(written, table)
+        self.result = with_frames(written, table)
         self._is_open = False
         give_back(self._delivery.worker)
         self._warn_if_stale()
@@ -134,7 +134,7 @@ class AsyncFrameWriter(PushedWrite):
         finally:
             give_back(self._delivery.worker)
 
-    def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[TableChoice | None], int | None]:
+    def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[PixelsWritten | None], int | None]:
         self._taker = planned = _Planned(plan_file(self._dataset, self._options, capabilities))
         return planned.plan.encode(planned.late), expected_size(planned.plan, self._options, self._target)
 

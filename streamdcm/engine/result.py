@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from streamdcm.engine.frame_index import FrameIndex
+
 OffsetTableKind: TypeAlias = Literal["basic", "extended", "empty"]
 
 
@@ -48,6 +50,8 @@ class WriteResult:
         With ``split=``, what was done for each instance, in order; the numbers above are their sums then.
     checksum : Checksum or None
         The digest that was asked for.
+    frames : FrameIndex or None
+        Where each frame is, if that was asked for with ``frame_index=True``; that of each instance with ``split=``.
     """
 
     bytes_written: int
@@ -57,6 +61,7 @@ class WriteResult:
     offset_table_reason: str = ""
     instances: tuple[WriteResult, ...] = ()
     checksum: Checksum | None = None
+    frames: FrameIndex | None = None
 
     @property
     def reason(self) -> str:

@@ -92,6 +92,7 @@ class PlanSettings:
     fragments_per_frame: int = _option(1, checks.count, _FRAMES)
     fragment_size: int | None = _option(None, checks.optional_count, _FRAMES)
     check_frames: bool = _option(True, checks.flag, _FRAMES)
+    frame_index: bool = _option(False, checks.flag, _with_twins("dcmwrite", "open_writer"))
     late: LateNames = _option((), checks.late, _FRAMES)
     split: Split | None = _option(None, checks.split, _DIVIDERS)
 

@@ -203,6 +203,18 @@ class SplitOptions(TypedDict, total=False):
     split: int | str | None
 
 
+class IndexOptions(TypedDict, total=False):
+    """The keyword argument about what the result tells of frames.
+
+    Attributes
+    ----------
+    frame_index : bool
+        Whether the result is to say where each frame is (`WriteResult.frames`).
+    """
+
+    frame_index: bool
+
+
 class ConversionOptions(TypedDict, total=False):
     """Keyword arguments about what becomes of a dataset on its way to others.
 
@@ -253,7 +265,7 @@ class EncodeOptions(EncodingOptions, FrameOptions, ReadingOptions, ConversionOpt
     frames: Iterable[Frame] | AsyncIterable[Frame | Awaitable[Frame]] | StoredArray | ByteStream | None
 
 
-class TargetOptions(WriteOptions, PlaceOptions, SplitOptions, total=False):
+class TargetOptions(WriteOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
     """Keyword arguments of functions like `dcmwrite`: see `WriteOptions`, `PlaceOptions` and `SplitOptions`."""
 
 
@@ -269,7 +281,7 @@ class DropInOptions(TargetOptions, total=False):
     write_like_original: bool
 
 
-class WriterOptions(PushOptions, PlaceOptions, SplitOptions, total=False):
+class WriterOptions(PushOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
     """Keyword arguments of `open_writer`: those of `TargetOptions` but `frames`, which it is given one by one."""
 
 
@@ -324,5 +336,5 @@ class AsyncChunkOptions(AsyncWriteOptions, ConversionOptions, total=False):
     """Keyword arguments of `iter_chunks_async` and `open_chunks_async`: those of `AsyncWriteOptions`, and more."""
 
 
-class AsyncTargetOptions(AsyncWriteOptions, PlaceOptions, SplitOptions, total=False):
+class AsyncTargetOptions(AsyncWriteOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
     """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions`, `PlaceOptions` and `SplitOptions`."""

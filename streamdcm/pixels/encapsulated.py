@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
 from streamdcm.encode.layout import MAX_LENGTH
+from streamdcm.engine.frame_index import FrameIndex
 from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError
 from streamdcm.instructions import END, Chunk, Encoder, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.offset_table import (
     ITEM,
+    ITEM_HEADER,
     OffsetTable,
     Opening,
     basic_opening,
@@ -22,7 +25,7 @@ from streamdcm.pixels.offset_table import (
     fills,
     known_opening,
 )
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten, TableChoice
 
 _PADDINGS: Final = (b"", b"\0")
 _SMALL: Final = 4096
@@ -32,8 +35,8 @@ SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _item_header: Final[Callable[[bytes, int], bytes]] = Struct("<4sL").pack
 
 
-def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, TableChoice, int]]:
-    """Encode compressed frames; return the number of bytes, the offset table, and the length of the bit stream."""
+def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[PixelsWritten, int]]:
+    """Encode compressed frames; return what was written, and the length of the bit stream."""
     assert plan.table is not None
     opening = _opening(plan)
     total = 0
@@ -47,10 +50,13 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
             total += len(part)
     kind, alternative = plan.table.kind, plan.table.alternative
     table = OffsetTable(
-        is_kept=kind != "empty" and plan.known is None, must_be_basic=kind == "basic" and alternative is None
+        is_kept=kind != "empty" and plan.known is None,
+        must_be_basic=kind == "basic" and alternative is None,
     )
+    marks = array("Q")
     encode = plan.encoder.encode
     need, checked, add = frames.need, frames.checked, table.add
+    note = marks.append if plan.is_indexed else None
     whole = plan.fragments.is_one
     known = plan.known if plan.known else None  # one without entries knows the sum alone
     while (frame := (yield need)) is not END:
@@ -59,6 +65,8 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
         if not size:
             raise frames.error(InvalidValueError("is empty; a compressed frame has bytes"))
         encoded = size + (size & 1) + 8 if whole else plan.fragments.encoded_length(size)
+        if note is not None:
+            note(table.position << 1 | size & 1)
         try:
             add(size, encoded)
         except LengthOverflowError as error:
@@ -78,7 +86,8 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[int, T
     kind, pieces = opening.filling(table)
     yield from fills(fields, pieces)
     choice = TableChoice(kind, _reason(plan, kind))
-    return total + table.position + len(SEQUENCE_END), choice, table.bit_stream_length
+    index = FrameIndex(marks, table.position, total + ITEM_HEADER, ITEM_HEADER) if plan.is_indexed else None
+    return PixelsWritten(total + table.position + len(SEQUENCE_END), choice, index), table.bit_stream_length
 
 
 def encapsulated_size(plan: PixelPlan) -> int | None:

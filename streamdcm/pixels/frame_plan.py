@@ -98,6 +98,8 @@ class PixelPlan:
         Whether Encapsulated Pixel Data Value Total Length is written.
     pixels_length : int
         The number of bytes that the pixels of an encapsulated frame take uncompressed; 0 if that is not known.
+    is_indexed : bool
+        Whether to say where each frame is.
     first : int
         The number of frames that come before these, in earlier instances of a concatenation.
     """
@@ -115,6 +117,7 @@ class PixelPlan:
     fragments: Fragments
     has_total: bool
     pixels_length: int
+    is_indexed: bool
     first: int = 0
 
     @property
@@ -169,6 +172,8 @@ def plan_pixels(
         raise PlanError(f"native frames have no offset table; leave offset_table={options.offset_table!r} out")
     form = frame_format(dataset, vr if not encapsulated else "OB", encoding.little_endian) if native else None
     check_series(frames, form)
+    if options.frame_index and form is not None and form.length_in_bits % 8:
+        raise PlanError("frame_index= cannot tell where frames begin that do not begin at a byte; leave it out")
     number = frame_count(frames, dataset, options.number_of_frames, options.max_frames)
     count = number.count
     warn_if_stale(number, count)
@@ -205,6 +210,7 @@ def plan_pixels(
         fragments=fragments,
         has_total=encapsulated and (has_total or TOTAL_LENGTH in dataset),
         pixels_length=pixels_length,
+        is_indexed=options.frame_index,
     )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
+from streamdcm.engine.frame_index import FrameIndex
 from streamdcm.instructions import END, Encoder, Fill, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.frame_format import BitPacker, FrameFormat
 from streamdcm.pixels.frame_plan import PixelPlan, check_native_total
+from streamdcm.pixels.table_plan import PixelsWritten
 
 
-def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encoder[int]:
-    """Encode native frames as one element; return the number of bytes."""
+def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encoder[PixelsWritten]:
+    """Encode native frames as one element."""
     form = plan.format
     assert form is not None
     header = _header(plan, encoding)
@@ -43,7 +45,11 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
     yield rest
     if plan.count is None:
         yield Fill(length_field, encoding.pack_length(length))
-    return len(header) + length
+    index = None
+    if plan.is_indexed:
+        end = form.length * frames.count
+        index = FrameIndex(range(0, 2 * end, 2 * form.length), end, len(header))
+    return PixelsWritten(len(header) + length, frames=index)
 
 
 def native_size(plan: PixelPlan, encoding: Encoding) -> int | None:

@@ -19,7 +19,7 @@ _LENGTHS: Final = b"\xe0\x7f\x02\x00OV\0\0"
 _TOTAL_LENGTH: Final = b"\xe0\x7f\x03\x00UV\0\0\x08\0\0\0"
 _TOTAL_SIZE: Final = len(_TOTAL_LENGTH) + 8
 _MOST_BASIC: Final = 0xFFFFFFFF
-_ITEM_HEADER: Final = 8
+ITEM_HEADER: Final = 8
 
 _FIELD: Final = 256 * 1024
 """A table is reserved in fields of this size, so that it need not be in memory as a whole when it is filled in."""
@@ -109,7 +109,7 @@ class OffsetTable:
             offsets = self._offsets[start : start + _AT_ONCE + 1]
             if start + _AT_ONCE >= len(self):
                 offsets.append(self.position)
-            lengths = array("Q", [end - begin - _ITEM_HEADER for begin, end in pairwise(offsets)])
+            lengths = array("Q", [end - begin - ITEM_HEADER for begin, end in pairwise(offsets)])
             yield _little_endian(lengths)
 
     def total_length(self) -> bytes:

@@ -13,10 +13,10 @@ from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.encapsulated import encapsulated
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.native import native
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten
 
 
-def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder[tuple[int, TableChoice | None]]:
+def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder[PixelsWritten]:
     """Encode pixel data, asking for one frame after the other.
 
     Parameters
@@ -31,7 +31,7 @@ def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder
     Returns
     -------
     Encoder
-        Returns the number of bytes, and the offset table that encapsulated frames were given.
+        Returns what was written.
 
     Raises
     ------
@@ -39,20 +39,19 @@ def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder
         Names the frame that is wrong.
     """
     frames = CountedFrames(plan)
-    choice = None
     try:
         if plan.encapsulated:
-            length, choice, bit_stream_length = yield from encapsulated(plan, frames)
+            written, bit_stream_length = yield from encapsulated(plan, frames)
             if plan.pixels_length:
                 late.set_if_nothing_else_is(LOSSY_RATIO, _ratio(plan, frames.count, bit_stream_length))
         else:
-            length = yield from native(plan, encoding, frames)
+            written = yield from native(plan, encoding, frames)
     except Exception as error:
         frames.add_place(error)
         raise
     if NUMBER_OF_FRAMES in late:
         late.set(NUMBER_OF_FRAMES, frames.count)
-    return length, choice
+    return written
 
 
 def learns_ratio(plan: PixelPlan) -> bool:

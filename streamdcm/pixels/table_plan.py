@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from pydicom.dataset import Dataset
 
+from streamdcm.engine.frame_index import FrameIndex
 from streamdcm.engine.result import OffsetTableKind
 from streamdcm.errors import PlanError
 
@@ -40,6 +41,24 @@ class TableChoice(NamedTuple):
 
     kind: TableKind
     reason: str
+
+
+class PixelsWritten(NamedTuple):
+    """What became of frames.
+
+    Parameters
+    ----------
+    length : int
+        The number of bytes of the pixel data, with the elements and headers before it.
+    table : TableChoice or None
+        The offset table of encapsulated frames.
+    frames : FrameIndex or None
+        Where each frame is, counted from the first of those bytes, if that was asked for.
+    """
+
+    length: int
+    table: TableChoice | None = None
+    frames: FrameIndex | None = None
 
 
 def plan_table(

@@ -15,13 +15,14 @@ from streamdcm.encode.late import LateElement, LateValues
 from streamdcm.encode.layout import Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.instructions import Encoder, Fill, Reserve
+from streamdcm.engine.counted import CountedUntil, content_size, counted_until
+from streamdcm.instructions import Encoder
 from streamdcm.options import StreamSettings
 from streamdcm.pixels.encapsulated import encapsulated_size
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.native import native_size
 from streamdcm.pixels.pixel_data import pixel_data
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video import bit_stream, bit_stream_size
 from streamdcm.pixels.video_plan import VideoPlan
 
@@ -72,7 +73,7 @@ class Plan:
         """Return what takes the values that become known while the plan is carried out."""
         return LateValues(self.late, Scope(self.dataset, self.layout).context)
 
-    def encode(self, late: LateValues | None = None) -> Encoder[TableChoice | None]:
+    def encode(self, late: LateValues | None = None) -> Encoder[PixelsWritten | None]:
         """Encode preamble, File Meta Information and dataset body (PS3.10 §7).
 
         Parameters
@@ -83,16 +84,16 @@ class Plan:
         Returns
         -------
         Encoder
-            Returns the offset table that encapsulated frames were given, if there are any.
+            Returns what became of frames, if there are any.
         """
-        yield from self.head()
+        head = yield from self.head()
         body: Encoder[Any]
         if self.pixels is None and not self.late:
             body = sorted_body(self.elements, Scope(self.dataset, self.layout), self.encapsulated, self.patchable)
         else:
-            body = self._body_with_frames(self.late_values() if late is None else late)
+            body = self._body_with_frames(self.late_values() if late is None else late, head)
         returned = yield from self.compressed(body)
-        return returned if isinstance(returned, TableChoice) else None
+        return returned if isinstance(returned, PixelsWritten) else None
 
     def head(self) -> Encoder[int]:
         """Encode what stands before the dataset; return the number of bytes."""
@@ -120,7 +121,7 @@ class Plan:
         if body is None:
             return None
         late = self.late_values().size(encoding) if self.late else 0
-        return sum(map(_length, self.head())) + body + late + pixels
+        return sum(map(content_size, self.head())) + body + late + pixels
 
     def _pixels_size(self) -> int | None:
         if not isinstance(self.pixels, PixelPlan):
@@ -133,14 +134,16 @@ class Plan:
         """Return the plan of a file that has all elements but the pixel data and those that come late."""
         return replace(self, pixels=None, late=())
 
-    def _body_with_frames(self, late: LateValues) -> Encoder[TableChoice | None]:
+    def _body_with_frames(self, late: LateValues, head: int) -> Encoder[PixelsWritten | None]:
         encoding = self.layout.encoding
-        choice = None
+        written = None
+        before = CountedUntil(head)
 
         def frames(pixels: PixelPlan) -> Encoder[int]:
-            nonlocal choice
-            length, choice = yield from pixel_data(pixels, encoding, late)
-            return length
+            nonlocal written
+            before.is_over = True
+            written = yield from pixel_data(pixels, encoding, late)
+            return written.length
 
         inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
         if isinstance(self.pixels, PixelPlan):
@@ -148,12 +151,10 @@ class Plan:
         elif self.pixels is not None:
             inserted[PIXEL_DATA] = bit_stream(self.pixels)
         scope = Scope(self.dataset, self.layout)
-        yield from sorted_body(self.elements, scope, self.encapsulated, self.patchable, inserted)
+        body = sorted_body(self.elements, scope, self.encapsulated, self.patchable, inserted)
+        is_indexed = isinstance(self.pixels, PixelPlan) and self.pixels.is_indexed
+        yield from counted_until(body, before) if is_indexed else body
         yield from late.fills()
-        return choice
-
-
-def _length(instruction: Any) -> int:
-    if isinstance(instruction, Reserve):
-        return instruction.size
-    return 0 if isinstance(instruction, Fill) else len(instruction)
+        if written is not None and written.frames is not None:
+            return written._replace(frames=written.frames.moved(before.count))
+        return written

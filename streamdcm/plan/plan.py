@@ -36,7 +36,8 @@ from streamdcm.plan.file_meta import (
 from streamdcm.plan.syntaxes import decide_encoding, encoding_of
 from streamdcm.sources import PushedSource
 
-_ABOUT_FRAMES = tuple(name for name in FrameOptions.__annotations__ if name not in ("late", "codec_workers"))
+_NOT_ABOUT_FRAMES = ("late", "codec_workers")
+_ABOUT_FRAMES = (*(name for name in FrameOptions.__annotations__ if name not in _NOT_ABOUT_FRAMES), "frame_index")
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 
@@ -64,7 +65,9 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
     """
     elements = elements_to_write(dataset)
     if options.frames is None:
-        refuse_in_vain(options, _ABOUT_FRAMES, "is about the frames that frames= gives, and none are given")
+        refuse_in_vain(
+            options, (*_ABOUT_FRAMES, "frame_index"), "is about the frames that frames= gives, and none are given"
+        )
     meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")
@@ -121,6 +124,9 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
     if options.frames is None:
         return _with_late(plan, dict(plan.elements), late, None)
     elements = {tag: element for tag, element in plan.elements if tag not in STALE}
+    if options.frame_index and (plan.deflated or syntax.video):
+        what = "a deflated dataset" if plan.deflated else "the bit stream of a video"
+        raise PlanError(f"frame_index= cannot tell where frames are in {what}; leave it out")
     has_total = late.pop(TOTAL_LENGTH, None) is not None
     pixels: PixelPlan | VideoPlan
     if syntax.video:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from streamdcm.engine.counted import content_size
 from streamdcm.engine.in_order import in_order
 from streamdcm.engine.progress import Progress
 from streamdcm.errors import refuse_running_generator
-from streamdcm.instructions import Answer, Copy, Encoder, Fill, Instruction, Reserve
+from streamdcm.instructions import Answer, Encoder
 from streamdcm.options import StreamSettings
 from streamdcm.sources import FrameSource, StreamSource, underlying
 from streamdcm.write.answers import Sources, answered, close_pieces
@@ -65,7 +66,7 @@ def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
     """
     sources = _Reusable(options.chunk_size, Progress(None).count_frames)
     try:
-        return sum(map(_size, answered(encoder, sources)))
+        return sum(map(content_size, answered(encoder, sources)))
     except _UsedUpError:
         return None
     finally:
@@ -83,11 +84,3 @@ class _Reusable(Sources):
         if isinstance(underlying(source), (StreamSource, FrameSource)):
             raise _UsedUpError
         return super().next_piece(source)
-
-
-def _size(instruction: Instruction) -> int:
-    if isinstance(instruction, Copy):
-        return instruction.length
-    if isinstance(instruction, Reserve):
-        return instruction.size
-    return 0 if isinstance(instruction, Fill) else memoryview(instruction).nbytes  # type: ignore[arg-type]

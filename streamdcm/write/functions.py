@@ -23,7 +23,7 @@ from streamdcm.options import (
     check_options,
 )
 from streamdcm.options.checks import flag
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities, Framing
 from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
@@ -32,7 +32,7 @@ from streamdcm.write.answers import close_frames
 from streamdcm.write.chunks import Chunks, measure
 from streamdcm.write.divided import write_divided
 from streamdcm.write.driver import write
-from streamdcm.write.instance import with_table
+from streamdcm.write.instance import with_frames
 from streamdcm.write.sizes import expected_size
 from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
 
@@ -90,7 +90,7 @@ def dcmwrite(
             result, table = write(encoded, delivery, options, total)
         finally:
             close_frames(options.frames)
-    return with_table(result, table)
+    return with_frames(result, table)
 
 
 def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[EncoderTargetOptions]) -> WriteResult:
@@ -314,7 +314,7 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
 
 def encoder_for(
     target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
-) -> tuple[Encoder[TableChoice | None], int | None]:
+) -> tuple[Encoder[PixelsWritten | None], int | None]:
     """Plan how a dataset is written to a target, and return its encoder and, if it is wanted and known, its size."""
     plan = plan_file(dataset, options, capabilities)
     if not options.atomic:

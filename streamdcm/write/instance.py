@@ -14,7 +14,7 @@ from streamdcm.instructions import END
 from streamdcm.options import Options
 from streamdcm.pixels.frame_count import FrameCount
 from streamdcm.pixels.frame_plan import PixelPlan
-from streamdcm.pixels.table_plan import TableChoice
+from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.plan import plan_file
@@ -95,7 +95,7 @@ class Instance:
         """Write what comes after the last frame; only `commit` is left to do."""
         self._writing.advance(END)
         self.delivery.prepare()
-        return with_table(self._writing.result(), self._writing.returned)
+        return with_frames(self._writing.result(), self._writing.returned)
 
     def commit(self) -> None:
         """Give the instance its name."""
@@ -118,6 +118,11 @@ class Instance:
         return source is self.pixels.source
 
 
-def with_table(result: WriteResult, table: TableChoice | None) -> WriteResult:
-    """Add to a result which offset table was chosen, and why."""
-    return result if table is None else replace(result, offset_table=table.kind, offset_table_reason=table.reason)
+def with_frames(result: WriteResult, written: PixelsWritten | None) -> WriteResult:
+    """Add to a result which offset table was chosen, and why, and where frames are."""
+    if written is None:
+        return result
+    if written.table is None:
+        return replace(result, frames=written.frames)
+    kind, reason = written.table
+    return replace(result, offset_table=kind, offset_table_reason=reason, frames=written.frames)
