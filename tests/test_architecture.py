@@ -18,8 +18,8 @@ PACKAGE = ROOT / "streamdcm"
 
 # A package or module of the top level imports what stands before it.
 CHAIN = (
-    "errors instructions sources engine options encode pixels plan sinks write files aio network dimse batch cli "
-    "stages testing"
+    "errors instructions sources engine options encode pixels plan sinks write files aio network dicomweb dimse batch "
+    "cli stages testing"
 )
 PLACES = [*CHAIN.split(), "__init__", "__main__"]
 

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, Final
 
 from streamdcm.network.instances import Intake
 from streamdcm.network.items import Body
 from streamdcm.network.operations import Call, Close, Job, Open, Operation, Post, Pull, SourceFailed, Steps, Take, Wait
-
-Exchange = Callable[[Post, "Stop"], Any]
-"""Sends a request of HTTP."""
 
 
 class StoppedError(BaseException):
@@ -65,14 +63,11 @@ class Blocking:
         Gives the next instance.
     stop : Stop
         Has it end early.
-    exchange : callable, optional
-        Sends a request of HTTP.
     """
 
-    def __init__(self, take: Callable[[], Job | None], stop: Stop, exchange: Exchange | None = None) -> None:
+    def __init__(self, take: Callable[[], Job | None], stop: Stop) -> None:
         self._take = take
         self._stop = stop
-        self._exchange = exchange
         self._body: Body | None = None
         self._jobs: set[Job] = set()
         self._actions: Final[dict[type, Callable[[Any], Any]]] = {
@@ -82,7 +77,7 @@ class Blocking:
             Open: self._open,
             Pull: self._pull,
             Close: self._close,
-            Post: self._post,
+            Post: lambda post: post.send(stop),
         }
 
     def run(self, steps: Steps[None]) -> None:
@@ -150,12 +145,8 @@ class Blocking:
             if item is not None:
                 item.close()
 
-    def _post(self, post: Post) -> Any:
-        assert self._exchange is not None
-        return self._exchange(post, self._stop)
 
-
-def send_blocking(senders: list[Callable[[], Steps[None]]], intake: Intake, exchange: Exchange | None = None) -> None:
+def send_blocking(senders: list[Callable[[], Steps[None]]], intake: Intake) -> None:
     """Run senders, one on this thread or several on threads of their own, until there are no more instances.
 
     The first error ends all of them, and is raised when they have ended.
@@ -169,9 +160,9 @@ def send_blocking(senders: list[Callable[[], Steps[None]]], intake: Intake, exch
     stop = Stop()
     try:
         if len(senders) == 1:
-            Blocking(take, stop, exchange).run(senders[0]())
+            Blocking(take, stop).run(senders[0]())
         else:
-            _run_threads([partial(_run, sender, Blocking(take, stop, exchange)) for sender in senders], stop)
+            _run_threads([partial(_run, sender, Blocking(take, stop)) for sender in senders], stop)
     finally:
         stop.close()
 
@@ -182,6 +173,7 @@ def _run(sender: Callable[[], Steps[None]], driver: Blocking) -> None:
 
 def _run_threads(runs: list[Callable[[], None]], stop: Stop) -> None:
     errors: list[BaseException] = []
+    ended: SimpleQueue[None] = SimpleQueue()
 
     def run(function: Callable[[], None]) -> None:
         try:
@@ -191,6 +183,8 @@ def _run_threads(runs: list[Callable[[], None]], stop: Stop) -> None:
         except BaseException as error:  # raised below, whatever it is
             errors.append(error)
             stop.set()
+        finally:
+            ended.put(None)
 
     threads = [
         threading.Thread(target=copy_context().run, args=(run, function), name="streamdcm-send", daemon=True)
@@ -199,8 +193,8 @@ def _run_threads(runs: list[Callable[[], None]], stop: Stop) -> None:
     try:
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        for _ in threads:
+            ended.get()  # an interrupt in join() would leave a thread among those that run
     except BaseException:
         stop.set()
         raise

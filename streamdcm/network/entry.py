@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from streamdcm.errors import PeerError, PlanError
-from streamdcm.network.blocking import Exchange, send_blocking
-from streamdcm.network.instances import Intake
+from streamdcm.network.blocking import send_blocking
+from streamdcm.network.instances import Check, Intake, unchecked
 from streamdcm.network.operations import OnError, Steps
 from streamdcm.network.results import Ledger, StoreResult
 from streamdcm.network.store import Sender, Session
@@ -26,14 +26,14 @@ def sent(
     retries: int,
     on_error: OnError,
     batch_size: int = 1,
-    exchange: Exchange | None = None,
+    check: Check = unchecked,
 ) -> StoreResult:
     """Send instances, and return what became of them."""
     if isinstance(instances, AsyncIterable):
         raise PlanError("instances is an asynchronous iterable; use the function of the same name that ends in _async")
     senders = _senders(ledger, make, workers, retries, on_error, batch_size)
     try:
-        send_blocking(senders, Intake(instances), exchange)
+        send_blocking(senders, Intake(instances, check))
     except PeerError as error:
         error.result = ledger.result()
         raise
@@ -49,14 +49,14 @@ async def sent_async(
     retries: int,
     on_error: OnError,
     batch_size: int = 1,
-    exchange: Any = None,
+    check: Check = unchecked,
 ) -> StoreResult:
     """Send instances, and return what became of them."""
     from streamdcm.network.on_loop import send_on_loop
 
     senders = _senders(ledger, make, workers, retries, on_error, batch_size)
     try:
-        await send_on_loop(senders, Intake(instances), exchange)
+        await send_on_loop(senders, Intake(instances, check))
     except PeerError as error:
         error.result = ledger.result()
         raise

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from pydicom.dataset import Dataset
 
 from streamdcm.errors import PlanError
-from streamdcm.network.items import DatasetItem, FileItem
+from streamdcm.network.items import DatasetItem, FileItem, Item
 from streamdcm.network.operations import Job
 from streamdcm.network.results import Path
 from streamdcm.options import check_options
@@ -69,6 +69,14 @@ class Given(NamedTuple):
     path: Path | None
 
 
+Check: TypeAlias = Callable[[Item], None]
+"""Raises an error for an instance that is not to be sent."""
+
+
+def unchecked(item: Item) -> None:
+    """Let every instance be sent."""
+
+
 class Intake:
     """Takes instances one at a time, each in its place in the order.
 
@@ -76,9 +84,12 @@ class Intake:
     ----------
     instances : object
         What the caller gave.
+    check : callable, optional
+        Refuses instances.
     """
 
-    def __init__(self, instances: Any) -> None:
+    def __init__(self, instances: Any, check: Check = unchecked) -> None:
+        self._check = check
         self._things: Iterator[Any] | None = None
         self._async_things: AsyncIterator[Any] | None = None
         if is_one(instances):
@@ -134,23 +145,25 @@ class Intake:
         index, self._count = self._count, self._count + 1
         if given is None:
             return Job(index, None, None, error)
-        return identified(index, given)
+        return identified(index, given, self._check)
 
 
-def identified(index: int, given: Given) -> Job:
+def identified(index: int, given: Given, check: Check) -> Job:
     """Find out what an instance is; what goes wrong becomes the error of its job."""
     thing = given.thing
+    item: Item | None = None
     try:
         if given.path is not None:
-            item: FileItem | DatasetItem = FileItem(given.path)
+            item = FileItem(given.path)
         elif isinstance(thing, Instance):
             options = {"number_of_frames": thing.number_of_frames, **thing.options}
             item = DatasetItem(thing.dataset, thing.frames, {k: v for k, v in options.items() if v is not None})
         else:
             dataset, frames = thing if isinstance(thing, tuple) else (thing, None)
             item = DatasetItem(dataset, frames, {})
+        check(item)
     except Exception as error:
-        return Job(index, given.path, None, error)
+        return Job(index, given.path, item, error)
     return Job(index, given.path, item)
 
 

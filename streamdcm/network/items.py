@@ -213,6 +213,7 @@ class DatasetItem(Item):
         self._dataset = dataset
         self._options = options
         self._frames = _Once.around(frames)
+        self._makes_frames = callable(frames) and not gives_frames(frames)
         self.sop_class_uid = _checked(dataset.get("SOPClassUID"), "the SOP Class UID (0008,0016)")
         self.sop_instance_uid = _checked(dataset.get("SOPInstanceUID"), "the SOP Instance UID (0008,0018)")
         self.study_instance_uid = dataset.get("StudyInstanceUID")
@@ -232,13 +233,18 @@ class DatasetItem(Item):
 
     def open(self, syntax: str, framing: Framing) -> Body:
         """Begin to encode it."""
-        return Body(iter_chunks(self._dataset, **self._arguments(syntax, framing)))
+        return Body(iter_chunks(self._dataset, **self._with_frames(syntax, framing)))
 
     def size(self, syntax: str, framing: Framing) -> int | None:
         """Return how many bytes it takes; frames are not asked for."""
+        arguments = self._arguments(syntax, framing)
+        if self._makes_frames:
+            if "number_of_frames" not in arguments:
+                return None
+            arguments["frames"] = iter(())  # none is asked for
         try:
             with silenced():
-                return encoded_size(self._dataset, **self._arguments(syntax, framing))
+                return encoded_size(self._dataset, **arguments)
         except PlanError:
             return None
 
@@ -246,7 +252,7 @@ class DatasetItem(Item):
         """Begin to encode it on an event loop."""
         from streamdcm.aio import iter_chunks_async
 
-        return iter_chunks_async(self._dataset, **self._arguments(syntax, framing))
+        return iter_chunks_async(self._dataset, **self._with_frames(syntax, framing))
 
     def close(self) -> None:
         """Close frames that can be read once."""
@@ -265,9 +271,14 @@ class DatasetItem(Item):
             arguments["file_meta"] = False
         if not (self._as_it_is and syntax == self.transfer_syntax):
             arguments["transfer_syntax"] = syntax
-        if self._frames is not None:
-            is_factory = callable(self._frames) and not gives_frames(self._frames)
-            arguments["frames"] = self._frames() if is_factory else self._frames
+        if self._frames is not None and not self._makes_frames:
+            arguments["frames"] = self._frames
+        return arguments
+
+    def _with_frames(self, syntax: str, framing: Framing) -> dict[str, Any]:
+        arguments = self._arguments(syntax, framing)
+        if self._makes_frames:
+            arguments["frames"] = self._frames()
         return arguments
 
 

@@ -15,9 +15,6 @@ from streamdcm.network.items import Body, Item
 from streamdcm.network.operations import Call, Close, Job, Open, Operation, Post, Pull, SourceFailed, Steps, Take, Wait
 from streamdcm.plan.capabilities import Framing
 
-AsyncExchange = Callable[[Post, Worker], Awaitable[Any]]
-"""Sends a request of HTTP."""
-
 TakeAsync = Callable[[], Awaitable[Job | None]]
 
 
@@ -30,14 +27,11 @@ class OnLoop:
         Gives the next instance, awaited.
     worker : Worker
         Encodes and reads files.
-    exchange : callable, optional
-        Sends a request of HTTP.
     """
 
-    def __init__(self, take: TakeAsync, worker: Worker, exchange: AsyncExchange | None = None) -> None:
+    def __init__(self, take: TakeAsync, worker: Worker) -> None:
         self._take = take
         self._worker = worker
-        self._exchange = exchange
         self._body: AsyncIterator[bytes] | None = None
         self._jobs: set[Job] = set()
         self._actions: Final[dict[type, Callable[[Any], Awaitable[Any]]]] = {
@@ -47,7 +41,7 @@ class OnLoop:
             Open: self._open,
             Pull: self._pull,
             Close: self._close,
-            Post: self._post,
+            Post: lambda post: post.send(worker),
         }
 
     async def run(self, steps: Steps[None]) -> None:
@@ -103,10 +97,6 @@ class OnLoop:
             if item is not None:
                 await let_go(item, self._worker)
 
-    async def _post(self, post: Post) -> Any:
-        assert self._exchange is not None
-        return await self._exchange(post, self._worker)
-
 
 async def opened(item: Item, syntax: str, framing: Framing, worker: Worker) -> AsyncIterator[bytes]:
     """Begin to encode an instance: on a thread, about a MiB at a time, unless it does so itself."""
@@ -155,9 +145,7 @@ async def _wait(wait: Wait) -> bool:
     return False
 
 
-async def send_on_loop(
-    senders: list[Callable[[], Steps[None]]], intake: Intake, exchange: AsyncExchange | None = None
-) -> None:
+async def send_on_loop(senders: list[Callable[[], Steps[None]]], intake: Intake) -> None:
     """Run senders, each in a task, until there are no more instances.
 
     The first error ends all of them, and is raised when they have ended.
@@ -168,7 +156,7 @@ async def send_on_loop(
     async def run(sender: Callable[[], Steps[None]], take: TakeAsync, scope: CancelScope) -> None:
         try:
             async with worker_thread() as worker:
-                await OnLoop(take, worker, exchange).run(sender())
+                await OnLoop(take, worker).run(sender())
         except Exception as error:  # raised below
             errors.append(error)
             scope.cancel()

@@ -58,9 +58,9 @@ class Close(NamedTuple):
 
 
 class Post(NamedTuple):
-    """Send a request of HTTP; answered with what a library says."""
+    """Send a request of HTTP; answered with what `send` returns, which is given what the driver has to offer."""
 
-    request: Any
+    send: Callable[[Any], Any]
 
 
 Operation: TypeAlias = Wait | Call | Take | Open | Pull | Close | Post

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +76,24 @@ def image(frames=1, side=64, syntax=ExplicitVRLittleEndian, sop_class=CTImageSto
 def camera(count, side=64):
     for number in range(count):
         yield np.full((side, side), number, "<u2")
+
+
+@contextmanager
+def interrupted(seconds):
+    """Press Ctrl-C after so many seconds, if the block is not over by then."""
+    main, over = threading.main_thread().ident, threading.Event()
+
+    def press():
+        if not over.wait(seconds):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def dataset_of(path):
@@ -495,13 +514,9 @@ def test_an_interrupt_ends_at_once_with_everything_closed(workers):
             closed.append(number)
 
     with scripted(stops, stops, stops) as peer:
-        thread = threading.Thread(target=lambda: (time.sleep(0.7), signal.pthread_kill(main, signal.SIGINT)))
-        main = threading.main_thread().ident
-        thread.start()
-        with pytest.raises(KeyboardInterrupt):
+        with interrupted(0.7), pytest.raises(KeyboardInterrupt):
             dimse.store(peer.url, instances(), workers=workers)
         done.set()
-        thread.join()
     assert sorted(closed) == list(range(workers))
     assert not [thread for thread in threading.enumerate() if thread.name == "streamdcm-send"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import struct
@@ -274,3 +275,49 @@ def scripted(*scripts: Callable[[Talk], None], tls: ssl.SSLContext | None = None
             server.shutdown(socket.SHUT_RDWR)
         thread.join(20)
     assert not errors, errors
+
+
+def read_http(talk: Talk) -> tuple[str, bytes]:
+    """Read a request of HTTP: its head, and its body as it stands between the chunks."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = talk.connection.recv(65536)
+        if not piece:
+            return data.decode("latin-1"), b""
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    text = head.decode("latin-1")
+    length = re.search(r"(?i)content-length: (\d+)", text)
+    while not (len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n")):
+        piece = talk.connection.recv(65536)
+        if not piece:
+            break
+        body += piece
+    return text, body if length else unchunked(body)
+
+
+def unchunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        whole += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+    return whole
+
+
+def answer_http(talk: Talk, status: int, content: bytes = b"", **headers: str) -> None:
+    lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(content)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    talk.send("\r\n".join([*lines, "", ""]).encode() + content)
+
+
+def stored_json(*uids: str, failed: dict[str, int] | None = None, warned: dict[str, int] | None = None) -> bytes:
+    """The answer of a server that has stored some, and not others."""
+
+    def item(uid: str, tag: str, value: int | None) -> dict[str, object]:
+        number = {} if value is None else {tag: {"vr": "US", "Value": [value]}}
+        return {"00081155": {"vr": "UI", "Value": [uid]}, **number}
+
+    stored = [item(uid, "00081196", (warned or {}).get(uid)) for uid in [*uids, *(warned or {})]]
+    refused = [item(uid, "00081197", reason) for uid, reason in (failed or {}).items()]
+    return json.dumps({"00081199": {"vr": "SQ", "Value": stored}, "00081198": {"vr": "SQ", "Value": refused}}).encode()

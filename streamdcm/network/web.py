@@ -1,0 +1,332 @@
+"""STOW-RS: what is posted, and what the answer means (PS3.18 §10.5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from streamdcm.errors import PeerAccessError, PeerConnectionError, PeerResponseError, PeerTimeoutError, PlanError
+from streamdcm.network.answers import LARGEST, StoreAnswer, UnclearError, parsed_answer
+from streamdcm.network.failures import ONCE, Verdict, verdict_of_http, verdict_of_status
+from streamdcm.network.items import Item
+from streamdcm.network.multipart import content_type, layout, length_of, random_boundary, web_syntax
+from streamdcm.network.operations import Call, Job, Post, SourceFailed, Steps
+from streamdcm.network.results import Ledger
+from streamdcm.sinks.http_clients import Library
+
+Length: TypeAlias = Literal["auto", "known", "chunked"]
+
+_REDIRECTS: Final = frozenset({307, 308})
+_MOST_REDIRECTS: Final = 5
+_NO_ACCESS: Final = frozenset({401, 403})
+
+
+class NotRepeatableError(Exception):
+    """A body was asked for again that can be given once; never seen outside."""
+
+
+class Answer(NamedTuple):
+    """What a server answered.
+
+    Parameters
+    ----------
+    status : int
+        The status of HTTP.
+    content : bytes or None
+        The body; `None` if there is too much of it.
+    headers : mapping
+        The headers.
+    next_request : object
+        What the library would send next, if it is a redirection.
+    """
+
+    status: int
+    content: bytes | None
+    headers: Mapping[str, str]
+    next_request: Any = None
+
+
+class Body:
+    """The body of a request, which starts anew each time that it is asked for.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The instances.
+    boundary : str
+        What separates them.
+    ledger : Ledger
+        Counts bytes.
+    """
+
+    def __init__(self, jobs: Sequence[Job], boundary: str, ledger: Ledger) -> None:
+        self._jobs = jobs
+        self._ledger = ledger
+        self.boundary = boundary
+        self.failure: SourceFailed | None = None
+        """What was wrong with an instance; the libraries may hide it."""
+        self.sent = 0
+
+    def pieces(self) -> Iterator[bytes | Job]:
+        """Give delimiters and instances, from the beginning."""
+        self.sent = 0
+        if not all(item_of(job).can_restart for job in self._jobs):  # before a byte: errors of writing are hidden
+            raise NotRepeatableError
+        yield from layout(self.boundary, self._jobs)
+
+    def fail(self, error: Exception, job: Job) -> SourceFailed:
+        """Note what is wrong with an instance."""
+        self.failure = SourceFailed(error, job)
+        return self.failure
+
+    def count(self, job: Job, chunk: bytes) -> None:
+        """Count bytes that went out."""
+        job.bytes_sent += len(chunk)
+        self.sent += len(chunk)
+        self._ledger.count(len(chunk))
+
+
+class BlockingBody(Body):
+    """A body that is iterated over."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces():
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            item = item_of(piece)
+            try:
+                body = item.open(web_syntax(item), "file")
+            except Exception as error:
+                raise self.fail(error, piece) from error
+            with closing(body):
+                while True:
+                    try:
+                        chunk = body.next_chunk()
+                    except Exception as error:
+                        raise self.fail(error, piece) from error
+                    if chunk is None:
+                        break
+                    yield chunk
+                    self.count(piece, chunk)
+
+
+class AsyncBody(Body):
+    """A body that is iterated over on an event loop."""
+
+    def __init__(self, jobs: Sequence[Job], boundary: str, ledger: Ledger) -> None:
+        super().__init__(jobs, boundary, ledger)
+        self.worker: Any = None
+        self._given: Any = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._given = self._give()
+        return self._given  # type: ignore[no-any-return]
+
+    async def aclose(self) -> None:
+        """Close what was given; the libraries leave it open when they are cancelled."""
+        if self._given is not None:
+            await self._given.aclose()
+
+    async def _give(self) -> AsyncIterator[bytes]:
+        from streamdcm.network.on_loop import opened
+
+        for piece in self.pieces():
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            item = item_of(piece)
+            try:
+                chunks: Any = await opened(item, web_syntax(item), "file", self.worker)
+            except Exception as error:
+                raise self.fail(error, piece) from error
+            async with aclosing(chunks):
+                while True:
+                    try:
+                        chunk = await anext(chunks, None)
+                    except Exception as error:
+                        raise self.fail(error, piece) from error
+                    if chunk is None:
+                        break
+                    yield chunk
+                    self.count(piece, chunk)
+
+
+Send: TypeAlias = Callable[[Any, Body, dict[str, Any]], Callable[[Any], Any]]
+"""Takes a request, its body and arguments, and returns what sends it when a driver calls that."""
+
+
+class Target(NamedTuple):
+    """Where instances are posted, and by what.
+
+    Parameters
+    ----------
+    url : str
+        The resource.
+    place : str
+        The same, for people.
+    length : {"auto", "known", "chunked"}
+        Whether requests have a Content-Length.
+    library : Library
+        The library of the client.
+    """
+
+    url: str
+    place: str
+    length: Length
+    library: Library
+
+
+class WebSession:
+    """Stores instances by requests of HTTP.
+
+    Parameters
+    ----------
+    target : Target
+        Where to.
+    client : object
+        The client.
+    send : callable
+        Sends by it.
+    make_body : callable
+        Makes the body of a request.
+    ledger : Ledger
+        Counts bytes.
+    """
+
+    def __init__(self, target: Target, client: Any, send: Send, make_body: type[Body], ledger: Ledger) -> None:
+        self._target = target
+        self._client = client
+        self._send = send
+        self._make_body = make_body
+        self._ledger = ledger
+
+    def attempt(self, jobs: Sequence[Job]) -> Steps[list[Verdict]]:
+        """Post instances in one request."""
+        body = self._make_body(jobs, random_boundary(), self._ledger)
+        headers = {"Content-Type": content_type(body.boundary), "Accept": "application/dicom+json"}
+        length = yield from self._length(jobs, body)
+        if length is not None:
+            headers["Content-Length"] = str(length)
+        for job in jobs:
+            job.transfer_syntax = web_syntax(item_of(job))
+        request = self._client.build_request("POST", self._target.url, headers=headers, content=body)
+        try:
+            answer = yield from self._exchange(request, body)
+        except NotRepeatableError:
+            return [Verdict("failed", reason=f"the server asks for it again; {ONCE}")] * len(jobs)
+        return self._verdicts(jobs, answer)
+
+    def finish(self) -> Steps[None]:
+        """End; connections belong to the client."""
+        yield from ()
+
+    def abandon(self) -> None:
+        """Break off; a request that is under way ends with its body."""
+
+    def _length(self, jobs: Sequence[Job], body: Body) -> Steps[int | None]:
+        if self._target.length == "chunked":
+            return None
+        sizes = []
+        for job in jobs:
+            item = item_of(job)
+            try:
+                size = yield Call(partial(item.size, web_syntax(item), "file"))
+            except Exception as error:
+                raise SourceFailed(error, job) from error
+            if size is None and self._target.length == "known":
+                raise SourceFailed(PlanError(_UNKNOWN), job)
+            sizes.append(size)
+        return length_of(body.boundary, sizes)
+
+    def _exchange(self, request: Any, body: Body) -> Steps[Answer]:
+        """Send a request, and again to where it is redirected."""
+        arguments: dict[str, Any] = {}
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                answer: Answer = yield Post(self._send(request, body, arguments))
+            except Exception as error:
+                raise self._translated(error, body) from error
+            following = answer.next_request
+            if answer.status not in _REDIRECTS or following is None:
+                return answer
+            if request.url.scheme == "https" and following.url.scheme != "https":
+                raise PeerAccessError(f"{self._target.place}: the server redirects to where nothing is encrypted")
+            if following.url.host != request.url.host:
+                arguments = {"auth": None}  # the client's is for the first host
+            request = following
+        raise PeerConnectionError(f"{self._target.place}: the server redirects in circles")
+
+    def _translated(self, error: Exception, body: Body) -> Exception:
+        """Say in our own words what a library says, whose texts may quote what is secret."""
+        http, place = self._target.library.http, self._target.place
+        if body.failure is not None:
+            return body.failure
+        if isinstance(error, http.TimeoutException):
+            return PeerTimeoutError(f"{place}: the server did not go on in time ({type(error).__name__}); try again")
+        if isinstance(error, http.UnsupportedProtocol):
+            return PlanError(f"{place} cannot be posted to ({type(error).__name__})")
+        if isinstance(error, http.HTTPError):
+            hint = f" after {body.sent:,} bytes; more than the server takes may be the cause" if body.sent else ""
+            return PeerConnectionError(f"{place}: the connection failed ({type(error).__name__}){hint}")
+        return error
+
+    def _verdicts(self, jobs: Sequence[Job], answer: Answer) -> list[Verdict]:
+        unclear = ""
+        named = StoreAnswer()
+        try:
+            if answer.content is None:
+                raise UnclearError(f"it is longer than {LARGEST:,} bytes")
+            named = parsed_answer(answer.content)
+        except UnclearError as error:
+            unclear = str(error)
+        return [self._verdict(item_of(job), answer, named, unclear) for job in jobs]
+
+    def _verdict(self, item: Item, answer: Answer, named: StoreAnswer, unclear: str) -> Verdict:
+        """Return what an answer says of an instance: the body decides, and not the status."""
+        uid, status = item.sop_instance_uid, answer.status
+        is_success = 200 <= status < 300
+        if uid in named.failed:
+            reason = named.failed[uid]
+            if reason is None:
+                return Verdict("failed", status, f"the server refuses it without a reason (HTTP status {status})")
+            return verdict_of_status(reason)._replace(status="failed")
+        if uid in named.stored:
+            warning = named.stored[uid]
+            if not is_success:
+                return Verdict("warning", status, f"it is stored, though the request failed (HTTP status {status})")
+            return Verdict("stored") if not warning else verdict_of_status(warning)._replace(status="warning")
+        verdict = verdict_of_http(status, _pause(answer.headers))
+        if status in _NO_ACCESS:
+            return verdict._replace(error=PeerAccessError(f"{self._target.place}: {_ACCESS} (HTTP status {status})"))
+        if is_success and unclear:
+            text = f"the answer cannot be understood: {unclear}; it may be stored or not (HTTP status {status})"
+            return verdict._replace(reason=text, error=PeerResponseError(f"{self._target.place}: {text}"))
+        return verdict
+
+
+def item_of(job: Job) -> Item:
+    """Return the instance of a job that is not done."""
+    assert job.item is not None
+    return job.item
+
+
+def _pause(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a server wants to be left alone for (RFC 9110 §10.2.3)."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+_ACCESS: Final = "the server does not know who sends, or does not allow it"
+_UNKNOWN: Final = (
+    "its length is not known, which length='known' asks for; give number_of_frames, or the ByteStream its length"
+)

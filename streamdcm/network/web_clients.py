@@ -1,0 +1,92 @@
+"""Sending requests by a client of httpx2 or httpx, on a thread or on an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from streamdcm.network.answers import LARGEST
+from streamdcm.network.web import Answer, AsyncBody, Body
+from streamdcm.sinks.http_clients import Library
+from streamdcm.sinks.storage.http_connection import Connection
+
+
+class BlockingSender:
+    """Sends by a client, and can be interrupted by another thread.
+
+    Parameters
+    ----------
+    client : httpx2.Client or httpx.Client
+        The client.
+    library : Library
+        Its library.
+    """
+
+    def __init__(self, client: Any, library: Library) -> None:
+        self._client = client
+        self._connection = Connection(library, keep_socket=True)
+
+    def __call__(self, request: Any, body: Body, arguments: dict[str, Any]) -> Callable[[Any], Answer]:
+        """Return what sends a request; it is given what stops all workers."""
+
+        def send(stop: Any) -> Answer:
+            request.extensions["trace"] = self._connection.notice
+            stop.also(self._connection.shut_down)
+            try:
+                response = self._client.send(request, stream=True, follow_redirects=False, **arguments)
+                try:
+                    pieces, size = [], 0
+                    for piece in response.iter_bytes():
+                        size += len(piece)
+                        if size > LARGEST:
+                            break
+                        pieces.append(piece)
+                finally:
+                    response.close()
+            finally:
+                stop.no_longer(self._connection.shut_down)
+            return _answer(response, pieces, size)
+
+        return send
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+
+def async_sender(client: Any) -> Any:
+    """Return what sends by an asynchronous client."""
+
+    def sender(request: Any, body: AsyncBody, arguments: dict[str, Any]) -> Callable[[Any], Any]:
+        async def send(worker: Any) -> Answer:
+            body.worker = worker
+            try:
+                response = await client.send(request, stream=True, follow_redirects=False, **arguments)
+            finally:
+                await _close(body)
+            try:
+                pieces, size = [], 0
+                async for piece in response.aiter_bytes():
+                    size += len(piece)
+                    if size > LARGEST:
+                        break
+                    pieces.append(piece)
+            finally:
+                await _close(response)
+            return _answer(response, pieces, size)
+
+        return send
+
+    return sender
+
+
+async def _close(closeable: Any) -> None:
+    from anyio import CancelScope
+
+    with CancelScope(shield=True):
+        await closeable.aclose()
+
+
+def _answer(response: Any, pieces: list[bytes], size: int) -> Answer:
+    content = b"".join(pieces) if size <= LARGEST else None
+    return Answer(response.status_code, content, response.headers, response.next_request)
