@@ -57,7 +57,7 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             source = "\n" * block.line + block.text  # so that a traceback gives the page's own lines
             try:
                 exec(compile(source, str(page), "exec"), namespace)
-            except ModuleNotFoundError as missing:
+            except ImportError as missing:
                 skip_without(missing)
 
 

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import pytest
 
+from streamdcm.errors import MissingExtraError
+
 HEAVY = frozenset(
     {
         "PIL",
@@ -69,11 +71,13 @@ def package(name: str) -> ModuleType:
         skip_without(error)
 
 
-def skip_without(missing: ModuleNotFoundError) -> NoReturn:
+def skip_without(missing: ImportError) -> NoReturn:
     """Skip a test or module for a library that the extra ``test`` does not bring; fail where all are required."""
     name = (missing.name or "").partition(".")[0]
-    if REQUIRED or name not in HEAVY:
+    if REQUIRED or (name not in HEAVY and not isinstance(missing, MissingExtraError)):
         raise missing
+    if isinstance(missing, MissingExtraError):
+        pytest.skip(str(missing))
     pytest.skip(f"{name} is not installed: pip install '.[test-all]'", allow_module_level=True)
 
 
