@@ -9,7 +9,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of
-from streamdcm.errors import SourceError
+from streamdcm.errors import PlanError, SourceError
 from streamdcm.instructions import Copy
 from streamdcm.write.reading import read
 
@@ -22,6 +22,14 @@ class Passing:
 
     name: str
     label: str
+
+
+def coded_of_passing(name: str) -> PlanError:
+    """Return the error for frames that would have to be decoded or encoded while they come."""
+    return PlanError(
+        f"frames are decoded and encoded only of a source that can seek, and {name} cannot; give "
+        "streamdcm.spooled_source() of it"
+    )
 
 
 class DeferredElement(DataElement):

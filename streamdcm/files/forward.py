@@ -18,7 +18,7 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import DIGITAL_SIGNATURES, PIXEL_TAGS, TRAILING_PADDING
 from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name
 from streamdcm.files.dataset import dataset_of, padding
-from streamdcm.files.deferred import Passing
+from streamdcm.files.deferred import Passing, coded_of_passing
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.notices import warn_of_missing_pixels
 from streamdcm.files.plan_rewrite import Request, planned
@@ -220,6 +220,8 @@ class _Forward:
             yield from self._whole(scanned, request, capabilities)
             return
         plan = planned(scanned, request, self._options, capabilities)
+        if plan.pixels is not None:
+            raise coded_of_passing(self._where.name)
         yield from plan.head()
         yield from plan.compressed(self._body(plan, large, request))
 

@@ -18,7 +18,7 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import EXTENDED_OFFSET_TABLE, LOSSY_RATIO, PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.errors import CodecError, MissingExtraError, PlanError, element_name
-from streamdcm.files.deferred import DeferredElement, Passing
+from streamdcm.files.deferred import DeferredElement, Passing, coded_of_passing
 from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.instructions import Copy
 from streamdcm.options import Options
@@ -80,10 +80,7 @@ def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, has_new_u
     assert isinstance(element, DeferredElement)
     copy: Copy = element.to_write().value
     if isinstance(copy.source, Passing):
-        raise PlanError(
-            f"frames are coded from '{old.name}' to '{new.name}' only of a source that can seek, and "
-            f"{copy.source.name} cannot; give streamdcm.spooled_source() of it"
-        )
+        raise coded_of_passing(copy.source.name)
     count = _number_of_frames(view)
     decoder = decoder_of(old) if is_compressed(old) else None
     source, between, frames = _frames(view, element, copy, old, count)

@@ -82,6 +82,16 @@ def made(source: Any, **options: Any) -> bytes | type[Exception]:
         return type(error)
 
 
+def check_made(streamed: bytes | type[Exception], path: Path, change: str) -> None:
+    """Check that a stream gave what its file gives; frames of a stream are refused where they have to be coded."""
+    expected = made(path, **CHANGES[change])
+    syntax = pydicom.dcmread(path, force=True, stop_before_pixels=True).file_meta.get("TransferSyntaxUID")
+    is_coded = syntax is not None and syntax.is_encapsulated and "transfer_syntax" in CHANGES[change]
+    if is_coded and isinstance(expected, bytes) and streamed is streamdcm.errors.PlanError:
+        return
+    assert streamed == expected
+
+
 def pieces(content: bytes, size: int) -> Iterator[bytes]:
     return iter([content[start : start + size] for start in range(0, len(content), size)])
 
@@ -99,7 +109,7 @@ def test_a_stream_gives_the_bytes_of_the_file(path: Path, change: str) -> None:
     if change == "function" and not without_padding(path):
         pytest.skip("a function does not see what is behind the pixel data")
     source = pieces(content, chance.choice((77, 1000, 65536, len(content))))
-    assert made(source, **CHANGES[change]) == made(path, **CHANGES[change])
+    check_made(made(source, **CHANGES[change]), path, change)
 
 
 @pytest.fixture(params=[200, 2000])
@@ -125,9 +135,9 @@ def small_bulk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def test_bulk_that_passes_by_is_what_is_copied_from_a_file(path: Path, change: str, request: Any) -> None:
     content = path.read_bytes()
     streamed = made(pieces(content, 501), **CHANGES[change])
-    assert streamed == made(path, **CHANGES[change])
+    check_made(streamed, path, change)
     request.getfixturevalue("monkeypatch").undo()
-    assert streamed == made(path, **CHANGES[change])
+    check_made(streamed, path, change)
 
 
 # --- Sources --------------------------------------------------------------------------------------------

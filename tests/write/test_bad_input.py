@@ -228,7 +228,7 @@ def test_an_option_that_makes_no_sense_is_refused(options, message):
         streamdcm.dcmwrite(io.BytesIO(), small_dataset(), **options)
 
 
-FLAGS = ["enforce_file_format", "force_encoding", "overwrite", "atomic", "durable", "check_frames"]
+FLAGS = ["enforce_file_format", "force_encoding", "overwrite", "atomic", "durable", "check_frames", "frame_index"]
 
 
 @pytest.mark.parametrize(
