@@ -166,7 +166,9 @@ _MODULES = {
     ),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
-_SUBMODULES = frozenset({"aio", "errors", "instructions", "options", "sinks", "sources", "stages"})
+_SUBMODULES = frozenset(
+    {"aio", "dicomweb", "dimse", "errors", "instructions", "network", "options", "sinks", "sources", "stages"}
+)
 
 
 def __getattr__(name: str) -> Any:

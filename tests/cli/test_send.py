@@ -1,0 +1,105 @@
+"""``streamdcm send``, to servers that run and to one that follows a script."""
+
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from streamdcm.cli.app import main
+from tests.network.test_dicomweb import CT_UID, Web, ok, status, url_of
+from tests.network.test_dimse import CT_SMALL, MR_SMALL, accepting
+from tests.support import python
+from tests.support.peers import Talk, scripted
+
+MAIN = "import sys; from streamdcm.cli.app import main; sys.exit(main())"
+
+
+def test_what_was_stored_is_summed_up(capsys):
+    with scripted(accepting(2)) as peer:
+        assert main(["send", str(CT_SMALL), str(CT_SMALL), peer.url]) == 0
+    said = capsys.readouterr().err
+    assert "2 of 2 instances stored, " in said
+    assert "PEER@" not in said
+
+
+def test_quiet_says_nothing(capsys):
+    with scripted(accepting(1)) as peer:
+        assert main(["send", "--quiet", str(CT_SMALL), peer.url]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_failures_are_named_and_the_others_sent(capsys, tmp_path):
+    (tmp_path / "text.txt").write_text("no DICOM")
+    with scripted(accepting(2)) as peer:
+        given = [str(CT_SMALL), str(tmp_path), str(tmp_path / "missing"), str(CT_SMALL)]
+        assert main(["send", *given, peer.url]) == 1
+    said = capsys.readouterr().err
+    assert f"streamdcm: {tmp_path / 'text.txt'}: it cannot be read" in said
+    assert f"streamdcm: {tmp_path / 'missing'}: it cannot be read" in said
+    assert "2 of 4 instances stored" in said
+
+
+def test_a_token_is_read_anew_for_each_request(tmp_path, capsys):
+    token = tmp_path / "token"
+    token.write_text("first\n")
+
+    class Changing(Web):
+        def __call__(self, talk):
+            super().__call__(talk)
+
+    web = Changing(ok(CT_UID), ok(CT_UID), status(403))
+    with scripted(web) as peer:
+        arguments = ["send", "--token-file", str(token), *[str(CT_SMALL)] * 3, url_of(peer)]
+        assert main(arguments) == 1
+    assert all("authorization: bearer first" in head.lower() for head, _ in web.requests)
+    said = capsys.readouterr().err
+    assert "HTTP status 403" in said
+    assert "first" not in said
+    assert "2 of 3 instances stored" in said
+
+
+def test_nobody_is_there(capsys):
+    assert main(["send", "--retry", "0", str(CT_SMALL), "dicom://secret@127.0.0.1:9"]) == 1
+    said = capsys.readouterr().err
+    assert "127.0.0.1:9 cannot be reached" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.dcm", "ftp://user:password@host"],
+        ["a.dcm", "b.dcm"],
+        ["--study", "1.2", "a.dcm", "dicom://host"],
+        ["--calling", "ME", "a.dcm", "https://host"],
+        ["--cacert", "f", "a.dcm", "dicom://host"],
+        ["--cert", "f", "a.dcm", "dicoms://host"],
+        ["--workers", "0", "a.dcm", "dicom://host"],
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["send", *arguments])
+    assert "password" not in capsys.readouterr().err
+
+
+def test_an_interrupt_has_its_own_status():
+    done = threading.Event()
+    begun = threading.Event()
+
+    def stops(talk: Talk) -> None:
+        talk.accept()
+        talk.message()
+        begun.set()
+        done.wait(20)
+
+    with scripted(stops) as peer:
+        command = python(MAIN, "send", MR_SMALL, peer.url)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            assert begun.wait(20)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=20)[1]
+        done.set()
+    assert process.returncode == 130
+    assert "Traceback" not in said
