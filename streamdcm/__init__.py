@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from streamdcm import errors, instructions, stages
     from streamdcm.aio import (
+        AsyncDicomReader,
         AsyncFrameWriter,
         dcmwrite_async,
         encoded_size_async,
         encoder_chunks_async,
         iter_chunks_async,
         open_chunks_async,
+        open_reader_async,
         open_writer_async,
         read_header_async,
         rewrite_async,
@@ -48,18 +50,21 @@ if TYPE_CHECKING:
         open_chunks,
         write_encoder,
     )
+    from streamdcm.write.reader import DicomReader, open_reader
     from streamdcm.write.writer import FrameWriter, open_writer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "END",
+    "AsyncDicomReader",
     "AsyncFrameWriter",
     "AsyncTargetOptions",
     "AsyncWriteOptions",
     "ByteStream",
     "Checksum",
     "Copy",
+    "DicomReader",
     "Encoder",
     "Fill",
     "FrameWriter",
@@ -87,6 +92,8 @@ __all__ = [
     "iter_chunks_async",
     "open_chunks",
     "open_chunks_async",
+    "open_reader",
+    "open_reader_async",
     "open_writer",
     "open_writer_async",
     "read_header",
@@ -106,12 +113,14 @@ __all__ = [
 # Nothing is imported before it is used: pydicom alone takes longer than many a program that only may write a file.
 _MODULES = {
     "streamdcm.aio": (
+        "AsyncDicomReader",
         "AsyncFrameWriter",
         "dcmwrite_async",
         "encoded_size_async",
         "encoder_chunks_async",
         "iter_chunks_async",
         "open_chunks_async",
+        "open_reader_async",
         "open_writer_async",
         "read_header_async",
         "rewrite_async",
@@ -159,6 +168,10 @@ _MODULES = {
         "iter_chunks",
         "open_chunks",
         "write_encoder",
+    ),
+    "streamdcm.write.reader": (
+        "DicomReader",
+        "open_reader",
     ),
     "streamdcm.write.writer": (
         "FrameWriter",

@@ -8,16 +8,19 @@ from streamdcm.aio.functions import (
     open_chunks_async,
     write_encoder_async,
 )
+from streamdcm.aio.reader import AsyncDicomReader, open_reader_async
 from streamdcm.aio.rewrite import read_header_async, rewrite_async, rewrite_chunks_async
 from streamdcm.aio.writer import AsyncFrameWriter, open_writer_async
 
 __all__ = [
+    "AsyncDicomReader",
     "AsyncFrameWriter",
     "dcmwrite_async",
     "encoded_size_async",
     "encoder_chunks_async",
     "iter_chunks_async",
     "open_chunks_async",
+    "open_reader_async",
     "open_writer_async",
     "read_header_async",
     "rewrite_async",

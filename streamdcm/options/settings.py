@@ -53,7 +53,7 @@ def _with_twins(*names: str) -> frozenset[str]:
     return frozenset(names) | {f"{name}_async" for name in names}
 
 
-_CONVERTERS: Final = _with_twins("iter_chunks", "open_chunks", "encoded_size") | {"encoder"}
+_CONVERTERS: Final = _with_twins("iter_chunks", "open_chunks", "open_reader", "encoded_size") | {"encoder"}
 _FRAMES_GIVEN: Final = _with_twins("dcmwrite") | _CONVERTERS
 _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _LAID_OUT: Final = _FRAMES | _with_twins("rewrite", "rewrite_chunks")
@@ -62,7 +62,7 @@ _CODERS: Final = _FRAMES | _REWRITERS
 _READERS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
 _STREAMS: Final = _READERS - _with_twins("encoded_size") - {"encoder"}
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
-_FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async"})
+_FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async", "open_reader_async"})
 _DIVIDERS: Final = _with_twins("dcmwrite", "open_writer")
 
 _SMALLEST_PART: Final = 5 * MIB  # S3 takes smaller ones only as the last

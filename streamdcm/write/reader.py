@@ -1,0 +1,189 @@
+"""An encoded dataset as a readable object, for whoever reads what it sends."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from typing import Any, Unpack
+
+from pydicom.dataset import Dataset
+
+from streamdcm.options import ChunkOptions, Options, check_options
+from streamdcm.plan.plan import plan_file
+from streamdcm.write.answers import close_frames
+from streamdcm.write.chunks import Chunks
+from streamdcm.write.functions import chunk_capabilities, refuse_async_frames
+
+
+class DicomReader(io.BufferedIOBase):
+    """A readable binary object that encodes a dataset as it is read; made by `open_reader`.
+
+    Iterating over it gives chunks. It can seek if it can be encoded again: without `frames`, or with frames in a list
+    or an array. Where only the size is known, its end can be sought, and the position after that, which is how
+    libraries ask for the size. It is for one thread at a time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    options : Options
+        Those of `iter_chunks`, checked.
+    """
+
+    def __init__(self, dataset: Dataset, options: Options) -> None:
+        super().__init__()
+        self._frames = options.frames
+        try:
+            refuse_async_frames(options)
+            self._plan = plan_file(dataset, options, chunk_capabilities(options))
+        except BaseException:
+            close_frames(options.frames)
+            raise
+        self._options = options
+        self._can_repeat = not isinstance(options.frames, Iterator)
+        self._chunks: Chunks | None = None
+        self._rest = memoryview(b"")
+        self._read = 0
+        self._position = 0
+        self._size = -1 if options.progress is None else self._plan.size()
+
+    @property
+    def content_length(self) -> int | None:
+        """The number of bytes in all, for a Content-Length; `None` where only reading tells."""
+        if self._size == -1:
+            self._size = self._plan.size()
+        return self._size
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether any place may be read again, which encodes all that is before it."""
+        return self._can_repeat
+
+    def tell(self) -> int:
+        """Return the position, counted from the first byte."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to another position; what lies before it is encoded again when it is read.
+
+        Raises
+        ------
+        io.UnsupportedOperation
+            If the end is asked for and the size is not known.
+        """
+        if whence == os.SEEK_END:
+            if self.content_length is None:
+                raise io.UnsupportedOperation("the end of this stream is known only when it was read")
+            offset += self.content_length
+        elif whence == os.SEEK_CUR:
+            offset += self._position
+        self._position = max(offset, 0)
+        return self._position
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next `size` bytes, or all that are left; fewer only at the end."""
+        parts, wanted = [], None if size is None or size < 0 else size
+        while wanted is None or wanted:
+            part = self._next_part(wanted)
+            if not part:
+                break
+            parts.append(part)
+            wanted = None if wanted is None else wanted - len(part)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, as many as there are at once."""
+        return bytes(self._next_part(None if size < 0 else size))
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer as far as there are bytes; return how many there were."""
+        view = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(view) and (part := self._next_part(len(view) - filled)):
+            view[filled : filled + len(part)] = part
+            filled += len(part)
+        return filled
+
+    def __next__(self) -> bytes:
+        chunk = self.read1()
+        if not chunk:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Close what is read, the frames included."""
+        if self.closed:
+            return
+        try:
+            if self._chunks is not None:
+                self._chunks.close()
+            close_frames(self._frames)
+        finally:
+            super().close()
+
+    def _next_part(self, most: int | None) -> memoryview:
+        """Return what comes next, at most so many bytes; nothing at the end."""
+        if self.closed:
+            raise ValueError("I/O operation on a closed reader")
+        self._go_to_position()
+        if not self._rest:
+            self._rest = self._next_chunk()
+        part = self._rest[:most]
+        self._rest = self._rest[len(part) :]
+        self._read += len(part)
+        self._position = max(self._position, self._read)
+        return part
+
+    def _go_to_position(self) -> None:
+        if self._position < self._read:
+            if not self._can_repeat:
+                raise io.UnsupportedOperation("frames that come once cannot be read again; give them in a list")
+            assert self._chunks is not None
+            self._chunks.close()
+            self._chunks, self._rest, self._read = None, memoryview(b""), 0
+        while self._read < self._position:
+            self._rest = self._rest or self._next_chunk()
+            if not self._rest:
+                return  # behind the end, where there is nothing
+            skipped = self._rest[: self._position - self._read]
+            self._rest = self._rest[len(skipped) :]
+            self._read += len(skipped)
+
+    def _next_chunk(self) -> memoryview:
+        if self._chunks is None:
+            self._chunks = Chunks(self._plan.encode(), self._options, self._size if self._size != -1 else None)
+        return memoryview(next(self._chunks, b""))
+
+
+def open_reader(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> DicomReader:
+    """Open an encoded dataset as a readable binary object, for libraries that read what they send.
+
+    Arguments and dataset are checked at once, the bytes are made as they are read.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, which is only read.
+    **kwargs
+        See `ChunkOptions`.
+
+    Returns
+    -------
+    DicomReader
+        For use in a ``with`` block.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree.
+
+    Examples
+    --------
+    >>> with open_reader(ds, frames=camera()) as reader:
+    ...     boto3.client("s3").upload_fileobj(reader, bucket, key)
+    """
+    return DicomReader(dataset, check_options(dict(kwargs), "open_reader"))
