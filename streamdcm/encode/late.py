@@ -9,6 +9,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.layout import Context, Encoding
 from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
@@ -172,7 +173,7 @@ def lossy_ratio(dataset: Dataset, syntax: TransferSyntax, context: Context) -> L
     if LOSSY_RATIO in dataset:
         element = _late_element(LOSSY_RATIO, None, dataset, context)
         return element if element.default is not None else element._replace(default=blank)
-    says_lossy = dataset.get("LossyImageCompression", "") == "01"
+    says_lossy = value_of(dataset, "LossyImageCompression", "") == "01"
     if not says_lossy and syntax.lossy != "always":
         return None
     return LateElement(LOSSY_RATIO, "DS", len(blank), blank if syntax.lossy == "no" else None)
@@ -225,8 +226,9 @@ def _late_element(name: Any, size: int | None, dataset: Dataset, context: Contex
             f"{element_name(tag)} needs an even number of bytes for its value; give late={{{name!r}: size}}"
         )
     element = LateElement(tag, vr, size, None)
-    if tag in dataset and not dataset[tag].is_empty:
-        element = element._replace(default=fitted(element, dataset[tag].value, context))
+    with discreet(element_name(tag)):
+        if tag in dataset and not dataset[tag].is_empty:
+            element = element._replace(default=fitted(element, dataset[tag].value, context))
     return element
 
 

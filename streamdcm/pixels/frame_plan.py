@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.discreet import multiplicity_of, value_of
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
 from streamdcm.encode.tags import (
     DOUBLE_FLOAT_PIXEL_DATA,
@@ -23,6 +24,7 @@ from streamdcm.encode.tags import (
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
 from streamdcm.options import PlanSettings
+from streamdcm.options.checks import whole_number
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
 from streamdcm.pixels.given_frames import check_frames, check_series, number_given
@@ -224,7 +226,7 @@ def plan_pixels(
 
 def has_number_of_frames(dataset: Dataset) -> bool:
     """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
-    return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
+    return "NumberOfFrames" in dataset or value_of(dataset, "SOPClassUID", "") not in _SINGLE_FRAME
 
 
 def check_native_total(length: int, label: str) -> None:
@@ -259,7 +261,7 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
         counts["the frames themselves"] = given
     if stated is not None:
         counts["number_of_frames"] = stated
-    groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
+    groups = value_of(dataset, "PerFrameFunctionalGroupsSequence")
     if groups is not None and not len(groups):
         raise PlanError(
             f"{element_name(PER_FRAME_GROUPS)} has no items, and there is one for each frame (PS3.3 §C.7.6.16): it is "
@@ -268,8 +270,8 @@ def known_count(frames: Any, dataset: Dataset, stated: int | None) -> int | None
     if groups:
         counts["PerFrameFunctionalGroupsSequence"] = len(groups)
     for keyword in FRAME_VECTORS:
-        if keyword in dataset and dataset[keyword].VM:
-            counts[keyword] = dataset[keyword].VM
+        if values := multiplicity_of(dataset, keyword):
+            counts[keyword] = values
     if len(set(counts.values())) > 1:
         stated_counts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise PlanError(f"the numbers of frames differ: {stated_counts}; make them agree")
@@ -295,7 +297,8 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     if "DoubleFloatPixelData" in dataset:
         return DOUBLE_FLOAT_PIXEL_DATA, "OD"
     # PS3.5 §A.1 and §A.2
-    return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
+    bits = whole_number(value_of(dataset, "BitsAllocated")) or 16
+    return PIXEL_DATA, "OW" if encoding.implicit_vr or bits > 8 else "OB"
 
 
 def known_lengths(

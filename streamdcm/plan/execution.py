@@ -15,7 +15,7 @@ from streamdcm.encode.late import LateElement, LateValues
 from streamdcm.encode.layout import Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.instructions import Encoder, Fill, Reserve
+from streamdcm.instructions import Copy, Encoder, Fill, Reserve
 from streamdcm.options import StreamSettings
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.native import native_size
@@ -150,4 +150,6 @@ class Plan:
 def _length(instruction: Any) -> int:
     if isinstance(instruction, Reserve):
         return instruction.size
+    if isinstance(instruction, Copy):
+        return instruction.length
     return 0 if isinstance(instruction, Fill) else len(instruction)
