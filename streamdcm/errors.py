@@ -59,6 +59,7 @@ value: it may identify a patient.
 """
 
 import logging
+import os
 import struct
 import sys
 import warnings
@@ -386,6 +387,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
         "the VR is not in the standard (PS3.5 §6.2); set the VR of the element",
     ),
     (KeyError, ElementLookupError, "the VR of the raw element is not known; set it with Dataset.add_new()"),
+    (LookupError, ElementLookupError, "it has a term that the standard does not define; correct it"),
     (OverflowError, LengthOverflowError, "the value does not fit"),
     (struct.error, NumberError, "the number does not fit its VR"),
     (ValueError, InvalidValueError, "the value is not one that its VR can take; correct it"),
@@ -413,11 +415,29 @@ def refuse_running_generator(error: ValueError) -> None:
 _is_silenced: ContextVar[bool] = ContextVar("streamdcm is silenced", default=False)
 
 
-def warn(message: str) -> None:
-    """Issue a `UserWarning` and a log record, as pydicom does."""
+def is_silenced() -> bool:
+    """Whether no warnings are to be issued here and now (see `silenced`)."""
+    return _is_silenced.get()
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning and a log record, as pydicom does."""
     if not _is_silenced.get():
         logging.getLogger("streamdcm").warning(message)
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warnings.warn(message, category, stacklevel=2)
+
+
+def told(error: BaseException) -> str:
+    """Return what may be told of an error that is not ours: its kind, and of a system call what the system says.
+
+    Its own text is left out. It may quote a value, which may identify a patient, or a secret.
+    """
+    if isinstance(error, StreamdcmError):
+        return str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(number, int):
+        return f"{type(error).__name__}: {os.strerror(number)}"
+    return type(error).__name__
 
 
 def tell_of(text: str, error: BaseException | None = None) -> None:
@@ -436,7 +456,7 @@ def silenced() -> Iterator[None]:
     """Let no warnings of ours through: what is encoded here only to be measured warns when it is written.
 
     That holds for this thread and this task alone; the filters of `warnings`, which are of the whole process, stay
-    what they are. What pydicom warns of itself, when it parses a value, it says each time.
+    what they are.
     """
     token = _is_silenced.set(True)
     try:

@@ -11,7 +11,14 @@ from typing import Any
 
 from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, default_encoding, python_encoding
 
+from streamdcm.encode.discreet import discreet
+from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
+from streamdcm.encode.vr.values import MULTI_VALUES
+from streamdcm.errors import ValueTypeError, element_name
+
 _MISSPELLED = re.compile(r"ISO[^_]IR|(?=ISO.2022.IR.)(?!ISO 2022 IR )")
+
+_TEXTS: Any = (str, bytes, *MULTI_VALUES)
 
 
 def python_encodings(charset: Any) -> list[str]:
@@ -34,7 +41,10 @@ def python_encodings(charset: Any) -> list[str]:
     """
     terms = _terms(charset)
     remembered = _converted(terms) if terms is not None else None
-    return convert_encodings(charset) if remembered is None else remembered
+    if remembered is not None:
+        return remembered
+    with discreet(element_name(SPECIFIC_CHARACTER_SET)):
+        return convert_encodings(charset)
 
 
 def is_plain(charset: Any) -> bool:
@@ -44,7 +54,11 @@ def is_plain(charset: Any) -> bool:
 
 
 def _terms(charset: Any) -> tuple[str, ...] | None:
-    if not charset:
+    if charset is None:
+        return (default_encoding,)
+    if not isinstance(charset, _TEXTS):
+        raise ValueTypeError("it has to be text, or a list of it; correct it", element_name(SPECIFIC_CHARACTER_SET))
+    if not len(charset):
         return (default_encoding,)
     terms = (charset,) if isinstance(charset, str) else tuple(charset)
     return terms if all(isinstance(term, str) for term in terms) else None

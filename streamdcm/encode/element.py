@@ -41,7 +41,9 @@ from streamdcm.errors import (
     InvalidValueError,
     SourceError,
     UnknownVRError,
+    ValueTypeError,
     encode_error,
+    told,
 )
 from streamdcm.instructions import Chunk, Copy, Encoder
 from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
@@ -192,6 +194,10 @@ def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, i
 
     A defined length that would not fit its field becomes an undefined one (PS3.5 §7.5.1).
     """
+    if not isinstance(item, Dataset):
+        raise ValueTypeError(
+            f"item {place[1]} is a {type(item).__name__}, not a Dataset; correct it", scope.path_of(place[0])
+        )
     parts = pieces.parts
     layout = scope.layout
     at = len(parts)
@@ -215,7 +221,7 @@ def _encode_sequence(element: DataElement, pieces: Pieces, scope: Scope) -> int:
     at = len(parts)
     parts.append(b"")
     length = 0
-    for index, item in enumerate(element.value):
+    for index, item in enumerate(items_of(element, scope)):
         length += encode_item(item, pieces, scope, (element.tag, index))
     encoding = scope.layout.encoding
     undefined = has_undefined_length(element, scope) or length > MAX_LENGTH
@@ -224,6 +230,20 @@ def _encode_sequence(element: DataElement, pieces: Pieces, scope: Scope) -> int:
         parts.append(encoding.sequence_end)
         length += 8
     return len(header) + length
+
+
+def items_of(sequence: DataElement, scope: Scope) -> Iterator[Dataset]:
+    """Return an iterator over the items of a sequence.
+
+    Raises
+    ------
+    EncodeError
+        If its value has no items.
+    """
+    try:
+        return iter(sequence.value)
+    except Exception as error:
+        raise encode_error(error, scope.path_of(sequence.tag)) from None
 
 
 def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
@@ -352,7 +372,7 @@ def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy | StreamS
     try:
         return describe(buffer, scope.path_of(tag))
     except (OSError, ValueError) as error:
-        raise SourceError(f"its buffer cannot be read: {error}") from error
+        raise SourceError(f"its buffer cannot be read: {told(error)}") from error
 
 
 def _check_encapsulation(head: Chunk, encoding: Encoding) -> None:

@@ -9,6 +9,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.layout import Context, Encoding
 from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
@@ -179,7 +180,7 @@ def lossy_ratio(dataset: Dataset, syntax: TransferSyntax, context: Context) -> L
 
 def is_lossy(dataset: Dataset, syntax: TransferSyntax) -> bool:
     """Whether frames of a transfer syntax are lossy, or were made of such, as far as a dataset says."""
-    return syntax.lossy == "always" or dataset.get("LossyImageCompression", "") == "01"
+    return syntax.lossy == "always" or value_of(dataset, "LossyImageCompression", "") == "01"
 
 
 def fitted(element: LateElement, value: Any, context: Context) -> bytes:
@@ -229,8 +230,9 @@ def _late_element(name: Any, size: int | None, dataset: Dataset, context: Contex
             f"{element_name(tag)} needs an even number of bytes for its value; give late={{{name!r}: size}}"
         )
     element = LateElement(tag, vr, size, None)
-    if tag in dataset and not dataset[tag].is_empty:
-        element = element._replace(default=fitted(element, dataset[tag].value, context))
+    with discreet(element_name(tag)):
+        if tag in dataset and not dataset[tag].is_empty:
+            element = element._replace(default=fitted(element, dataset[tag].value, context))
     return element
 
 

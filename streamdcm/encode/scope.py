@@ -19,6 +19,7 @@ from streamdcm.encode._pydicom import (
 )
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.charset import is_plain, python_encodings
+from streamdcm.encode.discreet import discreet
 from streamdcm.encode.extended_text import parse_extended
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Context, Encoding, Layout, make_context
 from streamdcm.encode.private import parse_private
@@ -133,7 +134,9 @@ class Scope:
         """Return a raw element as ``dataset[tag]`` would, leaving the dataset as it is."""
         view = self.view()
         element = elements_of(view)[raw.tag]
-        if not isinstance(element, DataElement):
+        if isinstance(element, DataElement):
+            return element
+        with discreet(lambda: self.path_of(raw.tag)):
             is_unstated = raw.VR is None or raw.VR == "UN"
             convert = parse_private if is_unstated and raw.tag.is_private else parse
             element = self._deferred(raw) or parse_extended(view, raw, self.vr_of) or convert(view, raw)

@@ -7,7 +7,7 @@ from typing import Final
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from streamdcm.encode.element import encode_item, has_undefined_length
+from streamdcm.encode.element import encode_item, has_undefined_length, items_of
 from streamdcm.encode.header import sequence_header
 from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH
 from streamdcm.encode.pieces import BULK, Pieces
@@ -42,7 +42,7 @@ def sequence(element: DataElement, pieces: Pieces, scope: Scope, patchable: bool
     """
     encoding = scope.layout.encoding
     header = sequence_header(element.tag, UNDEFINED_LENGTH, encoding)
-    items = enumerate(element.value)
+    items = enumerate(items_of(element, scope))
     if has_undefined_length(element, scope):
         pieces.parts.append(header)
         length, surplus = yield from _release_items(element, items, pieces, scope)
@@ -63,7 +63,7 @@ def sequence(element: DataElement, pieces: Pieces, scope: Scope, patchable: bool
     elif length > HOLD:
         expected = length + _measure_items(element, items, scope)
         pieces.parts[at] = _length_field(expected, scope)
-        remaining = islice(enumerate(element.value), count, None)
+        remaining = islice(enumerate(items_of(element, scope)), count, None)
         released, surplus = yield from _release_items(element, remaining, pieces, scope)
         length += released
         if length != expected:

@@ -13,6 +13,7 @@ from pydicom.tag import BaseTag, TagType
 from streamdcm.encode import tags
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.errors import (
     DatasetTypeError,
     PlanError,
@@ -88,7 +89,7 @@ def _set(dataset: Dataset, tag: int, value: Any) -> None:
 
 def _decide_anew(dataset: Dataset) -> None:
     """Let a new Pixel Representation decide the VR of the elements whose VR it decides, in items too (PS3.6)."""
-    vr = "US" if dataset.get("PixelRepresentation") == 0 else "SS"
+    vr = "US" if value_of(dataset, "PixelRepresentation") == 0 else "SS"
     for each in (dataset, *_inheriting(dataset, tags.PIXEL_REPRESENTATION)):
         elements = elements_of(each)
         for tag in map(BaseTag, tags.US_OR_SS):
@@ -112,14 +113,15 @@ def _inheriting(dataset: Dataset, decides: int) -> Iterator[Dataset]:
 @contextmanager
 def _read_errors(tag: int) -> Iterator[None]:
     """Say in our own words what pydicom says of an element that it cannot parse: it may quote a value."""
-    try:
-        yield
-    except RecursionError:
-        raise RecursiveDatasetError("its items are nested too deeply; take them out", element_name(tag)) from None
-    except StreamdcmError:
-        raise
-    except Exception as error:
-        raise SourceError(f"it cannot be read ({type(error).__name__})", element_name(tag)) from None
+    with discreet(element_name(tag)):
+        try:
+            yield
+        except RecursionError:
+            raise RecursiveDatasetError("its items are nested too deeply; take them out", element_name(tag)) from None
+        except StreamdcmError:
+            raise
+        except Exception as error:
+            raise SourceError(f"it cannot be read ({type(error).__name__})", element_name(tag)) from None
 
 
 def edit_items(dataset: Dataset, edits: ItemEdits) -> None:

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.errors import (
     LayoutError,
@@ -99,17 +100,18 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
 @contextmanager
 def _read_by_pydicom(name: str) -> Iterator[None]:
     """Say in our own words what pydicom says of an element that it cannot read: it may quote a value."""
-    try:
-        yield
-    except (StreamdcmError, Warning, MemoryError):
-        raise
-    except RecursionError:
-        raise RecursiveDatasetError(f"{name} has a sequence that is nested too deeply; take it out") from None
-    except Exception as error:
-        raise SourceError(
-            f"an element of {name} that decides how it is written cannot be read ({type(error).__name__}): the "
-            "transfer syntax, the SOP class or instance, or the character set; correct it"
-        ) from None
+    with discreet(f"an element of {name} that decides how it is written"):
+        try:
+            yield
+        except (StreamdcmError, Warning, MemoryError):
+            raise
+        except RecursionError:
+            raise RecursiveDatasetError(f"{name} has a sequence that is nested too deeply; take it out") from None
+        except Exception as error:
+            raise SourceError(
+                f"an element of {name} that decides how it is written cannot be read ({type(error).__name__}): the "
+                "transfer syntax, the SOP class or instance, or the character set; correct it"
+            ) from None
 
 
 def _complete(view: Dataset, read: FileDataset) -> None:
@@ -137,7 +139,7 @@ def _plan_directory(directory: Dataset, size: int, options: Options, capabilitie
 def _target_syntax(dataset: Dataset, old: UID | None, asked: str | None) -> UID:
     if asked is not None:
         return syntax_named(asked)
-    syntax: UID | None = copy_of_file_meta(dataset).get("TransferSyntaxUID", None) or old
+    syntax: UID | None = value_of(copy_of_file_meta(dataset), "TransferSyntaxUID") or old
     if syntax is None:
         raise PlanError("nothing says how the pixel data are compressed; give the transfer_syntax that they are in")
     return syntax
@@ -150,7 +152,8 @@ def _untouched_pixel_data(dataset: Dataset) -> list[DeferredElement]:
 
 def _is_directory(dataset: Dataset) -> bool:
     meta = dataset.file_meta
-    return "DirectoryRecordSequence" in dataset or meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    sop_class = value_of(meta, "MediaStorageSOPClassUID")
+    return "DirectoryRecordSequence" in dataset or sop_class == MediaStorageDirectoryStorage
 
 
 def _moves_records() -> LayoutError:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.discreet import multiplicity_of, value_of
 from streamdcm.encode.tags import NUMBER_OF_FRAMES, PER_FRAME_GROUPS
 from streamdcm.errors import InvalidValueError, PlanError, element_name, warn
 from streamdcm.options.checks import whole_number
@@ -114,7 +115,7 @@ def warn_if_stale(number: FrameCount, count: int | None) -> None:
 
 def has_number_of_frames(dataset: Dataset) -> bool:
     """Whether the IOD of the dataset has a Number of Frames, as far as the SOP Class tells."""
-    return "NumberOfFrames" in dataset or dataset.get("SOPClassUID", "") not in _SINGLE_FRAME
+    return "NumberOfFrames" in dataset or value_of(dataset, "SOPClassUID", "") not in _SINGLE_FRAME
 
 
 def one_too_many(number: FrameCount) -> InvalidValueError:
@@ -136,7 +137,7 @@ def _who_counts(frames: Any, dataset: Dataset, stated: int | Literal["count"] | 
         counts.append((f"frames= gives {given:,}", given))
     if isinstance(stated, int):
         counts.append((f"number_of_frames= says {stated:,}", stated))
-    groups = dataset.get("PerFrameFunctionalGroupsSequence", None)
+    groups = value_of(dataset, "PerFrameFunctionalGroupsSequence")
     if groups is not None and not len(groups):
         raise PlanError(
             f"{element_name(PER_FRAME_GROUPS)} has no items, and there is one for each frame (PS3.3 §C.7.6.16): it is "
@@ -145,7 +146,7 @@ def _who_counts(frames: Any, dataset: Dataset, stated: int | Literal["count"] | 
     if groups:
         counts.append((f"PerFrameFunctionalGroupsSequence has {len(groups):,} item(s)", len(groups)))
     for keyword in FRAME_VECTORS:
-        if keyword in dataset and (values := dataset[keyword].VM):
+        if values := multiplicity_of(dataset, keyword):
             counts.append((f"{keyword} has {values:,} value(s)", values))
     return counts
 
@@ -153,7 +154,7 @@ def _who_counts(frames: Any, dataset: Dataset, stated: int | Literal["count"] | 
 def _number_in(dataset: Dataset) -> int | None:
     """Return Number of Frames as the dataset has it; `None` where it makes no sense."""
     try:
-        number = whole_number(dataset.get("NumberOfFrames", None))
+        number = whole_number(value_of(dataset, "NumberOfFrames"))
     except Exception:
         return None  # no number at all: it is written anew
     return number if number is not None and number > 0 else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.vr import VRS
 from streamdcm.errors import PlanError, ValueTypeError
 from streamdcm.instructions import Chunk, as_chunk
@@ -197,22 +198,22 @@ def frame_format(dataset: Dataset, vr: str, little_endian: bool) -> FrameFormat:
     """
     numbers = {}
     for keyword, default in (("Rows", None), ("Columns", None), ("SamplesPerPixel", 1), ("BitsAllocated", None)):
-        value = whole_number(dataset.get(keyword, default))
+        value = whole_number(value_of(dataset, keyword, default))
         if value is None or value < 1:
             raise PlanError(f"frames need {keyword} in the dataset, a whole number above 0; set it")
         numbers[keyword] = value
-    kind = "f" if vr in ("OF", "OD") else "i" if dataset.get("PixelRepresentation", 0) == 1 else "u"
+    kind = "f" if vr in ("OF", "OD") else "i" if value_of(dataset, "PixelRepresentation", 0) == 1 else "u"
     bits = 8 * VRS[vr].word if kind == "f" else numbers["BitsAllocated"]
     if bits != 1 and bits % 8:
         raise PlanError(f"BitsAllocated is {bits}; it must be 1 or a multiple of 8 (PS3.5 §8.1.1)")
-    photometric = str(dataset.get("PhotometricInterpretation", ""))
+    photometric = str(value_of(dataset, "PhotometricInterpretation", ""))
     return FrameFormat(
         rows=numbers["Rows"],
         columns=numbers["Columns"],
         samples=numbers["SamplesPerPixel"],
         bits=bits,
         kind=kind,
-        planar=numbers["SamplesPerPixel"] > 1 and dataset.get("PlanarConfiguration", 0) == 1,
+        planar=numbers["SamplesPerPixel"] > 1 and value_of(dataset, "PlanarConfiguration", 0) == 1,
         subsampled=photometric == "YBR_FULL_422",
         little_endian=little_endian,
         word=VRS[vr].word,

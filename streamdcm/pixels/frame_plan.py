@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.layout import MAX_LENGTH, Encoding
 from streamdcm.encode.tags import (
     DOUBLE_FLOAT_PIXEL_DATA,
@@ -22,6 +23,7 @@ from streamdcm.encode.tags import (
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
 from streamdcm.options import PlanSettings
+from streamdcm.options.checks import whole_number
 from streamdcm.pixels.arrays import told_length
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_count import FrameCount, frame_count, warn_if_stale
@@ -239,7 +241,8 @@ def _element(dataset: Dataset, encoding: Encoding, encapsulated: bool) -> tuple[
     if "DoubleFloatPixelData" in dataset:
         return DOUBLE_FLOAT_PIXEL_DATA, "OD"
     # PS3.5 §A.1 and §A.2
-    return PIXEL_DATA, "OW" if encoding.implicit_vr or dataset.get("BitsAllocated", 16) > 8 else "OB"
+    bits = whole_number(value_of(dataset, "BitsAllocated")) or 16
+    return PIXEL_DATA, "OW" if encoding.implicit_vr or bits > 8 else "OB"
 
 
 def known_lengths(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.late import LateValues, is_lossy
 from streamdcm.encode.layout import Encoding
 from streamdcm.encode.tags import CONCATENATION_UID, LOSSY_RATIO, NUMBER_OF_FRAMES
@@ -69,7 +70,12 @@ def known_ratio(plan: PixelPlan, dataset: Dataset, syntax: TransferSyntax) -> st
     if known is None or not known.bit_stream_length or not plan.pixels_length or plan.count is None:
         return None
     is_shared = CONCATENATION_UID in dataset  # all instances of a concatenation have the same one
-    if is_shared or syntax.lossy == "no" or not is_lossy(dataset, syntax) or dataset.get("LossyImageCompressionRatio"):
+    if (
+        is_shared
+        or syntax.lossy == "no"
+        or not is_lossy(dataset, syntax)
+        or value_of(dataset, "LossyImageCompressionRatio")
+    ):
         return None
     return _ratio(plan, plan.count, known.bit_stream_length)
 

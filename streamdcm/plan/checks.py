@@ -12,6 +12,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from streamdcm.encode._pydicom import Element, encoding_as_read, sorted_elements
 from streamdcm.encode.bulk import check_words
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.encode.vr import VRS
@@ -25,6 +26,7 @@ from streamdcm.errors import (
     SourceError,
     element_name,
     encode_error,
+    told,
 )
 from streamdcm.plan.execution import Plan
 from streamdcm.sources import ByteStream, StreamSource, describe
@@ -88,7 +90,7 @@ def check_directory(plan: Plan, meta: Dataset) -> None:
         )
         if is_changed
     ]
-    if changed and meta.get("MediaStorageSOPClassUID", None) == MediaStorageDirectoryStorage:
+    if changed and value_of(meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
         raise LayoutError(
             f"a DICOMDIR's offsets count bytes from the start of the file, and {' and '.join(changed)} would move "
             "what they point at; write it as it was read, or build a new one with pydicom.fileset"
@@ -121,7 +123,7 @@ def _check_bulk_length(element: Element, plan: Plan) -> None:
         try:
             described = describe(value, "")
         except (OSError, ValueError) as error:
-            raise SourceError(f"its buffer cannot be read: {error}", element_name(element.tag)) from error
+            raise SourceError(f"its buffer cannot be read: {told(error)}", element_name(element.tag)) from error
         if isinstance(value, ByteStream) and encapsulated:
             raise EncapsulationError(
                 "a ByteStream cannot be encapsulated Pixel Data; give the frames, or the bit stream of a video, with "

@@ -14,6 +14,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import generate_uid
 
 from streamdcm.encode._pydicom import elements_of, view_of
+from streamdcm.encode.discreet import multiplicity_of, value_of
 from streamdcm.encode.element import encode_item
 from streamdcm.encode.layout import MAX_LENGTH, Layout
 from streamdcm.encode.pieces import Pieces
@@ -139,16 +140,16 @@ def source_of_concatenation(dataset: Dataset, late: Iterable[Any]) -> Dataset:
     view = view_of(dataset)
     if any(tag in view for tag in _CONCATENATION):
         raise PlanError("the dataset is part of a concatenation already; join its instances before dividing them anew")
-    groups = view.get("PerFrameFunctionalGroupsSequence", None)
+    groups = value_of(view, "PerFrameFunctionalGroupsSequence")
     if not has_number_of_frames(view) or (groups is None and "SharedFunctionalGroupsSequence" not in view):
         raise PlanError(
             "only instances with the Multi-frame Functional Groups module can be divided (PS3.3 §C.7.6.16): the "
             "dataset has neither SharedFunctionalGroupsSequence nor PerFrameFunctionalGroupsSequence, or a SOP Class "
             "of single-frame instances; leave split out"
         )
-    if not view.get("SOPInstanceUID", None):
+    if not value_of(view, "SOPInstanceUID"):
         raise PlanError(f"the dataset lacks {element_name(SOP_INSTANCE_UID)}, which its instances refer to; set it")
-    vectors = [keyword for keyword in FRAME_VECTORS if keyword in view and view[keyword].VM]
+    vectors = [keyword for keyword in FRAME_VECTORS if multiplicity_of(view, keyword)]
     if vectors:
         raise PlanError(
             f"{', '.join(vectors)} has a value for each frame and cannot be divided; say it in the functional groups"
@@ -180,7 +181,7 @@ def instance_dataset(source: Dataset, part: Part, split: Split) -> Dataset:
     ):
         if value is not None:
             elements[BaseTag(tag)] = DataElement(tag, vr, value)
-    if part.count is not None and view.get("PerFrameFunctionalGroupsSequence", None):
+    if part.count is not None and value_of(view, "PerFrameFunctionalGroupsSequence"):
         groups = view[PER_FRAME_GROUPS]
         window = _Window(groups.value, part.offset, part.count)
         elements[BaseTag(PER_FRAME_GROUPS)] = DataElement(
@@ -293,7 +294,7 @@ def frame_too_large(label: str, number: int) -> LengthOverflowError:
 def group_lengths(source: Dataset, layout: Layout) -> array[int]:
     """Return the encoded length of each item of the per-frame functional groups, 8 bytes a frame."""
     scope = Scope(source, layout)
-    items = source.get("PerFrameFunctionalGroupsSequence", ())
+    items = value_of(source, "PerFrameFunctionalGroupsSequence", ())
     with silenced():
         return array(
             "Q", (encode_item(item, Pieces(), scope, (PER_FRAME_GROUPS, index)) for index, item in enumerate(items))

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from streamdcm.encode._pydicom import Element, elements_of, encoding_as_read, encoding_as_set
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.errors import PlanError, element_name
@@ -80,7 +81,7 @@ def converted(dataset: Dataset, meta: Dataset, options: Options, capabilities: C
 
 def own_syntax(dataset: Dataset, meta: Dataset) -> UID | None:
     """Return the transfer syntax that a dataset says, or was read or set to have; `None` if nothing tells."""
-    stated: UID | None = meta.get("TransferSyntaxUID", None)
+    stated: UID | None = value_of(meta, "TransferSyntaxUID")
     if stated:
         return stated
     elements = elements_of(dataset)

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from streamdcm.encode._pydicom import elements_of, view_of
+from streamdcm.encode.discreet import value_of
 from streamdcm.errors import DatasetTypeError, FileMetaError, PlanError, element_name
 
 IMPLEMENTATION_CLASS_UID: Final = UID("2.25.223491805225477285956347351433259503728")
@@ -56,7 +57,7 @@ def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bo
         if encoding in implied:
             _set(meta, "TransferSyntaxUID", implied[encoding])
     for keyword, source in FOLLOWING.items():
-        stated, actual = meta.get(keyword, None), dataset.get(source, None)
+        stated, actual = value_of(meta, keyword), value_of(dataset, source)
         if stated is None or (actual and actual != stated):
             _set(meta, keyword, actual)
     for keyword, value in (
@@ -97,7 +98,7 @@ def rewritten_file_meta(dataset: Dataset, syntax: UID, known: Collection[str]) -
     """
     meta = copy_of_file_meta(dataset)
     for keyword, source in FOLLOWING.items():
-        value = dataset.get(source, None)
+        value = value_of(dataset, source)
         if value:
             _set(meta, keyword, value)
         elif source in known:

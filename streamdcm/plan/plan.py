@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from streamdcm.encode._pydicom import Element, sorted_elements, view_of
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.late import LateElement, lossy_ratio, plan_late
 from streamdcm.encode.layout import Context, Layout
 from streamdcm.encode.scope import Scope
@@ -72,7 +73,7 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")
     conversion = converted(dataset, meta, options, capabilities)
-    syntax: UID | None = meta.get("TransferSyntaxUID", None)
+    syntax: UID | None = value_of(meta, "TransferSyntaxUID")
     if conversion is not None:
         syntax = conversion.syntax
         set_transfer_syntax(meta, syntax, anew=options.enforce_file_format)
@@ -82,9 +83,10 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
     content = preamble_of(dataset)
     if options.enforce_file_format:
         dataset = view_of(dataset)
-        complete_file_meta(meta, dataset, (implicit_vr, little_endian))
+        with discreet("File Meta Information"):
+            complete_file_meta(meta, dataset, (implicit_vr, little_endian))
         elements = sorted_elements(dataset)
-        syntax = meta.get("TransferSyntaxUID", None)
+        syntax = value_of(meta, "TransferSyntaxUID")
         content = content or bytes(128)
     check_file_meta(meta)
     row = transfer_syntax(syntax)

@@ -10,6 +10,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
@@ -54,7 +55,7 @@ def open_instances(
     if split is None:
         return Instance(delivery, dataset, options, progress, resolve)
     check_dataset(dataset)
-    if transfer_syntax(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")).video:
+    if transfer_syntax(value_of(copy_of_file_meta(dataset), "TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
     targets = target_of_each(delivery.target)
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
@@ -295,7 +296,7 @@ def _division(source: Dataset, options: Options, split: Split, number: FrameCoun
 
 def _check_given(source: Dataset, options: Options) -> None:
     """Refuse compressed frames that are there already and wrong, by their numbers among all frames."""
-    syntax = transfer_syntax(copy_of_file_meta(source).get("TransferSyntaxUID"))
+    syntax = transfer_syntax(value_of(copy_of_file_meta(source), "TransferSyntaxUID"))
     if syntax.encapsulated and not syntax.native_frames:
         encoder = compressed_frames(syntax, check=options.check_frames)
         for _ in known_lengths(options.frames, None, None, encoder) or ():

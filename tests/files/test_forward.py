@@ -65,6 +65,7 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", module="pydicom")
         warnings.filterwarnings("ignore", message="Expected (im|ex)plicit VR")
         warnings.filterwarnings("ignore", message=".* has Rows and no pixel data")
+        warnings.filterwarnings("ignore", message=".* the value is not one that its VR can have")
         yield
 
 

@@ -75,6 +75,7 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pydicom")
         warnings.filterwarnings("ignore", message=".* has Rows and no pixel data")
+        warnings.filterwarnings("ignore", message=".* the value is not one that its VR can have")
         yield
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.discreet import value_of
 from streamdcm.errors import InvalidValueError, PlanError
 from streamdcm.options.checks import whole_number
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
@@ -147,7 +148,7 @@ def image_of(dataset: Dataset, vr: str, *, little_endian: bool) -> Image:
         If an element is missing or makes no sense.
     """
     form = frame_format(dataset, vr, little_endian)
-    stored = whole_number(dataset.get("BitsStored", form.bits))
+    stored = whole_number(value_of(dataset, "BitsStored", form.bits))
     if stored is None or not 1 <= stored <= form.bits:
         raise PlanError(f"BitsStored must be from 1 to BitsAllocated, {form.bits}, for frames to be coded; correct it")
     return Image(form, stored)
