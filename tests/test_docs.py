@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
+from streamdcm.errors import MissingExtraError
 from tests.support import ROOT
-from tests.support.tools import skip_without
+from tests.support.tools import package, skip_without
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"(?P<fence>`{3,})(?P<language>\w*)")
@@ -59,6 +60,9 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 exec(compile(source, str(page), "exec"), namespace)
             except ImportError as missing:
                 skip_without(missing)
+            except MissingExtraError:  # of a codec
+                package("imagecodecs")
+                raise
 
 
 @each_page

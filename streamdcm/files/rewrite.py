@@ -20,11 +20,13 @@ from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
 from streamdcm.options import Options, RewriteOptions, check_options, refuse_in_vain
 from streamdcm.options.checks import flag
+from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sinks import Delivery, wants_size
 from streamdcm.write.coded_frames import encoded
 from streamdcm.write.driver import write
+from streamdcm.write.instance import with_frames
 from streamdcm.write.targets import Target, is_path, resolve_target
 
 
@@ -98,8 +100,8 @@ def rewrite(
         with ExitStack() as files:
             capabilities = Capabilities(output.can_patch)
             encoder, total = opened_rewrite(source, target, request, options, files, capabilities)
-            result, _ = write(encoder, delivery, options, total)
-    return result
+            result, written = write(encoder, delivery, options, total)
+    return with_frames(result, written if isinstance(written, PixelsWritten) else None)
 
 
 class Prepared(NamedTuple):

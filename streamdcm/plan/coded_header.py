@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, generate_uid
+from pydicom.uid import generate_uid
 
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.tags import (
@@ -135,7 +135,7 @@ def values(view: Dataset, tag: int) -> Sequence[Any]:
     return list(element.value) if element.VM > 1 else [element.value]
 
 
-def is_lossy(syntax: UID) -> bool:
+def is_lossy(syntax: str) -> bool:
     """Whether what is encoded in a transfer syntax loses something here."""
     return syntax in TARGETS and TARGETS[syntax].is_lossy
 

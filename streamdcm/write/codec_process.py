@@ -11,7 +11,8 @@ import pickle
 import signal
 import subprocess
 import sys
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from struct import Struct
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -81,8 +82,8 @@ class CodecProcesses:
                     _close_quietly(pipe)
 
     def _taken(self) -> subprocess.Popen[bytes]:
-        if not self._idle.empty():
-            return self._idle.get()
+        with suppress(Empty):
+            return self._idle.get_nowait()
         with self._lock:
             if self._is_stopped:
                 raise CodecError("the write has ended")

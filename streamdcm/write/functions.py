@@ -29,7 +29,9 @@ from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
+from streamdcm.write.array_frames import refuse_arrays_to_encode, with_coded_arrays
 from streamdcm.write.chunks import Chunks, measure
+from streamdcm.write.coded_frames import encoded
 from streamdcm.write.divided import write_divided
 from streamdcm.write.driver import write
 from streamdcm.write.instance import with_frames
@@ -84,10 +86,10 @@ def dcmwrite(
         try:
             refuse_async_frames(options)
             if options.split is not None:
-                return write_divided(delivery, dataset, options)
+                return write_divided(delivery, *with_coded_arrays(dataset, options))
             output = resolve_target(delivery, options)
-            encoded, total = encoder_for(filename, dataset, options, Capabilities(output.can_patch))
-            result, table = write(encoded, delivery, options, total)
+            file, total = encoder_for(filename, dataset, options, Capabilities(output.can_patch))
+            result, table = write(file, delivery, options, total)
         finally:
             close_frames(options.frames)
     return with_frames(result, table)
@@ -222,7 +224,8 @@ def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[Enc
     """
     options = check_options(dict(kwargs), "encoder")
     try:
-        return plan_file(dataset, options, Capabilities(flag("patchable", patchable), framing_of(options))).encode()
+        capabilities = Capabilities(flag("patchable", patchable), framing_of(options))
+        return encoded(plan_file(*with_coded_arrays(dataset, options), capabilities))
     except BaseException:
         close_frames(options.frames)
         raise
@@ -253,6 +256,7 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
         If arguments, File Meta Information or encoding are wrong or do not agree; or if nothing but writing it tells.
     """
     options = check_options(dict(kwargs), "encoded_size")
+    refuse_arrays_to_encode(dataset, options)
     plan = plan_file(dataset, options, chunk_capabilities(options))
     size = measure(plan.encode(), options) if plan.deflated else plan.size()
     if size is None:
@@ -263,11 +267,11 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
 def _chunks(dataset: Dataset, options: Options) -> Chunks:
     try:
         refuse_async_frames(options)
-        encoded, total = encoder_for(None, dataset, options, chunk_capabilities(options))
+        file, total = encoder_for(None, dataset, options, chunk_capabilities(options))
     except BaseException:
         close_frames(options.frames)
         raise
-    return Chunks(encoded, options, total)
+    return Chunks(file, options, total)
 
 
 def _unknown_size(plan: Plan) -> str:
@@ -316,10 +320,10 @@ def encoder_for(
     target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
 ) -> tuple[Encoder[PixelsWritten | None], int | None]:
     """Plan how a dataset is written to a target, and return its encoder and, if it is wanted and known, its size."""
-    plan = plan_file(dataset, options, capabilities)
+    plan = plan_file(*with_coded_arrays(dataset, options), capabilities)
     if not options.atomic:
         refuse_own_source(target, dataset)
-    return plan.encode(), expected_size(plan, options, target)
+    return encoded(plan), expected_size(plan, options, target)
 
 
 def refuse_async_frames(options: Options) -> None:

@@ -25,6 +25,7 @@ from tests.benchmarks.frames import measure_frames
 from tests.benchmarks.objects import measure_objects
 from tests.benchmarks.rewrite import measure_rewrite
 from tests.benchmarks.timing import Contender, Timings, by_turns
+from tests.benchmarks.transcode import measure_transcode
 
 try:
     import gdcm
@@ -71,6 +72,8 @@ def main() -> None:
             measure_frames(tmpfs, long, (128 if options.quick else 1024) * MIB)
         if not options.only or "rewrite" in options.only:
             measure_rewrite(tmpfs, 7 if options.quick else 21, (128 if options.quick else 1024) * MIB)
+        if not options.only or "transcode" in options.only:
+            measure_transcode(tmpfs, 3, (64 if options.quick else 512) * MIB)
         if not options.only or "objects" in options.only:
             measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 256) * MIB)
 

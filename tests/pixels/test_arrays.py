@@ -76,8 +76,9 @@ def test_one_that_is_converted_must_be_as_the_dataset_says(kind):
         write(grey(), frames=[kind(np.zeros((7, 5), "u2"))])
     with pytest.raises(ValueTypeError, match=r"dtype int16, not uint16 as the dataset says"):
         write(grey(), frames=[kind(np.zeros((5, 7), "i2"))])
-    with pytest.raises(ValueTypeError, match=r"is an array of shape \(5, 7\)"):
-        write(template(JPEGBaseline8Bit, bits=8), frames=[kind(np.zeros((5, 7), "u1"))])
+    package("imagecodecs")
+    with pytest.raises(ValueTypeError, match=r"frame 1: has shape \(7, 5\), not \(5, 7\)"):
+        write(template(JPEGBaseline8Bit, bits=8), frames=[kind(np.zeros((7, 5), "u1"))])
 
 
 @pytest.mark.parametrize("device", [2, 4, 8, 10, 14])
@@ -141,8 +142,9 @@ class TestPillow:
             write(grey(8), frames=image)
         with pytest.raises(ValueTypeError, match=r"has shape \(5, 7, 4\), not \(5, 7\)"):
             write(grey(8), frames=[image.convert("RGBA")])
-        with pytest.raises(ValueTypeError, match="compress it first"):
-            write(template(JPEGBaseline8Bit, bits=8), frames=[image])
+        package("imagecodecs")
+        with pytest.raises(ValueTypeError, match=r"has shape \(5, 7, 4\), not \(5, 7\)"):
+            write(template(JPEGBaseline8Bit, bits=8), frames=[image.convert("RGBA")])
 
 
 class TestPyav:

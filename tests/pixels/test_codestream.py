@@ -208,7 +208,7 @@ WAYS = [pull, pull_list, push, split, split_list, split_by_bytes, pull_async, pu
 each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 
 
-@each_way
+@pytest.mark.parametrize("way", [push, push_async], ids=lambda way: way.__name__)  # the others encode them
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGBaseline8Bit, RLELossless, DEFLATED_FRAMES, HTJ2K, JPEG_XL])
 @pytest.mark.parametrize("options", [{}, {"check_frames": False}], ids=str)
 def test_arrays_of_pixels_are_no_codestreams(
@@ -226,14 +226,11 @@ def test_arrays_of_pixels_are_no_codestreams(
 @pytest.mark.parametrize(
     "frame",
     [
-        np.zeros((64, 48), "u1"),
-        np.zeros((70, 1), "u1"),
         np.zeros(70, "u2"),
         np.zeros(70, "i1"),
         np.zeros(70, "?"),
         np.float32(1),
         memoryview(bytes(80)).cast("H"),
-        memoryview(bytes(80)).cast("B", (8, 10)),
     ],
     ids=lambda frame: f"{np.asarray(frame).dtype}{np.shape(frame)}",
 )

@@ -1,0 +1,116 @@
+"""Frames encoded and decoded: `rewrite` beside `Dataset.compress`, `Dataset.decompress`, gdcmconv and DCMTK."""
+
+import resource
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pydicom
+from pydicom.uid import ExplicitVRLittleEndian
+
+import streamdcm
+from tests.benchmarks.datasets import MIB
+from tests.support.images import template
+
+ROW = "{:<34} {:<26} {:>9} {:>9} {:>9}  {}"
+AT_MOST = 1.15
+"""How much of the processor's time of `compress` and `decompress` `rewrite` may take."""
+
+
+class Took(NamedTuple):
+    """Seconds."""
+
+    cpu: float
+    wall: float
+
+
+def measure_transcode(directory: Path, rounds: int, size: int) -> None:
+    """Measure and print: frames of 512 times 512 pixels of 12 bits in 16."""
+    print(ROW.format(f"transcode, {size // MIB:,} MiB", "", "CPU", "wall", "ratio", "target"))
+    native, coded, target = (directory / name for name in ("native.dcm", "coded.dcm", "out.dcm"))
+    _source(native, size // (512 * 512 * 2))
+    for keyword in ("JPEGLSLossless", "JPEG2000Lossless", "RLELossless", "HTJ2KLossless"):
+        streamdcm.rewrite(native, coded, transfer_syntax=keyword)
+        _measure(f"to {keyword}", _encoders(native, target, keyword), rounds)
+        _measure(f"from {keyword}", _decoders(coded, target, keyword), rounds)
+
+
+def _source(path: Path, count: int) -> None:
+    generator = np.random.default_rng(1)
+    smooth = np.add.outer(np.arange(512), np.arange(512)).astype("u2") + generator.integers(0, 40, (512, 512), "u2")
+    dataset = template(ExplicitVRLittleEndian, rows=512, columns=512, BitsStored=12, HighBit=11)
+    frames = (smooth + np.uint16(number % 2000) for number in range(count))
+    streamdcm.dcmwrite(path, dataset, frames=frames, number_of_frames=count, enforce_file_format=True)
+
+
+def _encoders(source: Path, target: Path, keyword: str) -> dict[str, Callable[[], object]]:
+    syntax = getattr(pydicom.uid, keyword)
+
+    def compress() -> None:
+        dataset = pydicom.dcmread(source)
+        dataset.compress(syntax)
+        dataset.save_as(target)
+
+    found: dict[str, Callable[[], object]] = {"streamdcm": partial(_rewrite, source, target, keyword)}
+    if keyword != "HTJ2KLossless":
+        found["Dataset.compress"] = compress
+    option = {"JPEGLSLossless": "--jpegls", "JPEG2000Lossless": "--j2k", "RLELossless": "--rle"}.get(keyword)
+    found |= _program("gdcmconv", option, source, target)
+    return found | _program({"JPEGLSLossless": "dcmcjpls", "RLELossless": "dcmcrle"}.get(keyword), "", source, target)
+
+
+def _decoders(source: Path, target: Path, keyword: str) -> dict[str, Callable[[], object]]:
+    def decompress() -> None:
+        dataset = pydicom.dcmread(source)
+        dataset.decompress()
+        dataset.save_as(target)
+
+    found: dict[str, Callable[[], object]] = {
+        "streamdcm": partial(_rewrite, source, target, "ExplicitVRLittleEndian"),
+        "Dataset.decompress": decompress,
+    }
+    found |= _program("gdcmconv", None if keyword == "HTJ2KLossless" else "--raw", source, target)
+    return found | _program({"JPEGLSLossless": "dcmdjpls", "RLELossless": "dcmdrle"}.get(keyword), "", source, target)
+
+
+def _rewrite(source: Path, target: Path, keyword: str) -> None:
+    streamdcm.rewrite(source, target, transfer_syntax=keyword)
+
+
+def _program(name: str | None, option: str | None, source: Path, target: Path) -> dict[str, Callable[[], object]]:
+    if name is None or option is None or shutil.which(name) is None:
+        return {}
+    command = [name, *([option] if option else []), str(source), str(target)]
+    return {name: partial(subprocess.run, command, check=True, capture_output=True)}
+
+
+def _measure(name: str, contenders: dict[str, Callable[[], object]], rounds: int) -> None:
+    took: dict[str, list[Took]] = {contender: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender, run in contenders.items():
+            took[contender].append(_time(run))
+    for contender, times in took.items():
+        cpu, wall = (statistics.median(getattr(each, field) for each in times) for field in Took._fields)
+        ratio = statistics.median(ours.cpu / each.cpu for ours, each in zip(took["streamdcm"], times, strict=True))
+        verdict = ""
+        if contender.startswith("Dataset"):
+            verdict = f"<= {AT_MOST} {'met' if ratio <= AT_MOST else 'MISSED'}"
+        shown = "" if contender == "streamdcm" else f"{ratio:.2f}"
+        print(ROW.format(name, contender, f"{cpu:.2f} s", f"{wall:.2f} s", shown, verdict).rstrip(), flush=True)
+
+
+def _time(run: Callable[[], object]) -> Took:
+    cpu, wall = _cpu(), time.perf_counter()
+    run()
+    return Took(_cpu() - cpu, time.perf_counter() - wall)
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
