@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
-from anyio import to_thread
+from anyio import WouldBlock, to_thread
 
 from streamdcm.aio.answers import AsyncSources, answered_by
 from streamdcm.aio.collector import Batch, Collector
@@ -123,10 +123,21 @@ async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncG
     progress.tell()
 
 
-def _turn(target: Any, options: Options) -> AbstractAsyncContextManager[object]:
+@asynccontextmanager
+async def _turn(target: Any, options: Options) -> AsyncIterator[None]:
     """Wait for one's turn where that comes surely: a path takes what it is given, and threads only slow each other."""
-    takes_all = isinstance(target, (str, bytes, PathLike)) and options.frames is None
-    return to_thread.current_default_thread_limiter() if takes_all else nullcontext()
+    if not isinstance(target, (str, bytes, PathLike)) or options.frames is not None:
+        yield
+        return
+    limiter, borrower = to_thread.current_default_thread_limiter(), object()
+    try:
+        limiter.acquire_on_behalf_of_nowait(borrower)  # without a round of the event loop
+    except WouldBlock:
+        await limiter.acquire_on_behalf_of(borrower)
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(borrower)
 
 
 async def _write_step_by_step(writing: Performing[T], options: Options) -> tuple[WriteResult, T | None]:
