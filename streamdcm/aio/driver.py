@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
-from anyio import WouldBlock, to_thread
+from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from streamdcm.aio.answers import AsyncSources, answered_by
 from streamdcm.aio.collector import Batch, Collector
@@ -66,7 +67,7 @@ async def write(
     try:
         output = await delivery.resolve(options) if divide is None else None
         if output is None:
-            async with nullcontext() if waits else _turn(delivery.target, options):
+            async with _turn(delivery.target, options, waits=waits):
                 writing = Performing(worker, prepare, delivery, None, options, divide=divide)
                 return await _write_step_by_step(writing, options)
         if is_short():
@@ -124,20 +125,17 @@ async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncG
 
 
 @asynccontextmanager
-async def _turn(target: Any, options: Options) -> AsyncIterator[None]:
-    """Wait for one's turn where that comes surely: a path takes what it is given, and threads only slow each other."""
-    if not isinstance(target, (str, bytes, PathLike)) or options.frames is not None:
+async def _turn(target: Any, options: Options, *, waits: bool) -> AsyncIterator[None]:
+    """Wait for one's turn where that comes surely: a path takes what it is given, and threads only slow each other.
+
+    In any case the loop goes round once, so that it passes on a cancellation that is due already.
+    """
+    if isinstance(target, (str, bytes, PathLike)) and options.frames is None and not waits:
+        async with to_thread.current_default_thread_limiter():
+            yield
+    else:
+        await checkpoint()
         yield
-        return
-    limiter, borrower = to_thread.current_default_thread_limiter(), object()
-    try:
-        limiter.acquire_on_behalf_of_nowait(borrower)  # without a round of the event loop
-    except WouldBlock:
-        await limiter.acquire_on_behalf_of(borrower)
-    try:
-        yield
-    finally:
-        limiter.release_on_behalf_of(borrower)
 
 
 async def _write_step_by_step(writing: Performing[T], options: Options) -> tuple[WriteResult, T | None]:
