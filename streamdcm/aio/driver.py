@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from streamdcm.aio.answers import AsyncSources, answered_by
 from streamdcm.aio.collector import Batch, Collector
@@ -66,7 +67,7 @@ async def write(
     try:
         output = await delivery.resolve(options) if divide is None else None
         if output is None:
-            async with nullcontext() if waits else _turn(delivery.target, options):
+            async with _turn(delivery.target, options, waits=waits):
                 writing = Performing(worker, prepare, delivery, None, options, divide=divide)
                 return await _write_step_by_step(writing, options)
         if is_short():
@@ -123,10 +124,18 @@ async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncG
     progress.tell()
 
 
-def _turn(target: Any, options: Options) -> AbstractAsyncContextManager[object]:
-    """Wait for one's turn where that comes surely: a path takes what it is given, and threads only slow each other."""
-    takes_all = isinstance(target, (str, bytes, PathLike)) and options.frames is None
-    return to_thread.current_default_thread_limiter() if takes_all else nullcontext()
+@asynccontextmanager
+async def _turn(target: Any, options: Options, *, waits: bool) -> AsyncIterator[None]:
+    """Wait for one's turn where that comes surely: a path takes what it is given, and threads only slow each other.
+
+    In any case the loop goes round once, so that it passes on a cancellation that is due already.
+    """
+    if isinstance(target, (str, bytes, PathLike)) and options.frames is None and not waits:
+        async with to_thread.current_default_thread_limiter():
+            yield
+    else:
+        await checkpoint()
+        yield
 
 
 async def _write_step_by_step(writing: Performing[T], options: Options) -> tuple[WriteResult, T | None]:

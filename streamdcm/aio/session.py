@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from anyio import from_thread
-from anyio.lowlevel import current_token
+from anyio import TaskInfo, from_thread, get_current_task
+from anyio.lowlevel import checkpoint, current_token
 
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.bridge import bridged
@@ -79,6 +79,7 @@ class Session(Generic[T]):
         self._writing: Writing[T] | Dividing | None = None
         self._result: WriteResult | None = None
         self._stopped = False
+        self._task: TaskInfo | None = None
         self._outcome: str | None = None
         self.total: int | None = None
         """The number of bytes that there will be, if that is known."""
@@ -145,9 +146,14 @@ class Session(Generic[T]):
 
     async def _run(self, function: Callable[..., Batch], *arguments: Any) -> Batch:
         """Call a function on the thread; a cancellation that comes too late is told what it could not prevent."""
-        stop = self._stop if self._collector is None else None  # what is collected is soon complete
+        if self._collector is not None:  # what is collected is soon complete
+            return await self._caller.run(function, *arguments)
+        self._task = get_current_task()
         try:
-            return await self._caller.run(function, *arguments, stop=stop)
+            return await self._caller.run(function, *arguments, stop=self._stop)
+        except _StoppedError:
+            await checkpoint()  # the cancellation that the thread has seen before the task
+            raise
         except BaseException as error:
             if self._stopped and self._outcome is not None:
                 location = self._delivery.output.location if self._delivery.is_resolved else None
@@ -179,7 +185,7 @@ class Session(Generic[T]):
         return Tasks(self._token)
 
     def _watched(self) -> Progress:
-        return _Watched(self._options.progress and self._tell, self.total, self._check, self._check_on_loop)
+        return _Watched(self._options.progress and self._tell, self.total, self._check, self._check_task)
 
     def _step(self, step: Callable[..., Step], *arguments: Any) -> Batch:
         assert self._progress is not None
@@ -221,10 +227,12 @@ class Session(Generic[T]):
         if self._stopped:
             raise _StoppedError
 
-    def _check_on_loop(self) -> None:
-        """Look when the loop has nothing older to do, such as passing on a cancellation that it knows of."""
-        from_thread.run_sync(lambda: None, token=self._token)
+    def _check_task(self) -> None:
+        """Look, too, whether the loop knows of a cancellation that it has not passed on to the task yet."""
         self._check()
+        if self._task is not None and self._task.has_pending_cancellation():
+            self._stopped = True
+            raise _StoppedError
 
 
 def _any(source: object) -> bool:
@@ -244,11 +252,11 @@ class _Watched(Progress):
         callback: Callable[[ProgressEvent], object] | None,
         total: int | None,
         check: Callable[[], None],
-        check_on_loop: Callable[[], None],
+        check_task: Callable[[], None],
     ) -> None:
         super().__init__(callback, total)
         self._check = check
-        self._check_on_loop = check_on_loop
+        self._check_task = check_task
 
     def add(self, count: int) -> None:
         self._check()
@@ -256,4 +264,4 @@ class _Watched(Progress):
 
     def tell(self) -> None:
         super().tell()
-        self._check_on_loop()
+        self._check_task()

@@ -52,6 +52,7 @@ class AsyncFrameWriter(PushedWrite):
         self._writing: Performing[PixelsWritten | None]
 
     async def __aenter__(self) -> Self:
+        self._require_new()
         self._is_new = False
         self._delivery = AsyncDelivery(self._target, hire())
         try:

@@ -91,6 +91,10 @@ class PushedWrite:
         if self._taker.takes_frames:
             raise PlanError("this transfer syntax holds frames; give them to write_frame() one by one")
 
+    def _require_new(self) -> None:
+        if not self._is_new:
+            raise ReentryError("this writer was entered before; open another one")
+
     def _require_open(self) -> None:
         if not self._is_open:
             raise NotOpenError("the writer is not open: use it in a 'with' block, and not after an error")
@@ -114,8 +118,7 @@ class FrameWriter(PushedWrite):
 
     def __enter__(self) -> Self:
         with self._only_call():
-            if not self._is_new:
-                raise ReentryError("this writer was entered before; make another one with open_writer()")
+            self._require_new()
             self._is_new, self._is_open = False, True
             try:
                 self._instances.open()

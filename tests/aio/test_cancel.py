@@ -17,7 +17,7 @@ import pytest
 from sniffio import current_async_library
 
 import streamdcm
-from tests.aio.test_write import multi_frame
+from tests.aio.test_write import ct, multi_frame
 from tests.support.async_targets import KINDS, Awaited
 from tests.support.writing import written
 
@@ -133,6 +133,30 @@ async def test_a_write_that_is_cancelled_before_it_begins_leaves_nothing(tmp_pat
             scope.cancel()
             await streamdcm.dcmwrite_async(target, multi_frame(), frames=frames.sync())
         assert scope.cancelled_caught
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("frames", [None, [bytes(131072)], "async"])
+async def test_a_deadline_that_is_over_when_a_write_begins_ends_it(frames, tmp_path):
+    async def asynchronous():
+        yield bytes(131072)
+
+    options = {} if frames is None else {"frames": asynchronous() if frames == "async" else frames}
+    dataset = ct() if frames is None else multi_frame()
+    if current_async_library() == "asyncio":
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await streamdcm.dcmwrite_async(tmp_path / "out.dcm", dataset, **options)
+    with anyio.move_on_after(0) as scope:
+        await streamdcm.dcmwrite_async(tmp_path / "out.dcm", dataset, **options)
+    assert scope.cancelled_caught
+    assert os.listdir(tmp_path) == []
+
+
+async def test_what_the_loop_knows_and_has_not_passed_on_ends_a_write_before_the_commit(tmp_path):
+    with anyio.CancelScope() as scope:
+        await streamdcm.dcmwrite_async(tmp_path / "out.dcm", ct(), progress=lambda event: scope.cancel())
+    assert scope.cancelled_caught
     assert os.listdir(tmp_path) == []
 
 

@@ -5,7 +5,9 @@ import io
 import os
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
@@ -14,8 +16,33 @@ from pydicom import DataElement, config
 from pydicom.uid import JPEGBaseline8Bit
 
 import streamdcm
+from streamdcm.errors import (
+    DatasetTypeError,
+    EncodeError,
+    HoldLimitError,
+    InvalidValueError,
+    PlanError,
+    SinkContractError,
+    SourceError,
+    ValueTypeError,
+)
 from tests.aio import test_write as cases
+from tests.aio.conftest import LOOPS as BOTH
 from tests.aio.test_write import ct, large, multi_frame
+
+LOOPS = [
+    *BOTH,
+    pytest.param(
+        ("asyncio", {"use_uvloop": True}),
+        marks=[
+            pytest.mark.anyio,
+            pytest.mark.skipif(
+                find_spec("uvloop") is None, reason="uvloop is not installed: pip install '.[test-all]'"
+            ),
+        ],
+        id="uvloop",
+    ),
+]
 
 
 class Recording:
@@ -96,11 +123,16 @@ def frames_that_fail(count: int):
 
 
 class Case(NamedTuple):
-    """A write: what is written, with which options, and what the sink answers."""
+    """A write: what is written, with which options, what the sink answers, and what is raised, if anything is.
+
+    `write_only` is raised where the sink cannot seek, and something else, or nothing, where it can.
+    """
 
     dataset: Callable[[], Any]
     options: Callable[[], dict[str, Any]] = dict
     answer: Callable[[int, bytes], Any] = all_of_it
+    raises: type[Exception] | None = None
+    write_only: type[Exception] | None = None
 
 
 def bad_number():
@@ -120,30 +152,36 @@ TABLE = {
     **{name: Case(make) for name, make in cases.DATASETS.items()},
     "short_writes": Case(large, dict, a_part),
     "none": Case(large, dict, nothing_said),
-    "nothing_taken": Case(large, dict, lambda number, data: 0),
-    "too_much_taken": Case(large, dict, lambda number, data: len(data) + 1),
-    "nonsense": Case(large, dict, lambda number, data: "all"),
-    "full_at_once": Case(large, dict, full(0)),
-    "full": Case(large, dict, full(4)),
-    "bad_number": Case(bad_number),
-    "bad_number_behind_much": Case(bad_number_behind_much),
-    "no_dataset": Case(lambda: "dataset"),
-    "contradiction": Case(ct, lambda: {"implicit_vr": True, "little_endian": False}),
-    "progress_raises": Case(ct, lambda: {"progress": refuse}),
+    "nothing_taken": Case(large, dict, lambda number, data: 0, raises=SinkContractError),
+    "too_much_taken": Case(large, dict, lambda number, data: len(data) + 1, raises=SinkContractError),
+    "nonsense": Case(large, dict, lambda number, data: "all", raises=SinkContractError),
+    "full_at_once": Case(large, dict, full(0), raises=OSError),
+    "full": Case(large, dict, full(4), raises=OSError),
+    "bad_number": Case(bad_number, raises=EncodeError),
+    "bad_number_behind_much": Case(bad_number_behind_much, raises=EncodeError),
+    "no_dataset": Case(lambda: "dataset", raises=DatasetTypeError),
+    "contradiction": Case(ct, lambda: {"implicit_vr": True, "little_endian": False}, raises=PlanError),
+    "progress_raises": Case(ct, lambda: {"progress": refuse}, raises=InterruptedError),
     "small_chunks": Case(large, lambda: {"chunk_size": 5000}),
     "frames": Case(multi_frame, lambda: {"frames": cases.reused(9)}),
     "frames_counted": Case(multi_frame, lambda: {"frames": cases.reused(9), "number_of_frames": 9}),
-    "frames_too_few": Case(multi_frame, lambda: {"frames": cases.reused(9), "number_of_frames": 10}),
-    "frames_too_many": Case(multi_frame, lambda: {"frames": cases.reused(9), "number_of_frames": 8}),
-    "frames_fail": Case(multi_frame, lambda: {"frames": frames_that_fail(5)}),
-    "frames_wrong": Case(multi_frame, lambda: {"frames": [bytes(131072), b"short"]}),
-    "frames_none": Case(multi_frame, lambda: {"frames": [bytes(131072), None]}),
-    "frames_held_back": Case(multi_frame, lambda: {"frames": cases.reused(9), "hold_limit": 200_000}),
-    "frames_no_iterable": Case(multi_frame, lambda: {"frames": 5}),
+    "frames_too_few": Case(
+        multi_frame, lambda: {"frames": cases.reused(9), "number_of_frames": 10}, raises=EncodeError
+    ),
+    "frames_too_many": Case(
+        multi_frame, lambda: {"frames": cases.reused(9), "number_of_frames": 8}, raises=InvalidValueError
+    ),
+    "frames_fail": Case(multi_frame, lambda: {"frames": frames_that_fail(5)}, raises=LookupError),
+    "frames_wrong": Case(multi_frame, lambda: {"frames": [bytes(131072), b"short"]}, raises=ValueTypeError),
+    "frames_none": Case(multi_frame, lambda: {"frames": [bytes(131072), None]}, raises=ValueTypeError),
+    "frames_held_back": Case(
+        multi_frame, lambda: {"frames": cases.reused(9), "hold_limit": 200_000}, write_only=HoldLimitError
+    ),
+    "frames_no_iterable": Case(multi_frame, lambda: {"frames": 5}, raises=PlanError),
     "tiles": Case(lambda: multi_frame(JPEGBaseline8Bit), lambda: {"frames": cases.tiles(40), "max_frames": 50}),
     "list": Case(lambda: multi_frame(JPEGBaseline8Bit), lambda: {"frames": list(cases.tiles(40))}),
-    "stream_fails": Case(lambda: ct(PixelData=streamdcm.ByteStream([b"one", "two"]))),
-    "stream_too_short": Case(lambda: ct(PixelData=streamdcm.ByteStream(iter([b"one"]), 100))),
+    "stream_fails": Case(lambda: ct(PixelData=streamdcm.ByteStream([b"one", "two"])), raises=SourceError),
+    "stream_too_short": Case(lambda: ct(PixelData=streamdcm.ByteStream(iter([b"one"]), 100)), raises=SourceError),
 }
 
 
@@ -155,6 +193,16 @@ def asynchronous(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+@pytest.fixture(params=LOOPS, autouse=True)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """The event loop: uvloop, too."""
+    return request.param
+
+
+def expected_of(case: Case, *, can_seek: bool) -> type[Exception] | None:
+    return case.raises or (None if can_seek else case.write_only)
+
+
 @pytest.mark.parametrize("change", [dict, asynchronous, lambda options: {**options, "frames_on_loop": True}])
 @pytest.mark.parametrize("sinks", [(Recording, AsyncRecording), (Seeking, AsyncSeeking)], ids=["write_only", "seeking"])
 @pytest.mark.parametrize("name", TABLE)
@@ -163,10 +211,11 @@ async def test_both_drivers_do_the_same(name, sinks, change):
     sync_sink, async_sink = (sink(case.answer) for sink in sinks)
     first, second = case.dataset(), case.dataset()
     expected = outcome = None
-    try:
+    raised = expected_of(case, can_seek=sinks[0] is Seeking)
+    with pytest.raises(raised) if raised else nullcontext() as caught:
         expected = streamdcm.dcmwrite(sync_sink, first, **case.options())
-    except Exception as error:
-        expected = told(error)
+    if raised:
+        expected = told(caught.value)
     try:
         outcome = await streamdcm.dcmwrite_async(async_sink, second, **change(case.options()))
     except Exception as error:
@@ -230,6 +279,11 @@ async def test_chunks_are_the_same(name):
     except Exception as raised:
         prefetched_error = told(raised)
     assert error == prefetched_error == expected_error
+    raises = expected_of(case, can_seek=False)
+    if case.answer is all_of_it and raises is not None:
+        assert issubclass(expected_error[0], raises)
+    else:
+        assert expected_error is None
     assert chunks == prefetched
     assert set(map(type, chunks)) <= {bytes}
     if error is None:

@@ -42,10 +42,10 @@ async def test_the_help_of_a_twin_has_all_sections_in_the_same_order(name):
     assert [each for each in sections(name) if each in expected] == expected
 
 
-async def test_every_function_has_its_twin():
-    functions = {name for name in streamdcm.__all__ if inspect.isfunction(getattr(streamdcm, name))}
-    without = {"encoder", "through", "spooled", "spooled_source"}  # which do not wait, or are for who cannot
-    assert {f"{name}_async" for name in functions - without if not name.endswith("_async")} == set(TWINS)
+async def test_every_function_with_options_has_its_twin():
+    with_options = {function for row in ROWS.values() for function in row.functions}
+    sync = {function for function in with_options if not function.endswith("_async")}
+    assert {f"{function}_async" for function in sync - {"encoder"}} == with_options - sync  # which waits for nothing
 
 
 async def test_what_a_twin_says_itself_takes_the_place_of_what_the_other_says():
