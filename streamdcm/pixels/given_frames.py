@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Generator, Iterable, Iterator, Mapping
 from io import IOBase
 from itertools import pairwise
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
@@ -148,6 +149,7 @@ def _remedy(frames: Any) -> str:
 
 
 def _has_ended(frames: Any) -> bool:
-    if isinstance(frames, Generator):
-        return getattr(frames, "gi_frame", frames) is None
-    return isinstance(frames, AsyncGenerator) and getattr(frames, "ag_frame", frames) is None
+    # only Python's own generators tell: those of Cython have no frame from the start
+    if isinstance(frames, GeneratorType):
+        return frames.gi_frame is None
+    return isinstance(frames, AsyncGeneratorType) and frames.ag_frame is None

@@ -172,6 +172,18 @@ class TestPyav:
         again = write(grey(8, rows=6, columns=8, samples=3), frames=[frame])
         assert np.abs(again.pixel_array.astype(int) - 100).max() < 3
 
+    def test_what_a_container_decodes_is_taken_as_it_comes(self, tmp_path):
+        av = package("av")
+        with av.open(tmp_path / "film.mp4", "w") as film:
+            stream = film.add_stream("mpeg4", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for level in range(0, 250, 50):
+                film.mux(stream.encode(self.frame(np.full((48, 64, 3), level, "u1"), "rgb24")))
+            film.mux(stream.encode())
+        with av.open(tmp_path / "film.mp4") as film:
+            again = write(grey(8, rows=48, columns=64, samples=3), frames=film.decode(video=0))
+        assert np.abs(again.pixel_array[:, 20, 30, 1].astype(int) - range(0, 250, 50)).max() < 6
+
     def test_others_are_refused_with_the_way_to_convert_them(self):
         frame = self.frame(np.zeros((6, 8, 3), "u1"), "rgb24")
         dataset = grey(8, rows=6, columns=8, samples=3, PhotometricInterpretation="YBR_FULL")

@@ -24,6 +24,7 @@ HEAVY = frozenset(
         "blockbuster",
         "boto3",
         "botocore",
+        "cv2",
         "dask",
         "flask",
         "fsspec",
