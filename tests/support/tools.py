@@ -37,6 +37,7 @@ HEAVY = frozenset(
         "jpeg_ls",
         "moto",
         "obstore",
+        "pynetdicom",
         "openjpeg",
         "pylibjpeg",
         "rich",
