@@ -45,11 +45,12 @@ def closing_delimiter(boundary: str) -> bytes:
 
 def layout(boundary: str, things: Iterable[T]) -> Iterator[bytes | T]:
     """Give what the body consists of: delimiters, and each thing where its bytes belong."""
+    after = b""
     for thing in things:
-        yield part_head(boundary)
+        yield after + part_head(boundary)
         yield thing
-        yield AFTER
-    yield closing_delimiter(boundary)
+        after = AFTER
+    yield after + closing_delimiter(boundary)
 
 
 def length_of(boundary: str, sizes: Iterable[int | None]) -> int | None:

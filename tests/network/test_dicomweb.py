@@ -26,6 +26,7 @@ from streamdcm.errors import (
 )
 from streamdcm.network import Instance
 from tests.network.test_dimse import CT_SMALL, MR_SMALL, camera, each_way, failing, image, interrupted
+from tests.support import peers
 from tests.support.corpus import CORPUS, DATA
 from tests.support.peers import Talk, answer_http, read_http, scripted, stored_json
 from tests.support.tools import package
@@ -424,6 +425,35 @@ def test_after_a_failing_source_the_next_ones_go_on(way, tmp_path):
     assert [item.status for item in result.instances] == ["stored", "failed", "failed", "failed", "stored"]
     assert [type(item.error) for item in result.failed] == [ConnectionResetError, NotDicomError, FileNotFoundError]
     assert not any(body.endswith(b"--\r\n") for body in broken)
+
+
+@each_way
+def test_the_others_of_a_batch_that_broke_off_are_not_confirmed(way):
+    with scripted(lambda talk: read_http(talk), Web(ok(MR_UID))) as peer:
+        given = [CT_SMALL, (image(4), failing(2)), CT_SMALL, MR_SMALL]
+        result = store_on(way, url_of(peer), given, on_error="continue", batch_size=3)
+    assert [item.status for item in result.instances] == ["failed", "failed", "failed", "stored"]
+    first, second, third, _ = result.instances
+    assert first.reason.startswith("not confirmed")
+    assert third.reason.startswith("not confirmed")
+    assert isinstance(second.error, ConnectionResetError)
+
+
+@pytest.mark.slow
+@each_way
+def test_a_server_that_is_killed_is_a_lost_connection(tmp_path, way):
+    with peers.orthanc(tmp_path) as server:
+
+        def frames():
+            for number, frame in enumerate(camera(400, 512)):
+                if number == 100:
+                    server.process.kill()
+                    server.process.wait()
+                yield frame
+
+        with pytest.raises(PeerConnectionError, match="frames=callable") as raised:
+            store_on(way, server.dicomweb, [CT_SMALL, (image(400, 512), frames())], retries=1)
+    assert [item.status for item in raised.value.result.instances] == ["stored", "failed"]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -35,8 +35,10 @@ from streamdcm.errors import (
     StoreFailedError,
 )
 from streamdcm.network import Instance
+from tests.support import peers
 from tests.support.corpus import CORPUS, DATA
 from tests.support.peers import Talk, pdu_of, scripted, storescp
+from tests.support.tools import package
 
 CT_SMALL = DATA / "test_files" / "CT_small.dcm"
 MR_SMALL = DATA / "test_files" / "MR_small.dcm"
@@ -249,6 +251,51 @@ def test_pdus_are_no_longer_than_the_peer_takes(max_length):
     with scripted(script) as peer:
         assert dimse.store(peer.url, CT_SMALL, max_pdu="1 KiB").ok
     assert longest == {0: 1024, 50: 50, 129: 128}[max_length]
+
+
+@each_way
+def test_pynetdicom_takes_it(way):
+    pynetdicom = package("pynetdicom")
+    received = []
+
+    def store(event):
+        ds = event.dataset
+        ds.file_meta = event.file_meta
+        received.append(ds)
+        return 0xB000 if len(received) == 2 else 0
+
+    entity = pynetdicom.AE("PYNETDICOM")
+    entity.supported_contexts = pynetdicom.StoragePresentationContexts
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(pynetdicom.evt.EVT_C_STORE, store)])
+    try:
+        url = f"dicom://PYNETDICOM@127.0.0.1:{server.server_address[1]}"
+        result = store_on(way, url, [CT_SMALL, (image(5), camera(5)), MR_SMALL])
+    finally:
+        server.shutdown()
+    assert [(item.status, item.code) for item in result.instances] == [
+        ("stored", None),
+        ("warning", 0xB000),
+        ("stored", None),
+    ]
+    assert [frame[0, 0] for frame in received[1].pixel_array] == list(range(5))
+    assert received[0] == dcmread(CT_SMALL)
+
+
+@pytest.mark.slow
+@each_way
+def test_a_server_that_is_killed_is_a_lost_connection(tmp_path, way):
+    with peers.orthanc(tmp_path) as server:
+
+        def frames():
+            for number, frame in enumerate(camera(400, 512)):
+                if number == 100:
+                    server.process.kill()
+                    server.process.wait()
+                yield frame
+
+        with pytest.raises(PeerConnectionError, match="frames=callable") as raised:
+            store_on(way, server.dicom, [CT_SMALL, (image(400, 512), frames())], retries=1)
+    assert [item.status for item in raised.value.result.instances] == ["stored", "failed"]
 
 
 def test_a_deflated_dataset_of_odd_length_gets_one_nul(storescp):
@@ -480,11 +527,19 @@ def test_a_cancellation_does_not_wait_for_a_peer_that_reads_nothing(backend):
             while talk.connection.recv(1 << 20):
                 pass
 
+    pulled = 0
+
+    def frames():
+        nonlocal pulled
+        for _ in range(100):
+            pulled += 1
+            yield np.zeros((512, 512), "<u2")
+
     async def cancelled(url):
         with anyio.move_on_after(0.5) as scope:
-            frames = (np.zeros((512, 512), "<u2") for _ in range(100))
-            await dimse.store_async(url, (image(100, 512), frames))
+            await dimse.store_async(url, (image(100, 512), frames()))
         assert scope.cancelled_caught
+        assert pulled < 40  # of 512 KiB: what the system's buffers take, and what is in one chunk
 
     with scripted(stops) as peer:
         start = time.monotonic()

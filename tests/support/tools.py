@@ -38,6 +38,7 @@ HEAVY = frozenset(
         "jpeg_ls",
         "moto",
         "obstore",
+        "pynetdicom",
         "openjpeg",
         "pylibjpeg",
         "rich",
