@@ -113,7 +113,7 @@ class ObjectOutput(CallersOutput):
 
     def abort(self) -> None:
         """Leave the object alone, except for a handle whose closing would publish what was written as if complete."""
-        discard_handle(self._sink)
+        discard_handle(self._sink, self._written)
 
     def _write_all(self, buffer: Chunk) -> None:
         rest = buffer if self._takes_borrowed or buffer.__class__ is bytes else bytes(buffer)
