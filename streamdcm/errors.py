@@ -9,6 +9,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     │   ├── TargetCollision               FileExistsError   two instances of a batch have one target
     │   ├── InPlaceError                                 it is written, and what came after failed
     │   │   └── NotDurableError                          ... the disk does not confirm its name
+    │   ├── NotWritableError              UnsupportedOperation  a file is closed, or open for reading only
     │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
     │   ├── SinkContractError             TypeError      write() of the sink answers nonsense
     │   └── StorageError                                 an object storage does not take it
@@ -65,6 +66,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from io import UnsupportedOperation
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -93,6 +95,10 @@ class InPlaceError(TargetError):
 
 class NotDurableError(InPlaceError):
     """The new file is in place and complete, but the disk does not confirm its name; only with ``durable=True``."""
+
+
+class NotWritableError(TargetError, UnsupportedOperation):
+    """A file was given that is closed, or open for reading only; also a `ValueError`, as what it raises itself."""
 
 
 class WouldBlockError(TargetError, BlockingIOError):
