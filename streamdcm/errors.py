@@ -60,6 +60,7 @@ value: it may identify a patient.
 """
 
 import logging
+import os
 import struct
 import sys
 import warnings
@@ -399,6 +400,18 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
     (AttributeError, ValueTypeError, "the value is of a type that its VR cannot take; convert it"),
     (OSError, SourceError, "the value could not be read"),
 )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what a text of ours may show of an exception that comes from outside: the one place where that is decided.
+
+    Of our own exceptions, the text. Of others their class, and what the system calls the number of an `OSError`; never
+    their text, which may quote a value or a secret. They stay the ``__cause__``, whose text is their own.
+    """
+    if isinstance(error, StreamdcmError):
+        return str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else f"{type(error).__name__}: {os.strerror(number)}"
 
 
 def refuse_running_generator(error: ValueError) -> None:

@@ -148,7 +148,7 @@ class ByteStream(BufferedIOBase):
             If it was taken before and cannot be read again.
         """
         if not self.can_be_taken:
-            raise ValueError("it was read before and gives its bytes only once; make a new ByteStream")
+            raise SourceError("it was read before and gives its bytes only once; make a new ByteStream")
         self._taken = True
         return self.source
 
@@ -332,16 +332,16 @@ def _describe_stream(stream: ByteStream, label: str) -> Copy | StreamSource:
         copy = _describe_buffer(stream.source, label)
         if stream.length is None or stream.length <= copy.length:
             return copy if stream.length is None else replace(copy, length=stream.length)
-        raise ValueError(f"it holds {copy.length:,} bytes from its position on, and {stream.length:,} were announced")
+        raise SourceError(f"it holds {copy.length:,} bytes from its position on, and {stream.length:,} were announced")
     source = StreamSource(stream, label)
     return source if stream.length is None else Copy(source, 0, stream.length)
 
 
 def _describe_buffer(buffer: BufferedIOBase | RawIOBase, label: str) -> Copy:
     if buffer.closed:
-        raise ValueError("the buffer has been closed; open it again and set the value anew")
+        raise SourceError("the buffer has been closed; open it again and set the value anew")
     if not buffer.readable() or not buffer.seekable():
-        raise ValueError("the buffer must be readable and seekable")
+        raise SourceError("the buffer must be readable and seekable")
     with restored_position(buffer) as position:
         end = buffer.seek(0, os.SEEK_END)
     return Copy(BufferSource(buffer, label), position, max(end - position, 0))
