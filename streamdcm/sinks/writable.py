@@ -20,7 +20,7 @@ def check_writable(file: Any) -> None:
     if file.closed:
         raise NotWritableError(f"{_name(file)} is closed; open it in mode 'wb', and give it while it is open")
     # What derives from IOBase and has a write() of its own often leaves the default of writable(), which says no.
-    says = type(file).writable is not io.IOBase.writable
+    says = getattr(type(file), "writable", io.IOBase.writable) is not io.IOBase.writable
     if isinstance(file, io.BufferedReader) or (says and not file.writable()):
         raise NotWritableError(f"{_name(file)} is open for reading only; open it in mode 'wb' or 'r+b'")
 
