@@ -9,6 +9,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     │   ├── TargetCollision               FileExistsError   two instances of a batch have one target
     │   ├── InPlaceError                                 it is written, and what came after failed
     │   │   └── NotDurableError                          ... the disk does not confirm its name
+    │   ├── NotWritableError              UnsupportedOperation  a file is closed, or open for reading only
     │   ├── WouldBlockError               BlockingIOError   a non-blocking sink is full
     │   ├── SinkContractError             TypeError      write() of the sink answers nonsense
     │   └── StorageError                                 an object storage does not take it
@@ -66,6 +67,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from io import UnsupportedOperation
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -94,6 +96,10 @@ class InPlaceError(TargetError):
 
 class NotDurableError(InPlaceError):
     """The new file is in place and complete, but the disk does not confirm its name; only with ``durable=True``."""
+
+
+class NotWritableError(TargetError, UnsupportedOperation):
+    """A file was given that is closed, or open for reading only; also a `ValueError`, as what it raises itself."""
 
 
 class WouldBlockError(TargetError, BlockingIOError):
@@ -397,6 +403,18 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[EncodeError], str], ...] = (
 )
 
 
+def reason_of(error: BaseException) -> str:
+    """Return what a text of ours may show of an exception that comes from outside: the one place where that is decided.
+
+    Of our own exceptions, the text. Of others their class, and what the system calls the number of an `OSError`; never
+    their text, which may quote a value or a secret. They stay the ``__cause__``, whose text is their own.
+    """
+    if isinstance(error, StreamdcmError):
+        return str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    return f"{type(error).__name__}: {os.strerror(number)}" if isinstance(number, int) else type(error).__name__
+
+
 def refuse_running_generator(error: ValueError) -> None:
     """Raise our error in place of the one by which Python refuses to enter a generator that is running.
 
@@ -425,19 +443,6 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     if not _is_silenced.get():
         logging.getLogger("streamdcm").warning(message)
         warnings.warn(message, category, stacklevel=2)
-
-
-def told(error: BaseException) -> str:
-    """Return what may be told of an error that is not ours: its kind, and of a system call what the system says.
-
-    Its own text is left out. It may quote a value, which may identify a patient, or a secret.
-    """
-    if isinstance(error, StreamdcmError):
-        return str(error)
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(number, int):
-        return f"{type(error).__name__}: {os.strerror(number)}"
-    return type(error).__name__
 
 
 def tell_of(text: str, error: BaseException | None = None) -> None:

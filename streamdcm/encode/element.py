@@ -43,7 +43,7 @@ from streamdcm.errors import (
     UnknownVRError,
     ValueTypeError,
     encode_error,
-    told,
+    reason_of,
 )
 from streamdcm.instructions import Chunk, Copy, Encoder
 from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
@@ -372,7 +372,7 @@ def _described(buffer: BufferedIOBase, tag: int, scope: Scope) -> Copy | StreamS
     try:
         return describe(buffer, scope.path_of(tag))
     except (OSError, ValueError) as error:
-        raise SourceError(f"its buffer cannot be read: {told(error)}") from error
+        raise SourceError(f"its buffer cannot be read: {reason_of(error)}") from error
 
 
 def _check_encapsulation(head: Chunk, encoding: Encoding) -> None:

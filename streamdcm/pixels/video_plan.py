@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.encode.tags import PIXEL_DATA, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
-from streamdcm.errors import LengthOverflowError, PlanError, SourceError, element_name, told
+from streamdcm.errors import LengthOverflowError, PlanError, SourceError, element_name, reason_of
 from streamdcm.instructions import Copy
 from streamdcm.options import PlanSettings
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe
@@ -94,7 +94,7 @@ def plan_video(
     try:
         source = describe(stream, label) if isinstance(stream, ByteStream) else stream
     except (OSError, ValueError) as error:
-        raise SourceError(f"its ByteStream cannot be read: {told(error)}", label) from error
+        raise SourceError(f"its ByteStream cannot be read: {reason_of(error)}", label) from error
     return VideoPlan(
         source,
         options.number_of_frames,

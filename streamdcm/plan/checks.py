@@ -26,7 +26,7 @@ from streamdcm.errors import (
     SourceError,
     element_name,
     encode_error,
-    told,
+    reason_of,
 )
 from streamdcm.plan.execution import Plan
 from streamdcm.sources import ByteStream, StreamSource, describe
@@ -123,7 +123,7 @@ def _check_bulk_length(element: Element, plan: Plan) -> None:
         try:
             described = describe(value, "")
         except (OSError, ValueError) as error:
-            raise SourceError(f"its buffer cannot be read: {told(error)}", element_name(element.tag)) from error
+            raise SourceError(f"its buffer cannot be read: {reason_of(error)}", element_name(element.tag)) from error
         if isinstance(value, ByteStream) and encapsulated:
             raise EncapsulationError(
                 "a ByteStream cannot be encapsulated Pixel Data; give the frames, or the bit stream of a video, with "

@@ -33,6 +33,7 @@ from streamdcm.sinks.object import (
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
 from streamdcm.sinks.protocols import Call
 from streamdcm.sinks.storage.urls import async_url_output
+from streamdcm.sinks.writable import check_writable
 
 _DEFAULT_STORAGE = StorageSettings()
 
@@ -277,6 +278,7 @@ async def _async_file(sink: Any, call: Call, seekable: bool | None) -> AsyncFile
     inner = getattr(sink, "wrapped", None)  # anyio's and trio's files name the file that they call in a thread
     takes_text = hasattr(sink, "encoding") if inner is None else is_text(inner)
     check_sink(sink, takes_text, seekable)
+    check_writable(inner)
     if seekable is None:
         seekable = await (_can_patch(sink) if inner is None else call(can_patch, inner))
     return AsyncFileOutput(sink, patchable=seekable)

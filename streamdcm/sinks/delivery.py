@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from streamdcm.errors import StreamdcmError, tell_of
+from streamdcm.errors import reason_of, tell_of
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.output import Output, PartsOutput
 from streamdcm.sinks.protocols import Interruptible
@@ -111,6 +111,4 @@ def noted(error: BaseException | None, what: str) -> Iterator[None]:
     except Exception as problem:
         if error is None:
             raise
-        # Only our own texts are known to have no value of a patient and no secret in them.
-        text = f"{what} ({type(problem).__name__}{f': {problem}' if isinstance(problem, StreamdcmError) else ''})"
-        tell_of(text, error)
+        tell_of(f"{what} ({reason_of(problem)})", error)

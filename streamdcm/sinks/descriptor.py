@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from streamdcm.errors import TargetTypeError, WouldBlockError
+from streamdcm.errors import NotWritableError, TargetTypeError, WouldBlockError
 from streamdcm.instructions import Chunk
 
 # Another file system, no support for this kind of file, an append-only target, a socket that takes no more now
@@ -143,7 +143,11 @@ def check_socket(connection: socket.socket, seekable: bool | None) -> None:
     ------
     TargetTypeError
         Says which.
+    NotWritableError
+        If it is closed.
     """
+    if connection.fileno() < 0:
+        raise NotWritableError("the socket is closed; give it while it is open")
     if connection.type != socket.SOCK_STREAM:
         raise TargetTypeError("only a socket of type SOCK_STREAM keeps bytes in order")
     choose_patching(False, seekable, "a socket")

@@ -16,6 +16,7 @@ from streamdcm.sinks.descriptor import (
     write_descriptor,
 )
 from streamdcm.sinks.output import CallersOutput
+from streamdcm.sinks.writable import check_writable
 
 
 class FileOutput(CallersOutput):
@@ -30,8 +31,7 @@ class FileOutput(CallersOutput):
     """
 
     def __init__(self, file: io.FileIO, *, seekable: bool | None = None) -> None:
-        if not file.writable():
-            raise io.UnsupportedOperation("the file is open for reading only; open it in mode 'wb' or 'r+b'")
+        check_writable(file)
         self._file = file
         self._start = 0
         self.location = file.name if isinstance(file.name, str) else None

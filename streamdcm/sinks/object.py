@@ -21,6 +21,7 @@ from streamdcm.sinks.descriptor import would_block
 from streamdcm.sinks.handles import discard_handle, is_asynchronous_writer
 from streamdcm.sinks.locations import printable
 from streamdcm.sinks.output import CallersOutput
+from streamdcm.sinks.writable import check_writable
 
 _DELEGATING = (DicomIO, DicomFileLike, DicomBytesIO, tempfile._TemporaryFileWrapper)
 
@@ -60,6 +61,7 @@ class ObjectOutput(CallersOutput):
             raise _is_asynchronous(sink)
         check_sink(sink, is_text(sink), seekable)
         layers = list(_delegates(sink))
+        check_writable(layers[-1])
         self._sink = sink
         self._takes_borrowed = all(layer.__class__ in _TAKE_BORROWED for layer in layers)
         self._none_means_would_block = isinstance(layers[-1], io.RawIOBase)
@@ -113,7 +115,7 @@ class ObjectOutput(CallersOutput):
 
     def abort(self) -> None:
         """Leave the object alone, except for a handle whose closing would publish what was written as if complete."""
-        discard_handle(self._sink)
+        discard_handle(self._sink, self._written)
 
     def _write_all(self, buffer: Chunk) -> None:
         rest = buffer if self._takes_borrowed or buffer.__class__ is bytes else bytes(buffer)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from streamdcm.errors import InstructionError, SourceError, told
+from streamdcm.errors import InstructionError, SourceError, reason_of
 from streamdcm.instructions import Chunk, Copy
 from streamdcm.pixels.given_frames import each_frame
 from streamdcm.sources import BufferSource, CopySource, FileSource, FrameSource, StreamSource, restored_position
@@ -92,7 +92,7 @@ def _read_buffer(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
         try:
             chunk = _read_at(source.buffer, offset, min(chunk_size, end - offset))
         except (OSError, ValueError) as error:
-            raise SourceError(f"its buffer cannot be read: {told(error)}", source.label) from error
+            raise SourceError(f"its buffer cannot be read: {reason_of(error)}", source.label) from error
         if not chunk:
             raise SourceError(
                 f"its buffer ended after {offset - copy.offset:,} of {copy.length:,} bytes; it must not change while "

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from streamdcm.errors import TargetTypeError, WouldBlockError
+from streamdcm.errors import NotWritableError, TargetTypeError, WouldBlockError
 from streamdcm.sinks import resolve
 from streamdcm.sinks.descriptor import IOV_MAX, write_all
 
@@ -83,14 +83,17 @@ def test_patches_are_relative_to_the_position_at_entry_and_end_at_the_end(file):
 
 def test_a_file_that_is_only_read_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
-    with io.FileIO(tmp_path / "file") as file, pytest.raises(io.UnsupportedOperation, match="reading only"):
+    with (
+        io.FileIO(tmp_path / "file") as file,
+        pytest.raises(NotWritableError, match="file is open for reading only"),
+    ):
         resolve(file)
 
 
 def test_a_closed_file_is_refused_as_by_its_write(tmp_path):
     file = io.FileIO(tmp_path / "file", "w")
     file.close()
-    with pytest.raises(ValueError, match="closed file"):
+    with pytest.raises(NotWritableError, match="file is closed; open it in mode 'wb'"):
         resolve(file)
 
 
@@ -177,3 +180,11 @@ def test_the_flags_of_the_descriptor_stay_as_they_were(file):
     output.write([b"data"])
     output.commit()
     assert fcntl.fcntl(file.fileno(), fcntl.F_GETFL) == before
+
+
+def test_a_closed_socket_is_refused():
+    one, other = socket.socketpair()
+    other.close()
+    one.close()
+    with pytest.raises(NotWritableError, match="the socket is closed"):
+        resolve(one)

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 
-from streamdcm.errors import SinkContractError, WouldBlockError
+from streamdcm.errors import NotWritableError, SinkContractError, WouldBlockError
 from streamdcm.sinks import resolve
 from tests.support import python
 
@@ -187,14 +187,17 @@ def test_an_object_without_seekable_is_asked_for_its_position():
 def test_a_closed_object_is_refused_as_by_its_write():
     sink = io.BytesIO()
     sink.close()
-    with pytest.raises(ValueError, match="closed file"):
+    with pytest.raises(NotWritableError, match="is closed; open it") as raised:
         resolve(sink)
+    assert isinstance(raised.value, ValueError)
 
 
-def test_a_file_for_reading_is_refused_by_its_write(tmp_path):
+@pytest.mark.parametrize("open_to_read", [open, gzip.open])
+def test_a_file_for_reading_is_refused(open_to_read, tmp_path):
     (tmp_path / "file").write_bytes(b"old")
-    with open(tmp_path / "file", "rb") as file, pytest.raises(io.UnsupportedOperation):
-        opened(file).write([b"new"])
+    with open_to_read(tmp_path / "file", "rb") as file, pytest.raises(NotWritableError, match="reading only") as raised:
+        resolve(file)
+    assert isinstance(raised.value, io.UnsupportedOperation)
     assert (tmp_path / "file").read_bytes() == b"old"
 
 

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import anyio
+import fsspec
 import obstore
 import pytest
 from obstore.store import MemoryStore
@@ -251,3 +252,58 @@ def test_an_abort_that_was_asked_for_tells_what_goes_wrong():
     with pytest.raises(ConnectionError):
         writer.abort()
     handle.closed = True
+
+
+class OneStore(BufferedStore):
+    """The same for all who ask for it by its protocol."""
+
+    cachable = True
+
+
+@each_failure
+@pytest.mark.parametrize("compression", [None, "gzip", "bz2", "xz"])
+@pytest.mark.parametrize("place", ["memory", "file", "buffered"])
+def test_what_fsspec_opens_publishes_nothing(failure, compression, place, tmp_path):
+    kind, write = FAILURES[failure]
+    fsspec.register_implementation("buffered", OneStore, clobber=True)
+    url = f"{place}://{tmp_path}/1.dcm"
+    with pytest.raises(kind) as raised, fsspec.open(url, "wb", compression=compression) as handle:
+        write(handle)
+    assert raised.value.__context__ is None or not isinstance(raised.value.__context__, OSError | ValueError)
+    assert not fsspec.filesystem(place).exists(f"{tmp_path}/1.dcm")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_there_is_appended_to_and_stays():
+    system = fsspec.filesystem("memory")
+    system.pipe("/there.dcm", b"before")
+    with pytest.raises(SourceError), system.open("/there.dcm", "ab") as handle:
+        streamdcm.write_encoder(failing_encoder(), handle)
+    assert system.cat("/there.dcm").startswith(b"before")
+    system.rm("/there.dcm")
+
+
+def test_a_local_handle_that_waits_for_its_commit_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    handle = fsspec.filesystem("file").open(str(tmp_path / "1.dcm"), "wb", autocommit=False)
+    with pytest.raises(SourceError):
+        streamdcm.write_encoder(failing_encoder(), handle)
+    assert not list(tmp_path.iterdir())
+
+
+class FileThatIsKeptOnce(BufferedFile):
+    failures = 1
+
+    def discard(self):
+        if self.failures:
+            self.failures -= 1
+            raise OSError("not now")
+        super().discard()
+
+
+def test_a_handle_that_cannot_be_discarded_is_closed_all_the_same():
+    store = BufferedStore()
+    with pytest.raises(SourceError) as raised, FileThatIsKeptOnce(store, "1.dcm", "wb") as handle:
+        streamdcm.write_encoder(failing_encoder(), handle)
+    assert not store.published
+    assert any("could not be taken back (OSError)" in note for note in raised.value.__notes__)
