@@ -123,7 +123,7 @@ class _Given:
     def __init__(self, frames: Any) -> None:
         self.frames = frames
         self.count = number_given(frames)
-        self.is_once = isinstance(frames, Iterator)
+        self.is_stored = hasattr(type(frames), "__getitem__")
         self._pieces = each_frame(frames)
         try:
             self.first = next(self._pieces, END)
@@ -144,18 +144,48 @@ class _Given:
 
     def close(self) -> None:
         """Close what gives them."""
-        close_frames(self._pieces)
+        self.close_pieces()
         close_frames(self.frames)
+
+    def close_pieces(self) -> None:
+        """Close what asks for them."""
+        close_frames(self._pieces)
+
+
+class _Counted(Iterator[Any]):
+    """Frames of which the number is known.
+
+    Parameters
+    ----------
+    frames : generator
+        The frames.
+    count : int
+        Their number.
+    """
+
+    def __init__(self, frames: Generator[Any, None, None], count: int) -> None:
+        self._frames = frames
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __next__(self) -> Any:
+        return next(self._frames)
+
+    def close(self) -> None:
+        """Close what gives them."""
+        self._frames.close()
 
 
 def _uncoded(options: Options, given: _Given) -> Options:
     """Return the options for codestreams, which are given as they are."""
     if options.codec_options:
         raise PlanError("codec_options is about arrays that are encoded, and these frames are encoded already")
-    if not given.is_once:
-        close_frames(given._pieces)
+    if given.is_stored:  # asking for one uses nothing up
+        given.close_pieces()
         return options
-    return replace(options, frames=given.all())
+    return replace(options, frames=given.all() if given.count is None else _Counted(given.all(), given.count))
 
 
 def _coded(dataset: Dataset, options: Options, syntax: str, given: _Given) -> tuple[Dataset, Options]:
