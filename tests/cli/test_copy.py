@@ -1,17 +1,23 @@
 """``streamdcm copy``, run as a user runs it."""
 
+import itertools
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
+import streamdcm
 from streamdcm.cli.app import main
 from tests.support import python
+from tests.support.images import template
 from tests.support.tools import package
 
 pytestmark = pytest.mark.slow
@@ -162,3 +168,28 @@ def test_codecs_are_listed(capsys):
     listed = capsys.readouterr().out
     assert "DeflatedImageFrame" in listed or "1.2.840.10008.1.2.8.1" in listed
     assert "JPEG2000Lossless (1.2.840.10008.1.2.4.90)\n  decode: " in listed
+
+
+@pytest.mark.parametrize("syntax", ["JPEG2000Lossless", "JPEGLSLossless"])
+def test_an_interrupt_while_frames_are_coded_leaves_nothing(tmp_path, syntax):
+    package("imagecodecs")
+    dataset = template(pydicom.uid.ExplicitVRLittleEndian, rows=1024, columns=1024, BitsStored=12, HighBit=11)
+    noise = np.random.default_rng(1).integers(0, 4096, (1024, 1024), "u2")
+    streamdcm.dcmwrite(tmp_path / "in.dcm", dataset, frames=itertools.repeat(noise, 150), number_of_frames=150)
+    (tmp_path / "to").mkdir()
+    command = python(
+        MAIN, "copy", "--transfer-syntax", syntax, str(tmp_path / "in.dcm"), str(tmp_path / "to" / "out.dcm")
+    )
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
+        while not any(path.stat().st_size > 1 << 20 for path in (tmp_path / "to").iterdir()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert b"interrupted" in said
+    assert b"Traceback" not in said
+    assert list((tmp_path / "to").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # no process of a codec is left
