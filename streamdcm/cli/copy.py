@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 
 from streamdcm.cli.edits import deletion, setting
 from streamdcm.cli.progress import shown
+from streamdcm.engine.result import WriteResult
+from streamdcm.errors import PlanError
+from streamdcm.files.divide import divide
+from streamdcm.files.edits import Edit
 from streamdcm.files.rewrite import rewrite
 from streamdcm.options import RewriteOptions
+from streamdcm.options.typed import ProgressCallback
 from streamdcm.sinks import printable
 
 if TYPE_CHECKING:
@@ -37,6 +42,12 @@ def add_command(commands: "Commands", summary: str) -> None:
         "--delete", dest="edits", action="append", type=deletion, metavar="KEYWORD", help="delete an element"
     )
     command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of the transfer syntax to write")
+    command.add_argument(
+        "--split",
+        metavar="SIZE",
+        help="divide the frames over several instances, OUT with their numbers: so many frames each, or a size of "
+        "files such as '2 GiB'",
+    )
     command.add_argument(
         "--codec-workers", type=int, metavar="NUMBER", help="how many frames are decoded and encoded at a time"
     )
@@ -95,12 +106,42 @@ def run(given: argparse.Namespace) -> None:
         target = sys.stdout.buffer if given.target == "-" else given.target
         edit = dict(given.edits) if given.edits else None
         syntax = given.transfer_syntax
-        result = rewrite(source, target, edit=edit, transfer_syntax=syntax, force=given.force, **options)
+        if given.split is None:
+            result = rewrite(source, target, edit=edit, transfer_syntax=syntax, force=given.force, **options)
+        else:
+            result = _divided(given, edit, show)
         if given.target == "-":
             sys.stdout.buffer.flush()
     if not given.quiet:
         seconds = time.perf_counter() - start
-        where = "standard output" if given.target == "-" else result.location
+        where = "standard output" if given.target == "-" else result.location or f"{len(result.instances):,} instances"
         print(
             f"{printable(given.source)} -> {where}: {result.bytes_written:,} bytes in {seconds:.3f} s", file=sys.stderr
         )
+
+
+def _divided(given: argparse.Namespace, edit: Edit | None, show: ProgressCallback) -> WriteResult:
+    """Divide a file as the arguments say.
+
+    Raises
+    ------
+    PlanError
+        If an argument can have no effect.
+    """
+    if "-" in (given.source, given.target):
+        raise PlanError("--split reads one file and writes several; give paths in place of -")
+    if given.transfer_syntax or given.codec_options or given.codec_workers:
+        raise PlanError("--split copies frames as they are; change the transfer syntax before, or leave it out")
+    return divide(
+        given.source,
+        given.target,
+        edit=edit,
+        force=given.force,
+        split=int(given.split) if given.split.isdecimal() else given.split,
+        enforce_file_format=given.enforce_file_format,
+        sequence_lengths=given.sequence_lengths,
+        group_lengths=given.group_lengths,
+        overwrite=given.overwrite,
+        durable=given.durable,
+        progress=show,
+    )
