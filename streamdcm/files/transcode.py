@@ -81,7 +81,7 @@ def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, has_new_u
     copy: Copy = element.to_write().value
     if isinstance(copy.source, Passing):
         raise coded_of_passing(copy.source.name)
-    count = _number_of_frames(view)
+    count = frame_count_of(view)
     decoder = decoder_of(old) if is_compressed(old) else None
     source, between, frames = _frames(view, element, copy, old, count)
     target = _target(between, new, count)
@@ -114,7 +114,7 @@ def _frames(
     if is_compressed(old):
         image = image_of(view, "OB", little_endian=True)
         source = replace(image, form=replace(image.form, planar=False, subsampled=False))
-        return source, decoded_image(image, old), EncapsulatedFrames(copy, old, count, _extended_table(view))
+        return source, decoded_image(image, old), EncapsulatedFrames(copy, old, count, extended_table(view))
     source = image_of(view, element.VR, little_endian=transfer_syntax(old).little_endian)
     between = replace(source, form=replace(source.form, planar=False, little_endian=True))
     return source, between, NativeFrames(copy, source.form, count)
@@ -135,7 +135,14 @@ def _target(between: Image, new: UID, count: int) -> Image:
     return replace(between, form=replace(between.form, little_endian=row.little_endian, word=word))
 
 
-def _number_of_frames(view: Dataset) -> int:
+def frame_count_of(view: Dataset) -> int:
+    """Return Number of Frames, or 1 for an image without it.
+
+    Raises
+    ------
+    PlanError
+        If it is no number above 0.
+    """
     stated = view.get("NumberOfFrames", None)
     count = 1 if stated is None else whole_number(stated)
     if count is None or count < 1:
@@ -143,7 +150,7 @@ def _number_of_frames(view: Dataset) -> int:
     return count
 
 
-def _extended_table(view: Dataset) -> tuple[int, ...] | None:
+def extended_table(view: Dataset) -> tuple[int, ...] | None:
     """Return the Extended Offset Table (PS3.3 §C.7.6.3.1.8), if there is one that can be true."""
     element = view.get(EXTENDED_OFFSET_TABLE)
     value: Any = None if element is None else element.value
