@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "copy": "read a DICOM file and write it again",
     "batch": "do one thing to many instances",
     "send": "send files to a DICOM server",
+    "index": "tell where each frame of a file is",
     "uploads": "list or abort uploads that were never completed",
     "codecs": "list what decodes and encodes frames",
     "demo": "write a huge multi-frame image from a generator, and read frames of it back",

@@ -16,7 +16,7 @@ from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.files.scanned import scan_file
-from streamdcm.files.transcode import extended_table, number_of_frames
+from streamdcm.files.transcode import extended_table, frame_count_of
 from streamdcm.options import Options, WriterOptions
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.plan.nested_pixels import is_encapsulated
@@ -61,7 +61,7 @@ def _frames_of(dataset: Dataset) -> Any:
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not isinstance(element, DeferredElement) or not element.is_deferred or syntax is None:
         raise PlanError("the file has no (7FE0,0010) PixelData in a transfer syntax that is known, or they were edited")
-    copy, count = element.to_write().value, number_of_frames(dataset)
+    copy, count = element.to_write().value, frame_count_of(dataset)
     if is_encapsulated(element):
         return EncapsulatedFrames(copy, syntax, count, extended_table(dataset))
     return NativeFrames(copy, frame_format(dataset, element.VR, encoding_as_read(dataset)[1] is not False), count)

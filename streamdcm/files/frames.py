@@ -97,6 +97,10 @@ class NativeFrames:
                 data = read_range(start, (shift + bits + 7) // 8)
                 yield data if bits % 8 == 0 else _bits_from(data, shift, bits)
 
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Give the offset of each frame in the value, and its length."""
+        return ((number * self.form.length, self.form.length) for number in range(self.count))
+
 
 def _bits_from(data: bytes, shift: int, bits: int) -> bytes:
     """Return a frame of one bit a pixel that begins within a byte (PS3.5 §8.1.1)."""
@@ -141,6 +145,12 @@ class EncapsulatedFrames:
                 last = self._firsts[number] if number < len(self._firsts) else len(self._at)
                 fragments = [read_range(self._at[index], self._lengths[index]) for index in range(first, last)]
                 yield fragments[0] if len(fragments) == 1 else b"".join(fragments)
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Give the offset of the first byte of each frame in the value, and how many there are up to its last one."""
+        for number, first in enumerate(self._firsts, start=1):
+            last = (self._firsts[number] if number < len(self._firsts) else len(self._at)) - 1
+            yield self._at[first], self._at[last] + self._lengths[last] - self._at[first]
 
     def _first_fragments(
         self, read_range: Read, syntax: str, count: int, table: bytes, extended: tuple[int, ...] | None

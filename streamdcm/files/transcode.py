@@ -81,7 +81,7 @@ def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, has_new_u
     copy: Copy = element.to_write().value
     if isinstance(copy.source, Passing):
         raise coded_of_passing(copy.source.name)
-    count = number_of_frames(view)
+    count = frame_count_of(view)
     decoder = decoder_of(old) if is_compressed(old) else None
     source, between, frames = _frames(view, element, copy, old, count)
     target = _target(between, new, count)
@@ -135,8 +135,14 @@ def _target(between: Image, new: UID, count: int) -> Image:
     return replace(between, form=replace(between.form, little_endian=row.little_endian, word=word))
 
 
-def number_of_frames(view: Dataset) -> int:
-    """Return how many frames a dataset says that it has; one, if it says nothing."""
+def frame_count_of(view: Dataset) -> int:
+    """Return Number of Frames, or 1 for an image without it.
+
+    Raises
+    ------
+    PlanError
+        If it is no number above 0.
+    """
     stated = view.get("NumberOfFrames", None)
     count = 1 if stated is None else whole_number(stated)
     if count is None or count < 1:
