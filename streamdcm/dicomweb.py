@@ -9,13 +9,14 @@ from typing import Any
 
 from streamdcm.engine.progress import ProgressEvent
 from streamdcm.errors import PlanError
+from streamdcm.network.bodies import AsyncBody, BlockingBody
 from streamdcm.network.entry import sent, sent_async
 from streamdcm.network.instances import AsyncInstances, Instances
 from streamdcm.network.items import Item
 from streamdcm.network.multipart import Multipart, multipart
 from streamdcm.network.operations import OnError
 from streamdcm.network.results import InstanceResult, Ledger, StoreResult
-from streamdcm.network.web import AsyncBody, BlockingBody, Length, Target, WebSession
+from streamdcm.network.web import Length, Target, WebSession
 from streamdcm.network.web_clients import BlockingSender, async_sender
 from streamdcm.options.checks import count, one_of
 from streamdcm.sinks import printable

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 from pydicom.dataset import Dataset
 
 from streamdcm.errors import PlanError
-from streamdcm.network.items import DatasetItem, FileItem, Item
+from streamdcm.network.dataset_item import DatasetItem
+from streamdcm.network.items import FileItem, Item
 from streamdcm.network.operations import Job
 from streamdcm.network.results import Path
 from streamdcm.options import check_options

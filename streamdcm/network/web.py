@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -11,9 +10,10 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from streamdcm.errors import PeerAccessError, PeerConnectionError, PeerResponseError, PeerTimeoutError, PlanError
 from streamdcm.network.answers import LARGEST, StoreAnswer, UnclearError, parsed_answer
+from streamdcm.network.bodies import Body, NotRepeatableError, item_of
 from streamdcm.network.failures import ONCE, Verdict, verdict_of_http, verdict_of_status
 from streamdcm.network.items import Item
-from streamdcm.network.multipart import content_type, layout, length_of, random_boundary, web_syntax
+from streamdcm.network.multipart import content_type, length_of, random_boundary, web_syntax
 from streamdcm.network.operations import Call, Job, Post, SourceFailed, Steps
 from streamdcm.network.results import Ledger
 from streamdcm.sinks.http_clients import Library
@@ -23,10 +23,6 @@ Length: TypeAlias = Literal["auto", "known", "chunked"]
 _REDIRECTS: Final = frozenset({307, 308})
 _MOST_REDIRECTS: Final = 5
 _NO_ACCESS: Final = frozenset({401, 403})
-
-
-class NotRepeatableError(Exception):
-    """A body was asked for again that can be given once; never seen outside."""
 
 
 class Answer(NamedTuple):
@@ -48,112 +44,6 @@ class Answer(NamedTuple):
     content: bytes | None
     headers: Mapping[str, str]
     next_request: Any = None
-
-
-class Body:
-    """The body of a request, which starts anew each time that it is asked for.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The instances.
-    boundary : str
-        What separates them.
-    ledger : Ledger
-        Counts bytes.
-    """
-
-    def __init__(self, jobs: Sequence[Job], boundary: str, ledger: Ledger) -> None:
-        self._jobs = jobs
-        self._ledger = ledger
-        self.boundary = boundary
-        self.failure: SourceFailed | None = None
-        """What was wrong with an instance; the libraries may hide it."""
-        self.sent = 0
-
-    def pieces(self) -> Iterator[bytes | Job]:
-        """Give delimiters and instances, from the beginning."""
-        self.sent = 0
-        if not all(item_of(job).can_restart for job in self._jobs):  # before a byte: errors of writing are hidden
-            raise NotRepeatableError
-        yield from layout(self.boundary, self._jobs)
-
-    def fail(self, error: Exception, job: Job) -> SourceFailed:
-        """Note what is wrong with an instance."""
-        self.failure = SourceFailed(error, job)
-        return self.failure
-
-    def count(self, job: Job, chunk: bytes) -> None:
-        """Count bytes that went out."""
-        job.bytes_sent += len(chunk)
-        self.sent += len(chunk)
-        self._ledger.count(len(chunk))
-
-
-class BlockingBody(Body):
-    """A body that is iterated over."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self.pieces():
-            if isinstance(piece, bytes):
-                yield piece
-                continue
-            item = item_of(piece)
-            try:
-                body = item.open(web_syntax(item), "file")
-            except Exception as error:
-                raise self.fail(error, piece) from error
-            with closing(body):
-                while True:
-                    try:
-                        chunk = body.next_chunk()
-                    except Exception as error:
-                        raise self.fail(error, piece) from error
-                    if chunk is None:
-                        break
-                    yield chunk
-                    self.count(piece, chunk)
-
-
-class AsyncBody(Body):
-    """A body that is iterated over on an event loop."""
-
-    def __init__(self, jobs: Sequence[Job], boundary: str, ledger: Ledger) -> None:
-        super().__init__(jobs, boundary, ledger)
-        self.worker: Any = None
-        self._given: Any = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._given = self._give()
-        return self._given  # type: ignore[no-any-return]
-
-    async def aclose(self) -> None:
-        """Close what was given; the libraries leave it open when they are cancelled."""
-        if self._given is not None:
-            await self._given.aclose()
-
-    async def _give(self) -> AsyncIterator[bytes]:
-        from streamdcm.network.on_loop import opened
-
-        for piece in self.pieces():
-            if isinstance(piece, bytes):
-                yield piece
-                continue
-            item = item_of(piece)
-            try:
-                chunks: Any = await opened(item, web_syntax(item), "file", self.worker)
-            except Exception as error:
-                raise self.fail(error, piece) from error
-            async with aclosing(chunks):
-                while True:
-                    try:
-                        chunk = await anext(chunks, None)
-                    except Exception as error:
-                        raise self.fail(error, piece) from error
-                    if chunk is None:
-                        break
-                    yield chunk
-                    self.count(piece, chunk)
 
 
 Send: TypeAlias = Callable[[Any, Body, dict[str, Any]], Callable[[Any], Any]]
@@ -307,12 +197,6 @@ class WebSession:
             text = f"the answer cannot be understood: {unclear}; it may be stored or not (HTTP status {status})"
             return verdict._replace(reason=text, error=PeerResponseError(f"{self._target.place}: {text}"))
         return verdict
-
-
-def item_of(job: Job) -> Item:
-    """Return the instance of a job that is not done."""
-    assert job.item is not None
-    return job.item
 
 
 def _pause(headers: Mapping[str, str]) -> float | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from streamdcm.network.answers import LARGEST
-from streamdcm.network.web import Answer, AsyncBody, Body
+from streamdcm.network.bodies import AsyncBody, Body
+from streamdcm.network.web import Answer
 from streamdcm.sinks.http_clients import Library
 from streamdcm.sinks.storage.http_connection import Connection
 

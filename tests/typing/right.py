@@ -11,8 +11,9 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 import streamdcm
-from streamdcm import ByteStream, ProgressEvent, TargetOptions, WriteResult
+from streamdcm import ByteStream, ProgressEvent, TargetOptions, WriteResult, dicomweb, dimse
 from streamdcm.errors import StreamdcmError
+from streamdcm.network import Instance, InstanceResult, StoreResult
 from streamdcm.stages import Encoding, Layout, dataset_body, deflate
 
 
@@ -60,3 +61,14 @@ async def write_async(ds: Dataset, stream: Any) -> None:
     async with streamdcm.open_chunks_async(ds) as chunks:
         async for chunk in chunks:
             print(len(chunk))
+
+
+def failure(item: InstanceResult) -> None:
+    print(item.path, item.sop_instance_uid, item.code, item.reason)
+
+
+async def sent(ds: Dataset, paths: list[Path]) -> StoreResult:
+    anew = Instance(ds, lambda: camera(), number_of_frames=500, offset_table="empty")
+    first = dicomweb.store("https://host/dicom-web", [*paths, "folder", ds, (ds, camera()), anew], on_result=failure)
+    first.raise_for_failures()
+    return await dimse.store_async("dicom://A@host", (each for each in paths), workers=4, on_error="continue")
