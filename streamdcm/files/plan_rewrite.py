@@ -83,7 +83,7 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
     with _read_by_pydicom(scanned.name):
         syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
         if old_syntax is not None and is_transcoded(dataset, old_syntax, syntax):
-            has_new_uid = read_uid != dataset.get("SOPInstanceUID", None)
+            has_new_uid = read_uid != value_of(dataset, "SOPInstanceUID")
             options = transcoded(dataset, old_syntax, syntax, options, has_new_uid=has_new_uid)
         elif options.codec_options:
             raise PlanError("codec_options is about frames that are encoded, and none are; leave it out")

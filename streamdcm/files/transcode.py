@@ -13,6 +13,7 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import UID
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.layout import MAX_LENGTH, Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import EXTENDED_OFFSET_TABLE, LOSSY_RATIO, PIXEL_DATA
@@ -143,7 +144,7 @@ def frame_count_of(view: Dataset) -> int:
     PlanError
         If it is no number above 0.
     """
-    stated = view.get("NumberOfFrames", None)
+    stated = value_of(view, "NumberOfFrames")
     count = 1 if stated is None else whole_number(stated)
     if count is None or count < 1:
         raise PlanError("NumberOfFrames is not a whole number above 0; correct it in edit")

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
@@ -94,7 +95,7 @@ def describe_coded(view: Dataset, image: Image, syntax: str) -> None:
     if image.form.samples > 1:
         _put(view, PLANAR_CONFIGURATION, "US", int(syntax == RLE))
     photometric = written_photometric(image, syntax)
-    if photometric != view.get("PhotometricInterpretation", ""):
+    if photometric != value_of(view, "PhotometricInterpretation", ""):
         _put(view, PHOTOMETRIC_INTERPRETATION, "CS", photometric)
     target = TARGETS.get(syntax)
     if target is not None and target.is_lossy:
