@@ -150,7 +150,7 @@ _idle: list[Worker] = []
 os.register_at_fork(after_in_child=_idle.clear)
 
 
-def hire() -> Worker:
+def take_worker() -> Worker:
     """Return a thread that works for nobody else until it is given back."""
     try:
         return _idle.pop()
@@ -158,7 +158,7 @@ def hire() -> Worker:
         return Worker()
 
 
-def give_back(worker: Worker) -> None:
+def return_worker(worker: Worker) -> None:
     """Let others have a thread."""
     _idle.append(worker)
 
@@ -166,11 +166,11 @@ def give_back(worker: Worker) -> None:
 @asynccontextmanager
 async def worker_thread() -> AsyncIterator[Worker]:
     """Give a thread to work for the block."""
-    worker = hire()
+    worker = take_worker()
     try:
         yield worker
     finally:
-        give_back(worker)
+        return_worker(worker)
 
 
 async def to_the_end(caller: Caller, function: Callable[[], object]) -> None:

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
-from streamdcm.aio.threads import give_back, hire
+from streamdcm.aio.threads import return_worker, take_worker
 from streamdcm.aio.twins import twin_of
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
@@ -54,7 +54,7 @@ class AsyncFrameWriter(PushedWrite):
     async def __aenter__(self) -> Self:
         self._require_new()
         self._is_new = False
-        self._delivery = AsyncDelivery(self._target, hire())
+        self._delivery = AsyncDelivery(self._target, take_worker())
         try:
             divide = None if self._options.split is None else self._divide
             output = await self._delivery.resolve(self._options) if divide is None else None
@@ -107,7 +107,7 @@ class AsyncFrameWriter(PushedWrite):
         written, table = self._writing.result()
         self.result = with_frames(written, table)
         self._is_open = False
-        give_back(self._delivery.worker)
+        return_worker(self._delivery.worker)
         self._warn_if_stale()
         return self.result
 
@@ -133,7 +133,7 @@ class AsyncFrameWriter(PushedWrite):
         try:
             await self._delivery.give_up(error)
         finally:
-            give_back(self._delivery.worker)
+            return_worker(self._delivery.worker)
 
     def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[PixelsWritten | None], int | None]:
         self._taker = planned = _Planned(plan_file(self._dataset, self._options, capabilities))
