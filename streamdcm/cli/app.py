@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "send": "send files to a DICOM server",
     "index": "tell where each frame of a file is",
     "uploads": "list or abort uploads that were never completed",
+    "clean": "list or remove hidden files of writes that were killed",
     "codecs": "list what decodes and encodes frames",
     "demo": "write a huge multi-frame image from a generator, and read frames of it back",
 }

@@ -2,6 +2,7 @@ import errno
 import io
 import itertools
 import os
+import re
 import resource
 import shutil
 import stat
@@ -26,17 +27,27 @@ from streamdcm.errors import (
     TargetError,
     TargetTypeError,
 )
-from streamdcm.sinks import path as path_module
-from streamdcm.sinks import resolve
+from streamdcm.sinks import path_atomic, path_in_place, resolve
 from tests.support import python
 
 NEW = b"head" + bytes(range(256)) * 1000 + b"end"
+once = pytest.mark.parametrize("temporary", ["unnamed"], indirect=True)
+hidden = pytest.mark.parametrize("temporary", ["hidden"], indirect=True)
 either_way = pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "in place"])
 
 
 @pytest.fixture
 def target(tmp_path):
     return tmp_path / "target.dcm"
+
+
+@pytest.fixture(autouse=True, params=["unnamed", "hidden"])
+def temporary(request, monkeypatch):
+    """Whether what is not complete has no name, or a hidden one, as where there are no files without a name."""
+    monkeypatch.setattr(path_atomic, "_devices", {})
+    if request.param == "hidden":
+        monkeypatch.setattr(path_atomic, "open_unnamed", lambda directory, mode: None)
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -163,15 +174,16 @@ def test_an_existing_file_keeps_its_permissions(target, atomic, mode):
     assert stat.S_IMODE(target.stat().st_mode) == mode
 
 
-def test_the_old_file_is_there_until_the_commit_and_the_name_of_the_new_one_is_short_and_hidden(target):
+def test_the_old_file_is_there_until_the_commit_and_the_name_of_the_new_one_is_hidden(target, temporary):
     target.write_bytes(b"old")
     output = opened(target)
     output.write([NEW])
     assert target.read_bytes() == b"old"
-    (temporary,) = (path for path in target.parent.iterdir() if path != target)
-    assert temporary.name.startswith(".")
-    assert temporary.suffix == ".partial"
-    assert len(temporary.name) < 30
+    others = [path.name for path in target.parent.iterdir() if path != target]
+    if temporary == "unnamed":
+        assert others == []
+    else:
+        assert re.fullmatch(r"\.[0-9a-f]{12}\.partial", *others)
     output.commit()
     assert content(target.parent) == {"target.dcm": NEW}
 
@@ -215,22 +227,33 @@ def test_a_link_to_a_directory_in_the_path_is_kept_when_it_leads_up_again(tmp_pa
     assert content(tmp_path / "a") == {"file": NEW}
 
 
-def test_durable_reaches_the_disk_before_the_name_does(target, monkeypatch):
+@pytest.mark.parametrize("old", [None, b"old"], ids=["new", "existing"])
+def test_durable_reaches_the_disk_before_the_name_does(target, monkeypatch, temporary, old):
+    if old is not None:
+        target.write_bytes(old)
+    opened(target).abort()  # finds out what the file system can do
     calls = []
-    for name in ("fsync", "replace"):
+    for name in ("fsync", "link", "replace"):
         real = getattr(os, name)
 
-        def watched(first, *rest, name=name, real=real):
+        def watched(first, *rest, name=name, real=real, **keywords):
             directory = isinstance(first, int) and stat.S_ISDIR(os.fstat(first).st_mode)
             calls.append(f"{name} directory" if directory else name)
-            return real(first, *rest)
+            return real(first, *rest, **keywords)
 
         monkeypatch.setattr(os, name, watched)
     write(target, durable=True)
-    assert calls == ["fsync", "replace", "fsync directory"]
+    naming = {
+        ("unnamed", None): ["link"],
+        ("unnamed", b"old"): ["link", "replace"],
+        ("hidden", None): ["replace"],
+        ("hidden", b"old"): ["replace"],
+    }[temporary, old]
+    assert calls == ["fsync", *naming, "fsync directory"]
 
 
 @either_way
+@once
 def test_durable_needs_a_directory_that_can_be_read_before_the_file_is_replaced(public_directory, atomic):
     directory = public_directory / "inbox"
     directory.mkdir()
@@ -300,6 +323,7 @@ def test_failing_write_leaves_the_old_file(target, overwrite, written):
     assert content(target.parent) == ({"target.dcm": b"old"} if overwrite else {})
 
 
+@once
 def test_in_place_a_failing_write_removes_only_what_it_created(target):
     output = opened(target, atomic=False)
     output.write([b"new"])
@@ -316,6 +340,7 @@ def test_in_place_a_failing_write_removes_only_what_it_created(target):
     assert content(target.parent) == {"target.dcm": b"new"}
 
 
+@once
 def test_in_place_a_file_that_took_the_place_of_the_new_one_is_not_removed(target):
     output = opened(target, atomic=False)
     target.unlink()
@@ -363,7 +388,13 @@ def test_a_temporary_file_of_someone_else_is_left_alone(target, monkeypatch):
 class Interrupting:
     """Raises `KeyboardInterrupt` at the nth event of the modules under test."""
 
-    modules = (path_module.__file__, sys.modules["streamdcm.sinks.descriptor"].__file__)
+    modules = tuple(
+        sys.modules[f"streamdcm.sinks.{name}"].__file__
+        for name in (
+            *("path", "path_common", "path_atomic", "path_in_place"),
+            *("unnamed_files", "hidden_files", "directories", "descriptor"),
+        )
+    )
 
     def __init__(self, at, event):
         self.left, self.event = at, event
@@ -445,6 +476,7 @@ def test_an_interrupt_anywhere_leaves_the_old_file_or_all_of_the_new(tmp_path, e
 
 
 @pytest.mark.parametrize("event", ["line", "opcode"])
+@once
 def test_an_interrupt_anywhere_leaves_nothing_that_was_created_in_place(tmp_path, event):
     target = tmp_path / "target.dcm"
 
@@ -499,6 +531,7 @@ def test_what_exists_is_not_overwritten(target, atomic, kind):
 
 
 @pytest.mark.parametrize("special", ["/dev/null", "/dev/stdout"])
+@once
 def test_special_files_exist(special):
     output = resolve(special, overwrite=False)
     with pytest.raises(FileExistsError):
@@ -518,6 +551,7 @@ def test_of_two_writers_the_first_to_commit_wins(target):
 
 @either_way
 @pytest.mark.slow
+@once
 def test_of_two_processes_exactly_one_wins(tmp_path, atomic):
     script = f"""
 import sys
@@ -559,7 +593,7 @@ for index in range(100):
 
 
 def test_without_hard_links_it_is_refused_before_anything_is_written(target, monkeypatch):
-    def no_links(*arguments):
+    def no_links(*arguments, **keywords):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(os, "link", no_links)
@@ -625,6 +659,7 @@ def test_a_directory_that_appears_meanwhile_is_not_replaced(target):
 
 
 @pytest.mark.slow
+@once
 def test_a_writable_file_in_a_read_only_directory_needs_atomic_false(public_directory):
     target = public_directory / "target.dcm"
     target.write_bytes(b"old")
@@ -647,6 +682,7 @@ def test_a_writable_file_in_a_read_only_directory_needs_atomic_false(public_dire
 
 
 @pytest.mark.slow
+@once
 def test_a_write_protected_file_is_not_replaced(public_directory):
     target = public_directory / "target.dcm"
     target.write_bytes(b"old")
@@ -657,6 +693,7 @@ def test_a_write_protected_file_is_not_replaced(public_directory):
 
 
 @pytest.mark.slow
+@once
 def test_a_file_of_someone_else_in_a_sticky_directory_needs_atomic_false(public_directory):
     if os.geteuid() != 0:
         pytest.skip("needs two users")
@@ -711,6 +748,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
 
 @either_way
 @pytest.mark.slow
+@once
 def test_a_limit_of_the_file_size_leaves_no_part(tmp_path, atomic):
     script = f"print(attempt(sys.argv[1], size=100_000, atomic={atomic}))"
     limited = run_child(
@@ -745,6 +783,7 @@ def test_errors_of_ours_are_caught_as_os_errors(target, monkeypatch):
 
 
 @either_way
+@once
 def test_the_null_device_stays_a_device(atomic):
     before = os.stat("/dev/null")
     write("/dev/null", atomic=atomic)
@@ -752,6 +791,7 @@ def test_the_null_device_stays_a_device(atomic):
     assert not resolve("/dev/null").can_patch
 
 
+@once
 def test_a_full_device_is_an_error():
     output = opened("/dev/full")
     with pytest.raises(OSError, match="No space"):
@@ -761,6 +801,7 @@ def test_a_full_device_is_an_error():
 
 @either_way
 @pytest.mark.parametrize("through_link", [True, False])
+@once
 def test_a_fifo_is_written_and_stays(target, atomic, through_link):
     fifo = target.parent / "fifo"
     os.mkfifo(fifo)
@@ -777,6 +818,7 @@ def test_a_fifo_is_written_and_stays(target, atomic, through_link):
 
 @pytest.mark.parametrize("directory", ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd", None])
 @pytest.mark.parametrize("durable", [True, False])
+@once
 def test_a_descriptor_of_this_process_keeps_its_offset_and_stays_open(target, directory, durable):
     with open(target, "w+b", buffering=0) as file:
         file.write(b"before")
@@ -791,6 +833,7 @@ def test_a_descriptor_of_this_process_keeps_its_offset_and_stays_open(target, di
     assert target.read_bytes() == b"before" + NEW + b"after"
 
 
+@once
 def test_a_descriptor_in_append_mode_is_not_patched(target):
     target.write_bytes(b"before")
     with open(target, "ab") as file:
@@ -802,6 +845,7 @@ def test_a_descriptor_in_append_mode_is_not_patched(target):
     assert target.read_bytes() == b"before" + NEW
 
 
+@once
 def test_a_descriptor_of_a_pipe_is_written(target):
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "wb"):
@@ -812,6 +856,7 @@ def test_a_descriptor_of_a_pipe_is_written(target):
         assert reader.read1() == b"data"
 
 
+@once
 def test_a_descriptor_that_is_not_open_is_the_error_that_open_gives():
     with pytest.raises(OSError, match="/dev/fd/9999"):
         opened("/dev/fd/9999")
@@ -849,6 +894,7 @@ def refuse_to_unlink(monkeypatch):
     return monkeypatch
 
 
+@hidden
 @either_way
 def test_an_abort_that_cannot_remove_the_file_closes_it_and_names_it(target, atomic, refuse_to_unlink):
     output = opened(target, atomic=atomic)
@@ -858,6 +904,7 @@ def test_an_abort_that_cannot_remove_the_file_closes_it_and_names_it(target, ato
     # the fixture of all tests here finds a descriptor that is still open
 
 
+@hidden
 @either_way
 def test_the_error_of_cleaning_up_is_a_note_of_the_first(target, atomic, refuse_to_unlink):
     def full(*arguments):
@@ -872,17 +919,29 @@ def test_the_error_of_cleaning_up_is_a_note_of_the_first(target, atomic, refuse_
     assert any("could not be removed" in note for note in caught.value.__notes__)
 
 
-def test_a_first_name_that_stays_is_told_as_a_file_in_place(target, refuse_to_unlink):
-    refuse_to_unlink.undo()
+@hidden
+def test_a_first_name_that_stays_is_told_as_a_file_in_place(target, monkeypatch):
     output = opened(target, overwrite=False)
-    refuse_to_unlink.setattr(os, "unlink", lambda name: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
+    monkeypatch.setattr(os, "unlink", lambda name: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
     with pytest.raises(
         InPlaceError, match=r"the new file is in place and complete, but .*partial could not be removed"
     ):
         finish(output)
     assert target.read_bytes() == NEW
+    with pytest.raises(TargetError, match="could not be removed"):
+        output.abort()
 
 
+def test_what_cannot_be_removed_after_an_error_has_no_name(target, monkeypatch, temporary):
+    output = opened(target)
+    if temporary == "unnamed":
+        monkeypatch.setattr(os, "unlink", None)
+    output.write([NEW])
+    output.abort()
+    assert content(target.parent) == {}
+
+
+@once
 def test_in_place_no_new_file_is_left_if_close_fails(target, monkeypatch):
     class Quota(io.FileIO):
         def close(self):
@@ -891,7 +950,7 @@ def test_in_place_no_new_file_is_left_if_close_fails(target, monkeypatch):
             if is_first:
                 raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
-    monkeypatch.setattr(path_module.io, "FileIO", Quota)
+    monkeypatch.setattr(path_in_place.io, "FileIO", Quota)
     output = opened(target, atomic=False)
     with pytest.raises(OSError, match="quota"):
         finish(output)

@@ -16,7 +16,8 @@ from streamdcm.errors import TargetTypeError
 from streamdcm.sinks import Output, SeekableSink, Sink, Transactional, resolve
 from streamdcm.sinks.direct import FileOutput, SocketOutput
 from streamdcm.sinks.object import ObjectOutput
-from streamdcm.sinks.path import AtomicOutput, InPlaceOutput, SpecialOutput
+from streamdcm.sinks.path_atomic import AtomicOutput
+from streamdcm.sinks.path_in_place import InPlaceOutput, SpecialOutput
 
 
 @pytest.mark.parametrize("kind", [str, os.fsencode, Path])

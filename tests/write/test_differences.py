@@ -43,6 +43,7 @@ from streamdcm.errors import (
     ValueTypeError,
     WouldBlockError,
 )
+from streamdcm.sinks import path_atomic
 from tests.support import ROOT
 from tests.support.tools import run
 
@@ -504,9 +505,10 @@ def test_what_cannot_be_replaced_needs_atomic_false(tmp_path: Path, monkeypatch:
 
 
 def test_overwrite_false_needs_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*_: Any) -> None:
+    def no_links(*_: Any, **__: Any) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
+    monkeypatch.setattr(path_atomic, "_devices", {})  # what was found out about file systems before
     monkeypatch.setattr(os, "link", no_links)
     made = dataset((MODALITY, "CS", "CT"))
     pydicom_dcmwrite(tmp_path / "theirs.dcm", made, overwrite=False)
