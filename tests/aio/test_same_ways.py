@@ -24,6 +24,7 @@ from streamdcm.errors import InvalidValueError, NotDicomError, PlanError, Reentr
 from tests.aio.test_same import LOOPS, AsyncRecording, Recording, all_of_it, full, told
 from tests.aio.test_write import ct, large
 from tests.support.images import template
+from tests.support.open_files import open_files
 
 CT = get_testdata_file("CT_small.dcm")
 FRAMES = [bytes([number]) * 8192 for number in range(5)]
@@ -194,7 +195,7 @@ async def dropped(driver: Driver) -> list[str]:
         await forget()
         gc.collect()
         with anyio.fail_after(5):
-            while any(name.startswith(".") for name in os.listdir(driver.folder)):
+            while open_files(driver.folder):
                 await anyio.sleep(0.01)
     return [each.category.__name__ for each in caught]
 

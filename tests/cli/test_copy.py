@@ -18,6 +18,7 @@ import streamdcm
 from streamdcm.cli.app import main
 from tests.support import python
 from tests.support.images import template
+from tests.support.open_files import open_files
 from tests.support.tools import package
 
 pytestmark = pytest.mark.slow
@@ -181,7 +182,7 @@ def test_an_interrupt_while_frames_are_coded_leaves_nothing(tmp_path, syntax):
         MAIN, "copy", "--transfer-syntax", syntax, str(tmp_path / "in.dcm"), str(tmp_path / "to" / "out.dcm")
     )
     with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
-        while not any(path.stat().st_size > 1 << 20 for path in (tmp_path / "to").iterdir()):
+        while sum(open_files(tmp_path / "to", process.pid)) < 1 << 20:
             assert process.poll() is None
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)

@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 
 from streamdcm.cli.app import main
 from tests.support import python
+from tests.support.open_files import open_files
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +27,10 @@ STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
 def begun(folder: Path, *arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
-    """A command that has written a good deal of a temporary file in a folder, and has more to write."""
+    """A command that has written a good deal of a file in a folder, and has more to write."""
     process = subprocess.Popen(python(MAIN, *arguments), stderr=subprocess.PIPE, **options)
     deadline = time.monotonic() + 60
-    while sum(path.stat().st_size for path in folder.iterdir() if path.name != "old.dcm") < ENOUGH:
+    while sum(open_files(folder, process.pid)) < ENOUGH:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -57,7 +58,7 @@ def test_the_folder_of_a_demo_without_a_name_is_removed(number: signal.Signals, 
         python(MAIN, "demo", "--quiet", "--size", "1 GiB"), stderr=subprocess.PIPE, env=environment
     )
     deadline = time.monotonic() + 60
-    while sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < ENOUGH:
+    while sum(open_files(tmp_path, process.pid)) < ENOUGH:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
