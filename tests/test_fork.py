@@ -86,6 +86,7 @@ def test_a_child_reads_a_buffer_that_a_thread_of_its_parent_read() -> None:
 @pytest.mark.slow
 def test_children_write_that_were_forked_while_other_threads_rewrite(tmp_path: Path) -> None:
     stop = threading.Event()
+    rewrite_once()  # a child that is forked while another thread imports a module waits for that import for ever
 
     def rewrite_on_and_on(number: int) -> None:
         while not stop.is_set():

@@ -85,8 +85,8 @@ async def chunks(
     There is neither a task group nor a cancel scope around a yield: whoever iterates may leave at any.
     """
     async with (
-        collecting(prepare, options, is_short=is_short) as (first, session),
-        aclosing(session.batches(first)) as batches,
+        collecting(prepare, options, is_short=is_short) as (made, session),
+        aclosing(made) as batches,
         aclosing(chunks_of(batches, Progress(options.progress, session.total))) as encoded,
     ):
         async for chunk in encoded:
@@ -96,14 +96,14 @@ async def chunks(
 @asynccontextmanager
 async def collecting(
     prepare: Prepare[T], options: Options, *, is_short: Callable[[], bool] = lambda: False
-) -> AsyncIterator[tuple[Batch, Session[T]]]:
+) -> AsyncIterator[tuple[AsyncGenerator[Batch, None], Session[T]]]:
     """Begin a session that gives what is encoded to nobody but the loop; close all that it was given in the end."""
     async with worker_thread() as worker:
         collector = Collector(options.chunk_size)
         caller = Here() if is_short() else worker
         session = Session(caller, prepare, Delivery(collector), options, collector=collector)
         try:
-            yield await session.begin(), session
+            yield session.batches(await session.begin()), session  # which keeps no batch when it is used
         finally:
             try:
                 await session.close()
@@ -160,7 +160,9 @@ async def _write_ahead(writing: Performing[T]) -> tuple[WriteResult, T | None]:
         if first.then is DONE:
             await writing.perform(first)
         else:
-            async with Prefetch(writing.session.batches(first)) as batches:
+            made = writing.session.batches(first)
+            del first  # a batch is kept no longer than until it is written
+            async with Prefetch(made) as batches:
                 async for batch in batches:
                     await writing.perform(batch)
     finally:

@@ -170,8 +170,8 @@ async def open_chunks_async(
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     async with (
-        collecting(_chunked(dataset, options), options) as (first, session),
-        Prefetch(session.batches(first)) as batches,
+        collecting(_chunked(dataset, options), options) as (made, session),
+        Prefetch(made) as batches,
         aclosing(chunks_of(batches, Progress(options.progress, session.total))) as encoded,
     ):
         yield encoded
