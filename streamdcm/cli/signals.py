@@ -31,5 +31,10 @@ def terminable() -> Iterator[None]:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)
+    # not SIG_IGN, of which Python complains if a second signal came at the same moment
+    signal.signal(number, _be_patient)
     raise Terminated
+
+
+def _be_patient(number: int, frame: FrameType | None) -> None:
+    """Let what is being cleaned up come to its end."""
