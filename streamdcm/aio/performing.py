@@ -80,15 +80,15 @@ class Performing(Generic[T]):
         return await self._go_on(await self.session.fail(error))
 
     async def first(self) -> Batch:
-        """Make the encoder and the first batch, and make ready to write."""
-        batch = await self.session.begin()
+        """Make the encoder, make ready to write, and make the first batch: a target may refuse before any frame."""
         if self._output is not None:
+            await self.session.prepare()
             total = self.session.total
             self._progress = Progress(self._callback, total)
             if total is not None and isinstance(self._output, TakesSize):
                 self._output.expect(total)
             await self._output.open()
-        return batch
+        return await self.session.begin()
 
     async def perform(self, batch: Batch) -> None:
         """Write a batch, and tell of it."""

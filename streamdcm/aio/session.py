@@ -90,8 +90,12 @@ class Session(Generic[T]):
         outputs = [delivery.output for delivery in self._begun().deliveries]
         return any(output.awaits for output in outputs if isinstance(output, Uploading))
 
+    async def prepare(self) -> None:
+        """Resolve the target and make the encoder."""
+        await self._caller.run(self._make)
+
     async def begin(self) -> Batch:
-        """Resolve the target, make the encoder, and take the first step."""
+        """Take the first step, after `prepare` if that was not called."""
         return await self._run(self._begin)
 
     async def advance(self, answer: Answer = None) -> Batch:
@@ -160,10 +164,14 @@ class Session(Generic[T]):
                 tell_of(f"{location or 'the target'}: {self._outcome}", error)
             raise
 
-    def _begin(self) -> Batch:
+    def _make(self) -> None:
         with self._delivery:
             self._writing = self._whole() if self._divide is None else self._divided(self._divide)
-        return self._step(self._writing.begin)
+
+    def _begin(self) -> Batch:
+        if self._writing is None:
+            self._make()
+        return self._step(self._begun().begin)
 
     def _whole(self) -> Writing[T]:
         collector = self._collector

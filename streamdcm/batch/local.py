@@ -118,6 +118,7 @@ class LocalWorkers:
         self._selector.unregister(worker.output)
         how = worker.end()
         if not worker.is_ready:
+            self._workers.remove(worker)
             raise JournalError(
                 f"a worker could not begin ({how}); what it said is on standard error. Mend it and run again"
             )

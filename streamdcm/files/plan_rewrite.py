@@ -75,7 +75,8 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
         with _read_by_pydicom(scanned.name):
             return _plan_directory(read, scanned.size, options, capabilities)
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
-    read_uid = read.get("SOPInstanceUID", None)
+    with _read_by_pydicom(scanned.name):
+        read_uid = read.get("SOPInstanceUID", None)
     made = edited(read, edit)
     dataset = view_of(made)
     if made is not read:

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from streamdcm.encode._pydicom import view_of
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import LOSSY_RATIO, PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.errors import (
@@ -95,7 +96,7 @@ def _coded_syntax(dataset: Dataset, options: Options) -> str | None:
     """Return the transfer syntax, if arrays would be encoded for it."""
     if options.frames is None or not isinstance(dataset, Dataset):
         return None
-    stated = copy_of_file_meta(dataset).get("TransferSyntaxUID", None)
+    stated = value_of(copy_of_file_meta(dataset), "TransferSyntaxUID")
     syntax = syntax_named(options.transfer_syntax) if options.transfer_syntax else stated
     row = transfer_syntax(syntax)
     return str(syntax) if syntax in TARGETS and row.encapsulated and not row.native_frames else None

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SCHEMES = sorted(
-    scheme for scheme in fsspec.available_protocols() if scheme not in {"file", "local"} and "_" not in scheme
+    scheme for scheme in fsspec.available_protocols() if scheme not in {"dask", "file", "local"} and "_" not in scheme
 )
 
 
