@@ -77,6 +77,7 @@ class Batch:
                     f"{name}= cannot be given to other processes; give storage_options=, or progress= to run()"
                 )
         check_options(dict(options), "rewrite")
+        _refuse_objects(options)
         if transfer_syntax is not None:
             syntax_named(transfer_syntax)
         self._sources = tuple(os.fspath(source) for source in listed)
@@ -255,6 +256,15 @@ def _plain(edit: dict[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise PlanError(
             "edit has a value that is neither text, number nor a list of these; set it in a function of a module"
+        ) from None
+
+
+def _refuse_objects(options: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(options)
+    except (TypeError, ValueError):
+        raise PlanError(
+            "an option cannot be given to workers as JSON; give texts, numbers, lists and mappings of these"
         ) from None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from streamdcm.engine.storage_settings import StorageSettings
@@ -57,8 +59,7 @@ def _listed_in_s3(folder: str, options: Mapping[str, Any]) -> Iterator[tuple[str
 
     bucket, _, prefix = folder.partition("://")[2].partition("/")
     with s3.S3.errors_reading(folder):
-        client = s3.make_client(StorageSettings(storage_options=options))
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        pages = _s3_client(options).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
             for entry in page.get("Contents", ()):
                 if not entry["Key"].endswith("/"):
@@ -71,8 +72,20 @@ def _about_in_s3(url: str, options: Mapping[str, Any]) -> str:
 
     bucket, key = s3.bucket_and_key(url)
     with s3.S3.errors_reading(url):
-        about = s3.make_client(StorageSettings(storage_options=options)).head_object(Bucket=bucket, Key=key)
+        about = _s3_client(options).head_object(Bucket=bucket, Key=key)
     return _stamp(about["ContentLength"], about["ETag"])
+
+
+def _s3_client(options: Mapping[str, Any]) -> Any:
+    """Return the one client for these options: making it takes longer than a request, and there are two an instance."""
+    return _client_for(json.dumps(options, sort_keys=True))
+
+
+@lru_cache(maxsize=4)
+def _client_for(options: str) -> Any:
+    from streamdcm.sinks.storage import s3_client as s3
+
+    return s3.make_client(StorageSettings(storage_options=json.loads(options)))
 
 
 def _listed_by_fsspec(folder: str, options: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from streamdcm.batch import Batch, BatchReport, status
 from streamdcm.cli.counts import counted
-from streamdcm.cli.edits import deletion, setting
+from streamdcm.cli.edits import add_edits
 from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable
 
@@ -46,17 +46,7 @@ def add_command(commands: Commands, summary: str) -> None:
         metavar="TARGET",
         help="where each goes, with {relative}, {stem}, {name}, {parent}, or a keyword in braces",
     )
-    command.add_argument(
-        "--set",
-        dest="edits",
-        action="append",
-        type=setting,
-        metavar="KEYWORD=VALUE",
-        help="set an element, by keyword or as gggg,eeee; several values are separated by backslashes",
-    )
-    command.add_argument(
-        "--delete", dest="edits", action="append", type=deletion, metavar="KEYWORD", help="delete an element"
-    )
+    add_edits(command)
     command.add_argument("--edit", metavar="MODULE:FUNCTION", help="a function that changes each dataset")
     command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of a transfer syntax to write")
     command.add_argument("--overwrite", action="store_true", help="replace files that are not the batch's own")

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from streamdcm.cli.edits import deletion, setting
+from streamdcm.cli.edits import add_edits
 from streamdcm.cli.progress import shown
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
@@ -30,17 +30,7 @@ def add_command(commands: "Commands", summary: str) -> None:
     )
     command.add_argument("source", metavar="IN", help="a file, or - for standard input")
     command.add_argument("target", metavar="OUT", help="a file, or - for standard output")
-    command.add_argument(
-        "--set",
-        dest="edits",
-        action="append",
-        type=setting,
-        metavar="KEYWORD=VALUE",
-        help="set an element, by keyword or as gggg,eeee; several values are separated by backslashes",
-    )
-    command.add_argument(
-        "--delete", dest="edits", action="append", type=deletion, metavar="KEYWORD", help="delete an element"
-    )
+    add_edits(command)
     command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of the transfer syntax to write")
     command.add_argument(
         "--split",

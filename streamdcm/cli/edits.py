@@ -1,6 +1,6 @@
 """Edits as they are written on the command line: ``KEYWORD=VALUE``, and ``KEYWORD`` to delete."""
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +20,21 @@ _NUMBERS: Final[dict[str, Callable[[str], Any]]] = {
     "US or SS": int,
 }
 _NOT_TEXT: Final = BULK_VRS | (AMBIGUOUS_VRS.keys() - _NUMBERS.keys()) | {"SQ"}
+
+
+def add_edits(command: ArgumentParser) -> None:
+    """Add ``--set`` and ``--delete`` to the arguments of a command; what they ask for is collected in `edits`."""
+    command.add_argument(
+        "--set",
+        dest="edits",
+        action="append",
+        type=setting,
+        metavar="KEYWORD=VALUE",
+        help="set an element, by keyword or as gggg,eeee; several values are separated by backslashes",
+    )
+    command.add_argument(
+        "--delete", dest="edits", action="append", type=deletion, metavar="KEYWORD", help="delete an element"
+    )
 
 
 def setting(argument: str) -> CommandLineEdit:

@@ -126,7 +126,7 @@ def spliced(scanned: Scanned, options: Options, edit: Edit | None, transfer_synt
     Raises
     ------
     PlanError
-        If the mapping names what is no element, or has a value that the element cannot have.
+        If a name in the mapping is not that of an element, or a value is not one that the element can have.
     EncodeError
         If a value cannot be encoded.
     """

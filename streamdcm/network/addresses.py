@@ -59,7 +59,7 @@ def limits_of(max_pdu: int | str, timeout: float, answer_timeout: float) -> Limi
 
 
 def _title(name: str, title: str) -> str:
-    """Refuse what is no AE title (PS3.5 §6.2)."""
+    """Refuse a text that is not an AE title (PS3.5 §6.2)."""
     is_title = isinstance(title, str) and title.isascii() and title.isprintable() and "\\" not in title
     if not is_title or not 0 < len(title.strip()) <= _LONGEST_TITLE:
         raise PlanError(f"{name} must be 1 to {_LONGEST_TITLE} characters of ASCII without a backslash")

@@ -143,7 +143,7 @@ class _XmlReader:
 
 
 def _number(text: str | None) -> int | None:
-    """Return a reason; `None` for what is no number of 16 bits."""
+    """Return a reason; `None` if the text is not a number of 16 bits."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 5:
         return None
     return int(text) & 0xFFFF

@@ -192,7 +192,7 @@ def uncompressed_alternatives(item: Item) -> tuple[str, ...]:
 
 
 def checked_uid(uid: Any, name: str) -> str:
-    """Refuse what is no UID (PS3.5 §9.1), without quoting it."""
+    """Refuse a text that is not a UID (PS3.5 §9.1), without quoting it."""
     text = "" if uid is None else str(uid)
     if not 0 < len(text) <= _LONGEST_UID or not _UID.issuperset(text):
         raise PlanError(f"{name} is {'not valid' if text else 'missing'}; set it before sending")

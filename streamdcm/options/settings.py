@@ -72,7 +72,7 @@ _SMALLEST_PART: Final = 5 * MIB  # S3 takes smaller ones only as the last
 class PlanSettings:
     """What is decided before the first byte."""
 
-    # pydicom's TypeError comes out for what is no bool, once it is clear that the two count
+    # for a value that is not a bool the plan raises pydicom's TypeError, once it is clear that the two count
     implicit_vr: bool | None = _option(None, checks.as_given, _FRAMES)
     little_endian: bool | None = _option(None, checks.as_given, _FRAMES)
     enforce_file_format: bool = _option(False, checks.flag, _LAID_OUT)

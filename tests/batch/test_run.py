@@ -14,6 +14,8 @@ from pydicom import examples
 from streamdcm.batch import Batch, JournalError, status
 from tests.support import batch_edits, python
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 CT = examples.get_path("ct")
 
 
@@ -170,7 +172,6 @@ def test_the_journal_has_no_secrets_and_is_for_its_owner(tmp_path: Path) -> None
     assert "hunter2" not in repr(batch)
 
 
-@pytest.mark.slow
 def test_two_thousand_instances_some_of_them_difficult(tmp_path: Path, logged: Path) -> None:
     source = make_instances(tmp_path / "in", range(2000))
     (source / "000" / "note.txt").write_text("no DICOM")
@@ -198,7 +199,6 @@ def test_two_thousand_instances_some_of_them_difficult(tmp_path: Path, logged: P
     assert len(files_below(tmp_path / "out")) == 1997
 
 
-@pytest.mark.slow
 def test_a_killed_coordinator_goes_on_where_it_stopped(tmp_path: Path, logged: Path) -> None:
     source = make_instances(tmp_path / "in", range(300))
     script = (

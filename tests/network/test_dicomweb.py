@@ -33,6 +33,8 @@ from tests.support.tools import package
 
 httpx2 = package("httpx2")
 
+pytestmark = pytest.mark.slow  # other programs are asked
+
 RLE = struct.pack("<16I", 2, 64, 66, *[0] * 13) + bytes(4)
 CT_UID = "1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
 MR_UID = "1.3.6.1.4.1.5962.1.1.4.1.1.20040826185059.5457"
@@ -94,7 +96,6 @@ def url_of(peer):
     return peer.url.replace("dicom://PEER@", "http://") + "/dicom-web"
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Expected explicit VR")
 @each_way
 def test_files_arrive_byte_by_byte(orthanc, way):
@@ -117,7 +118,6 @@ def test_files_arrive_byte_by_byte(orthanc, way):
     )
 
 
-@pytest.mark.slow
 @each_way
 def test_datasets_arrive_as_they_are_written(orthanc, way):
     from streamdcm import iter_chunks
@@ -238,7 +238,6 @@ def test_the_body_decides_and_not_the_status(way):
     ]
 
 
-@pytest.mark.slow
 @each_way
 def test_a_good_part_beside_a_broken_one_is_stored_with_a_warning(orthanc, way, tmp_path):
     """Orthanc answers 400, stores the good one, and names it."""
@@ -386,7 +385,6 @@ def test_an_early_refusal_with_a_close(way):
     assert code == 413
 
 
-@pytest.mark.slow
 @each_way
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_a_failing_source_leaves_nothing(orthanc, way, count):
@@ -439,7 +437,6 @@ def test_the_others_of_a_batch_that_broke_off_are_not_confirmed(way):
     assert isinstance(second.error, ConnectionResetError)
 
 
-@pytest.mark.slow
 @each_way
 def test_a_server_that_is_killed_is_a_lost_connection(tmp_path, way):
     with peers.orthanc(tmp_path) as server:

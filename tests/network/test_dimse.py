@@ -40,6 +40,8 @@ from tests.support.corpus import CORPUS, DATA
 from tests.support.peers import Talk, pdu_of, scripted, storescp
 from tests.support.tools import package
 
+pytestmark = pytest.mark.slow  # other programs are asked
+
 CT_SMALL = DATA / "test_files" / "CT_small.dcm"
 MR_SMALL = DATA / "test_files" / "MR_small.dcm"
 
@@ -108,7 +110,6 @@ def sound(paths):
     return [path for path in paths if path.name != "SC_rgb_jpeg.dcm"]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Expected explicit VR")
 @each_way
 def test_files_arrive_bit_by_bit(storescp, way):
@@ -128,7 +129,6 @@ def test_files_arrive_bit_by_bit(storescp, way):
     assert [item.path for item in result.instances] == list(CORPUS)
 
 
-@pytest.mark.slow
 @each_way
 def test_datasets_arrive_as_they_are_written(storescp, way):
     from streamdcm import iter_chunks
@@ -151,7 +151,6 @@ def test_datasets_arrive_as_they_are_written(storescp, way):
             assert (item.transfer_syntax, data) in received
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Expected explicit VR")
 def test_orthanc_takes_what_it_can(orthanc):
     whole = [path for path in CORPUS if "truncated" not in path.name]  # Orthanc waits for the rest
@@ -281,7 +280,6 @@ def test_pynetdicom_takes_it(way):
     assert received[0] == dcmread(CT_SMALL)
 
 
-@pytest.mark.slow
 @each_way
 def test_a_server_that_is_killed_is_a_lost_connection(tmp_path, way):
     with peers.orthanc(tmp_path) as server:
