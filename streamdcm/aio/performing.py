@@ -57,7 +57,8 @@ class Performing(Generic[T]):
         if output is not None:
             collector = Collector(
                 options.chunk_size,
-                can_patch=output.can_patch,
+                # what is overwritten would have to be read back for a digest, which takes the loop
+                can_patch=output.can_patch and options.checksum is None,
                 takes_views=output.takes_views,
                 location=output.location,
             )

@@ -17,13 +17,14 @@ import pytest
 import trio
 from anyio.abc import SocketStream
 from anyio.streams.tls import TLSStream
-from pydicom.uid import MPEG4HP41, DeflatedExplicitVRLittleEndian
+from pydicom.uid import MPEG4HP41, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 import streamdcm
 from streamdcm.errors import PlanError, SourceError, TargetTypeError
 from tests.aio.test_same import bad_number
 from tests.aio.test_write import DATASETS, as_async, ct, large, multi_frame, reused, what, with_syntax
 from tests.support.async_targets import KINDS, Awaited, connected, native
+from tests.support.images import pixels, template
 from tests.support.tools import package
 from tests.support.writing import in_order, written
 
@@ -495,9 +496,13 @@ class TestChecksum:
             result = await streamdcm.dcmwrite_async(target, dataset, checksum="sha256")
             assert result.checksum.digest == hashlib.sha256(await what(arrived)).hexdigest()
 
-    async def test_an_async_file_that_is_patched_is_refused(self):
+    async def test_an_async_file_is_written_in_order(self):
+        dataset, frames = template(ExplicitVRLittleEndian, rows=512, columns=512), pixels(3, shape=(512, 512))
         async with KINDS["anyio_file"]() as (target, arrived):
-            with pytest.raises(streamdcm.errors.TargetTypeError, match="seekable=False"):
-                await streamdcm.dcmwrite_async(target, large(), checksum="sha256")
-            result = await streamdcm.dcmwrite_async(target, large(), checksum="sha256", seekable=False)
-            assert result.checksum.digest == hashlib.sha256(await what(arrived)).hexdigest()
+            assert (await streamdcm.dcmwrite_async(target, dataset, frames=iter(frames))).patches
+            patched = await what(arrived)
+        async with KINDS["anyio_file"]() as (target, arrived):
+            result = await streamdcm.dcmwrite_async(target, dataset, frames=iter(frames), checksum="sha256")
+            assert result.patches == 0
+            assert await what(arrived) == patched
+            assert result.checksum.digest == hashlib.sha256(patched).hexdigest()
