@@ -99,11 +99,18 @@ class CodecProcesses:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    """Start a process; -P, lest a module of the working directory be taken for one of ours."""
+    """Start a process; -P, lest a module of the working directory be taken for one of ours.
+
+    It is in a group of its own: Ctrl-C is for whoever started it, and ends it.
+    """
     command = [sys.executable, "-P", "-m", "streamdcm.write.codec_process"]
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths}
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": paths},
+        process_group=0,
     )
 
 

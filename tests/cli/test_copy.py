@@ -171,6 +171,13 @@ def test_codecs_are_listed(capsys):
     assert "JPEG2000Lossless (1.2.840.10008.1.2.4.90)\n  decode: " in listed
 
 
+def codec_processes(parent: int) -> list[str]:
+    """The processes that code frames for another."""
+    children = Path(f"/proc/{parent}/task").glob("*/children")
+    pids = [pid for child in children for pid in child.read_text().split()]
+    return [pid for pid in pids if b"codec_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 @pytest.mark.parametrize("syntax", ["JPEG2000Lossless", "JPEGLSLossless"])
 def test_an_interrupt_while_frames_are_coded_leaves_nothing(tmp_path, syntax):
     package("imagecodecs")
@@ -185,6 +192,8 @@ def test_an_interrupt_while_frames_are_coded_leaves_nothing(tmp_path, syntax):
         while sum(open_files(tmp_path / "to", process.pid)) < 1 << 20:
             assert process.poll() is None
             time.sleep(0.05)
+        codecs = codec_processes(process.pid)
+        assert bool(codecs) is (syntax == "JPEGLSLossless")
         os.killpg(process.pid, signal.SIGINT)
         assert process.stderr is not None
         said = process.stderr.read()
@@ -193,4 +202,5 @@ def test_an_interrupt_while_frames_are_coded_leaves_nothing(tmp_path, syntax):
     assert b"Traceback" not in said
     assert list((tmp_path / "to").iterdir()) == []
     with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)  # no process of a codec is left
+        os.killpg(process.pid, 0)
+    assert not [pid for pid in codecs if Path(f"/proc/{pid}").exists()]
