@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
@@ -25,7 +25,7 @@ from streamdcm.files.edits import Edit, edited
 from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scanned import Scanned
 from streamdcm.files.transcode import is_transcoded, transcoded
-from streamdcm.options import Options
+from streamdcm.options import Options, refuse_in_vain
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.conversion import own_syntax, refuse_compression
 from streamdcm.plan.execution import Plan
@@ -86,8 +86,8 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
         if old_syntax is not None and is_transcoded(dataset, old_syntax, syntax):
             has_new_uid = read_uid != value_of(dataset, "SOPInstanceUID")
             options = transcoded(dataset, old_syntax, syntax, options, has_new_uid=has_new_uid)
-        elif options.codec_options:
-            raise PlanError("codec_options is about frames that are encoded, and none are; leave it out")
+        else:
+            options = uncoded(options, request)
         refuse_compression(_untouched_pixel_data(dataset), old_syntax, syntax, "convert them in edit")
         refuse_nested_pixels(dataset, old_syntax, syntax, edited=True)
         dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
@@ -96,6 +96,21 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
     if syntax != old_syntax or edit is not None:
         warn_of_signature(elements_of(dataset))
     return plan
+
+
+def uncoded(options: Options, request: Request) -> Options:
+    """Return the options for frames that are copied as they are.
+
+    Where a transfer syntax is asked for, in which a file may be already, `codec_workers` is for those that are not.
+
+    Raises
+    ------
+    PlanError
+        If something is said about frames that are coded.
+    """
+    names = ("codec_options",) if request.transfer_syntax else ("codec_options", "codec_workers")
+    refuse_in_vain(options, names, "is about frames that are coded, and none are")
+    return options if options.codec_workers is None else replace(options, codec_workers=None)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from streamdcm.files.access import accessed
 from streamdcm.files.edits import Edit
 from streamdcm.files.forward import rewritten_forward
 from streamdcm.files.inputs import Input, incoming
-from streamdcm.files.plan_rewrite import Request, planned
+from streamdcm.files.plan_rewrite import Request, planned, uncoded
 from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.scanned import scan_file
 from streamdcm.files.splice import spliced
@@ -170,7 +170,7 @@ def prepare_rewrite(
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, options, request.edit, asked) if capabilities.framing == "file" else None
         if passed_on is not None:
-            refuse_in_vain(options, ("codec_options", "offset_table"), "is about frames that are coded, and none are")
+            refuse_in_vain(uncoded(options, request), ("offset_table",), "is about frames that are coded, and none are")
             return Prepared(passed_on.encoder, lambda: passed_on.size)
         plan = planned(scanned, request, options, capabilities)
     return Prepared(encoded(plan), plan.size)

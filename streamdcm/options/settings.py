@@ -58,7 +58,7 @@ _FRAMES_GIVEN: Final = _with_twins("dcmwrite") | _CONVERTERS
 _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _LAID_OUT: Final = _FRAMES | _with_twins("rewrite", "rewrite_chunks")
 _REWRITERS: Final = _with_twins("rewrite", "rewrite_chunks")
-_CODERS: Final = _FRAMES | _REWRITERS
+_CODERS: Final = _FRAMES_GIVEN | _REWRITERS
 _READERS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
 _STREAMS: Final = _READERS - _with_twins("encoded_size") - {"encoder"}
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
@@ -86,7 +86,7 @@ class PlanSettings:
     frames: AnyFrames | None = _option(None, checks.as_given, _FRAMES_GIVEN)
     number_of_frames: NumberOfFrames = _option(None, checks.number_of_frames, _FRAMES)
     max_frames: int | None = _option(None, checks.optional_count, _FRAMES)
-    offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _CODERS)
+    offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _FRAMES | _REWRITERS)
     codec_workers: int | None = _option(None, checks.optional_count, _CODERS)
     codec_options: Mapping[str, Any] = _option({}, checks.optional_mapping, _CODERS)
     fragments_per_frame: int = _option(1, checks.count, _FRAMES)

@@ -88,25 +88,34 @@ class StreamOptions(ReadingOptions, total=False):
     progress: ProgressCallback | None
 
 
-class CodecOptions(TypedDict, total=False):
-    """Keyword arguments about frames that are encoded, or decoded, while they are written.
+class TableOptions(TypedDict, total=False):
+    """The keyword argument about the offset table.
 
     Attributes
     ----------
     offset_table : {"auto", "basic", "extended", "empty"}
         The offset table of encapsulated frames (PS3.5 §A.4).
+    """
+
+    offset_table: OffsetTableChoice
+
+
+class CodecOptions(TypedDict, total=False):
+    """Keyword arguments about frames that are encoded, or decoded, while they are written.
+
+    Attributes
+    ----------
     codec_workers : int, optional
         How many frames are coded at a time; if not given, as many as this process may use cores, at most 8.
     codec_options : mapping, optional
         What is said to the codec, such as ``{"near": 3}``; see `streamdcm.codecs`.
     """
 
-    offset_table: OffsetTableChoice
     codec_workers: int | None
     codec_options: Mapping[str, Any] | None
 
 
-class FrameOptions(CodecOptions, total=False):
+class FrameOptions(TableOptions, total=False):
     """Keyword arguments about frames that come one by one, and values that come late.
 
     Attributes
@@ -238,8 +247,10 @@ class PushOptions(EncodingOptions, FrameOptions, StreamOptions, total=False):
     """What the functions have in common that frames are given to, or whose frames are asked for."""
 
 
-class WriteOptions(PushOptions, total=False):
-    """Keyword arguments of functions that are given a dataset: see `EncodingOptions`, `FrameOptions`, `StreamOptions`.
+class WriteOptions(PushOptions, CodecOptions, total=False):
+    """Keyword arguments of functions that are given a dataset.
+
+    See `EncodingOptions`, `FrameOptions`, `CodecOptions` and `StreamOptions`.
 
     Attributes
     ----------
@@ -254,7 +265,7 @@ class ChunkOptions(WriteOptions, ConversionOptions, total=False):
     """Keyword arguments of `iter_chunks`: see `WriteOptions` and `ConversionOptions`."""
 
 
-class EncodeOptions(EncodingOptions, FrameOptions, ReadingOptions, ConversionOptions, total=False):
+class EncodeOptions(EncodingOptions, FrameOptions, CodecOptions, ReadingOptions, ConversionOptions, total=False):
     """Keyword arguments of `encoder`, `encoded_size` and its twin: those of `ChunkOptions` but `progress`.
 
     Attributes
@@ -306,18 +317,18 @@ class SourceOptions(TypedDict, total=False):
     source_client: Any
 
 
-class RewriteChunksOptions(LayoutOptions, CodecOptions, StreamOptions, SourceOptions, total=False):
+class RewriteChunksOptions(LayoutOptions, TableOptions, CodecOptions, StreamOptions, SourceOptions, total=False):
     """Keyword arguments of `rewrite_chunks` and its twin.
 
-    See `LayoutOptions`, `CodecOptions`, `StreamOptions` and `SourceOptions`.
+    See `LayoutOptions`, `TableOptions`, `CodecOptions`, `StreamOptions` and `SourceOptions`.
     """
 
 
-class RewriteOptions(LayoutOptions, CodecOptions, StreamOptions, PlaceOptions, SourceOptions, total=False):
+class RewriteOptions(RewriteChunksOptions, PlaceOptions, total=False):
     """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`."""
 
 
-class AsyncWriteOptions(PushOptions, total=False):
+class AsyncWriteOptions(PushOptions, CodecOptions, total=False):
     """Keyword arguments of asynchronous functions that are given a dataset: those of `WriteOptions`, and one more.
 
     Attributes

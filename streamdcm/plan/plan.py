@@ -18,7 +18,7 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
 from streamdcm.errors import PlanError
-from streamdcm.options import FrameOptions, Options, refuse_in_vain
+from streamdcm.options import CodecOptions, FrameOptions, Options, refuse_in_vain
 from streamdcm.pixels.frame_count import has_number_of_frames
 from streamdcm.pixels.frame_plan import STALE, PixelPlan, plan_pixels
 from streamdcm.pixels.pixel_data import known_ratio, learns_ratio
@@ -37,8 +37,7 @@ from streamdcm.plan.file_meta import (
 from streamdcm.plan.syntaxes import decide_encoding, encoding_of
 from streamdcm.sources import PushedSource
 
-_NOT_ABOUT_FRAMES = ("late", "codec_workers")
-_ABOUT_FRAMES = (*(name for name in FrameOptions.__annotations__ if name not in _NOT_ABOUT_FRAMES), "frame_index")
+_ABOUT_FRAMES = (*(FrameOptions.__annotations__.keys() - {"late"}), *CodecOptions.__annotations__, "frame_index")
 _PADDING_CREATOR = "STREAMDCM PADDING"
 
 
@@ -66,9 +65,7 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
     """
     elements = elements_to_write(dataset)
     if options.frames is None:
-        refuse_in_vain(
-            options, (*_ABOUT_FRAMES, "frame_index"), "is about the frames that frames= gives, and none are given"
-        )
+        refuse_in_vain(options, _ABOUT_FRAMES, "is about the frames that frames= gives, and none are given")
     meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
         raise PlanError("'force_encoding' cannot be used with 'enforce_file_format'; leave one of them out")

@@ -24,7 +24,7 @@ from streamdcm.errors import (
     refuse_running_generator,
 )
 from streamdcm.instructions import END
-from streamdcm.options import Options
+from streamdcm.options import CodecOptions, Options, refuse_in_vain
 from streamdcm.pixels.arrays import as_array
 from streamdcm.pixels.codecs.choices import TARGETS, check_image, checked_options
 from streamdcm.pixels.codecs.image import Image, image_of
@@ -64,6 +64,7 @@ def with_coded_arrays(dataset: Dataset, options: Options) -> tuple[Dataset, Opti
     frames = options.frames
     syntax = _coded_syntax(dataset, options)
     if syntax is None or isinstance(frames, (PushedSource, ByteStream, AsyncIterable)) or not gives_frames(frames):
+        _refuse_coding(options)
         return dataset, options
     given = _Given(frames)
     if not is_pixels(given.first):
@@ -73,6 +74,13 @@ def with_coded_arrays(dataset: Dataset, options: Options) -> tuple[Dataset, Opti
     except BaseException:
         given.close()
         raise
+
+
+def _refuse_coding(options: Options) -> None:
+    """Refuse what is said about arrays that are encoded, where there are frames that are not."""
+    if options.frames is not None:
+        names = CodecOptions.__annotations__
+        refuse_in_vain(options, names, "is about arrays that are encoded, and these frames are written as they are")
 
 
 def refuse_arrays_to_encode(dataset: Dataset, options: Options) -> None:
@@ -181,8 +189,7 @@ class _Counted(Iterator[Any]):
 
 def _uncoded(options: Options, given: _Given) -> Options:
     """Return the options for codestreams, which are given as they are."""
-    if options.codec_options:
-        raise PlanError("codec_options is about arrays that are encoded, and these frames are encoded already")
+    _refuse_coding(options)
     if given.is_stored:  # asking for one uses nothing up
         given.close_pieces()
         return options
