@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -53,6 +54,8 @@ class DaskWorkers:
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._underway: dict[Future, Sequence[Job]] = {}
         self._named: dict[int, Job] = {}
+        self._suspects: deque[Job] = deque()
+        self._suspected: int | None = None
         try:
             self._client = Client(address, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -61,18 +64,29 @@ class DaskWorkers:
 
     def wants(self) -> int:
         """Return how many more instances can be given now."""
+        if self._suspects or self._suspected is not None:
+            return 0  # what waits behind one on its worker would be lost with it
         threads = sum(self._client.nthreads().values()) if self._is_connected() else 0
         free = max(threads, 1) * _CHUNKS_A_THREAD - len(self._underway)
         return max(min(free * self._chunk, _AT_ONCE), 0)
 
     def give(self, jobs: Sequence[Job]) -> None:
-        """Submit instances: chunk by chunk, and one by one those that are alone."""
+        """Submit instances: chunk by chunk, those that are alone one by one, suspects when nothing else is underway."""
+        self._suspects += (job for job in jobs if job.suspect)
+        jobs = [job for job in jobs if not job.suspect]
         for named in (True, False):
             wanted = [job for job in jobs if (job.claimed is not None) is named]
             together = [job for job in wanted if not job.alone]
             chunks = [together[start : start + self._chunk] for start in range(0, len(together), self._chunk)]
             for chunk in [*chunks, *([job] for job in wanted if job.alone)]:
                 self._submit(_do if named else _name, chunk)
+        self._try_suspect()
+
+    def _try_suspect(self) -> None:
+        if self._suspects and self._suspected is None and not self._underway and not self._named:
+            job = self._suspects.popleft()
+            self._suspected = job.number
+            self._submit(_name if job.claimed is None else _do, [job])
 
     def events(self, seconds: float) -> list[Event]:
         """Wait for tasks to end."""
@@ -85,6 +99,9 @@ class DaskWorkers:
                 events += self._events(self._ended.get())
         except queue.Empty:
             pass
+        if any(event.number == self._suspected and not isinstance(event, Asks) for event in events):
+            self._suspected = None
+        self._try_suspect()
         return events
 
     def answer(self, number: int, claimed: Claimed) -> None:
@@ -112,7 +129,7 @@ class DaskWorkers:
         if jobs is None:
             return []
         if future.status != "finished":
-            return _lost(jobs, future)
+            return self._lost(jobs, future)
         said = [_event(*fields) for fields in future.result()]
         self._named.update({job.number: job for job in jobs})
         for event in said:
@@ -121,6 +138,13 @@ class DaskWorkers:
             else:
                 self._named.pop(event.number, None)
         return said
+
+    def _lost(self, jobs: Sequence[Job], future: Future) -> list[Event]:
+        """Return what became of instances whose worker died: only one that had it for itself is known to be why."""
+        if jobs[0].number != self._suspected:
+            return [GivenBack(job.number) for job in jobs]
+        error = future.exception() if future.status == "error" else None
+        return [Died(jobs[0].number, type(error).__name__ if error is not None else "lost")]
 
     def _check_workers(self) -> None:
         """Refuse workers that could do nothing, before the first chunk."""
@@ -134,14 +158,6 @@ class DaskWorkers:
 
     def _is_connected(self) -> bool:
         return bool(self._client.status == "running")
-
-
-def _lost(jobs: Sequence[Job], future: Future) -> list[Event]:
-    """Return what became of instances whose worker died: they are tried again, one by one."""
-    if len(jobs) > 1:
-        return [GivenBack(job.number) for job in jobs]
-    error = future.exception() if future.status == "error" else None
-    return [Died(jobs[0].number, type(error).__name__ if error is not None else "lost")]
 
 
 class _NamedError(Exception):
@@ -173,8 +189,11 @@ def _do(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     work, said = _work(plan), list[tuple[Any, ...]]()
     for job in map(job_from, jobs):
         assert job.claimed is not None
+        # The cluster repeats a task whose result was lost with its worker: what is there may be what it wrote.
+        job = job._replace(claimed=job.claimed._replace(replaces=True))
         try:
-            said.append(("done", job.number, work.perform(job, _unasked)))
+            stamp = work.stamp_if_done_in_place(job) or work.perform(job, _unasked)
+            said.append(("done", job.number, stamp))
         except Exception as error:
             said.append(("failed", job.number, described(error), may_pass(error)))
     return said

@@ -71,6 +71,14 @@ class Work:
             self._rewrite(source, place)
         return stamp_of(source, self._source_options) if place.name == normal(source) else stamp
 
+    def stamp_if_done_in_place(self, job: Job) -> str | None:
+        """Return the stamp of a source that is its own target and is not what it was when the target was claimed."""
+        source, claimed = job.found.source, job.found.stamp
+        if claimed is None or job.wanted is None or normal(job.wanted) != normal(source):
+            return None
+        stamp = stamp_of(source, self._source_options)
+        return None if stamp == claimed else stamp
+
     def _copy(self, source: str, place: _Place) -> None:
         target = place.target or self._named(source, place)
         copied(source, target, place.options(self._options))

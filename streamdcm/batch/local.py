@@ -54,8 +54,8 @@ class LocalWorkers:
 
     def give(self, jobs: Sequence[Job]) -> None:
         """Give instances to the workers that have the fewest; a worker is started when there is something for it."""
-        self._alone += (job for job in jobs if job.alone)
-        others = [job for job in jobs if not job.alone]
+        self._alone += (job for job in jobs if job.alone or job.suspect)
+        others = [job for job in jobs if not (job.alone or job.suspect)]
         while len(self._workers) < min(self._count, len(self._workers) + len(jobs)):
             self._workers.append(self._started())
         for worker in sorted(self._workers, key=lambda worker: len(worker.jobs)):
@@ -152,7 +152,7 @@ class _Worker:
 
     def wants(self, chunk: int) -> int:
         """Return how many more instances it can have."""
-        if any(job.alone for job in self.jobs) or len(self.jobs) > chunk // 2:
+        if any(job.alone or job.suspect for job in self.jobs) or len(self.jobs) > chunk // 2:
             return 0
         return chunk - len(self.jobs)
 

@@ -44,6 +44,8 @@ class Job(NamedTuple):
         What became of the claim of it; if `None`, the worker asks.
     alone : bool
         Whether it is done by a worker that has nothing else.
+    suspect : bool
+        Whether a worker died that had it, so that nothing else should be lost by it.
     """
 
     number: int
@@ -51,12 +53,13 @@ class Job(NamedTuple):
     wanted: str | None = None
     claimed: Claimed | None = None
     alone: bool = False
+    suspect: bool = False
 
 
 def job_from(fields: Sequence[Any]) -> Job:
     """Return the instance that a message describes."""
-    number, found, wanted, claimed, alone = fields
-    return Job(number, Found(*found), wanted, None if claimed is None else Claimed(*claimed), alone)
+    number, found, wanted, claimed, *others = fields
+    return Job(number, Found(*found), wanted, None if claimed is None else Claimed(*claimed), *others)
 
 
 class Asks(NamedTuple):

@@ -156,7 +156,7 @@ class Run:
         self._options = batch.options.get("source_options") or batch.options.get("storage_options") or {}
         self._template = None if batch.target is None else TargetTemplate(batch.target)
         self._underway: dict[int, Entry] = {}
-        self._again: list[tuple[float, int, Entry]] = []
+        self._again: list[tuple[float, int, Entry, bool]] = []
         self._attempts: dict[int, int] = {}
         self._counts = {"done": 0, "failed": 0, "skipped": 0}
         self._replaces_all = bool(batch.options.get("overwrite", False))
@@ -188,18 +188,24 @@ class Run:
 
     def _is_done(self, entry: Entry) -> bool:
         """Tell whether an instance was done before, and nothing has changed since; else note that it has to be done."""
-        is_begun_in_place = entry.state is State.PENDING and entry.target == normal(entry.found.source)
-        if entry.state is State.DONE or is_begun_in_place:
-            stamp = self._stamp(entry)
-            is_same = stamp == entry.found.stamp
-            if is_begun_in_place and stamp is not None and not is_same:
-                self._journal.done(entry.number, stamp)  # it had got its name when the coordinator was killed
-                return True
-            if is_same and not is_begun_in_place and self._is_there(entry.target):
-                return True
+        if entry.state is State.PENDING and (stamp := self._rewritten(entry)) is not None:
+            self._journal.done(entry.number, stamp)
+            return True
+        if entry.state is State.DONE and self._stamp(entry) == entry.found.stamp and self._is_there(entry.target):
+            return True
         if entry.state is not State.PENDING:
             self._journal.again(entry.number)
         return False
+
+    def _rewritten(self, entry: Entry) -> str | None:
+        """Return the stamp of a source that is its own target and is not what it was when that was claimed.
+
+        Its new content got its name, and nobody could report it any more; it must not be edited a second time.
+        """
+        if entry.target != normal(entry.found.source):
+            return None
+        stamp = stamp_of(entry.found.source, self._options)
+        return None if stamp == entry.found.stamp else stamp
 
     def _stamp(self, entry: Entry) -> str | None:
         return entry.listed or stamp_of(entry.found.source, self._options)
@@ -217,22 +223,27 @@ class Run:
         wanted = self._pool.wants()
         now = time.monotonic()
         while len(jobs) < wanted and self._again and self._again[0][0] <= now:
-            jobs.append(self._job(heapq.heappop(self._again)[2], alone=True))
+            *_, entry, suspect = heapq.heappop(self._again)
+            if suspect and (stamp := self._rewritten(entry)) is not None:
+                self._journal.done(entry.number, stamp)
+                self._count("done")
+            else:
+                jobs.append(self._job(entry, suspect=suspect))
         for entry in itertools.islice(waiting, wanted - len(jobs)):
-            jobs.append(self._job(entry, alone=False))
+            jobs.append(self._job(entry))
         if jobs:
             self._journal.commit()  # a target is claimed before anything is written there
             self._pool.give(jobs)
         return bool(jobs)
 
-    def _job(self, entry: Entry, *, alone: bool) -> Job:
+    def _job(self, entry: Entry, *, suspect: bool = False) -> Job:
         self._underway[entry.number] = entry
         wanted = self._wanted(entry)
         claimed = None
         if wanted is not None and scheme_of(wanted) in (None, "file"):
             claimed = self._claim(entry, normal(wanted), os.path.lexists(wanted), None)
         is_large = size_in(entry.listed) > LARGE
-        return Job(entry.number, entry.found, wanted, claimed, alone or is_large)
+        return Job(entry.number, self._underway[entry.number].found, wanted, claimed, is_large, suspect)
 
     def _wanted(self, entry: Entry) -> str | None:
         """Return the target of an instance, if that can be known without its dataset."""
@@ -251,7 +262,7 @@ class Run:
         if is_in_place and stamp is None:
             stamp = stamp_of(entry.found.source, self._options)
         self._journal.claim(entry.number, target, stamp)
-        self._underway[entry.number] = entry._replace(target=target)
+        self._underway[entry.number] = entry._replace(target=target, found=entry.found._replace(stamp=stamp))
         return Claimed(replaces=replaces)
 
     def _note(self, events: list[Event]) -> None:
@@ -268,14 +279,14 @@ class Run:
                     self._journal.done(number, stamp)
                     self._end(number, "done")
                 case Failed(number, error, passes):
-                    self._note_failure(entry, error, again=passes)
+                    self._note_failure(entry, error, again=passes, suspect=False)
                 case Died(number, how):
                     times = self._attempts.get(number, 0) + 1
                     error = f"{WorkerDied.__name__}: {how}" + (f", {times} times" if times > 1 else "")
-                    self._note_failure(entry, error, again=True)
+                    self._note_failure(entry, error, again=True, suspect=True)
                 case GivenBack(number):
                     del self._underway[number]
-                    heapq.heappush(self._again, (0.0, number, entry))
+                    heapq.heappush(self._again, (0.0, number, entry, True))
         if events:
             self._journal.commit()
             if self._progress is not None:
@@ -283,13 +294,13 @@ class Run:
         for number, claimed in answers:
             self._pool.answer(number, claimed)
 
-    def _note_failure(self, entry: Entry, error: str, *, again: bool) -> None:
+    def _note_failure(self, entry: Entry, error: str, *, again: bool, suspect: bool) -> None:
         number = entry.number
         tried = self._attempts[number] = self._attempts.get(number, 0) + 1
         if again and tried <= self._retries:
             self._journal.tried(number)
             del self._underway[number]
-            heapq.heappush(self._again, (time.monotonic() + _PAUSE * (tried - 1), number, entry))
+            heapq.heappush(self._again, (time.monotonic() + _PAUSE * (tried - 1), number, entry, suspect))
         else:
             self._journal.failed(number, error)
             self._attempts.pop(number)

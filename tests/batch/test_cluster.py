@@ -67,7 +67,7 @@ def test_targets_are_named_and_claimed_in_a_first_task(tmp_path: Path, cluster: 
 def test_a_worker_that_dies_costs_one_instance(tmp_path: Path, cluster: Any, log: Path) -> None:
     source = make_instances(tmp_path / "in", range(20))
     batch = Batch(source, tmp_path / "out" / "{relative}", edit=batch_edits.difficult)
-    report = batch.run(journal=tmp_path / "run.sqlite", scheduler=cluster.scheduler_address, chunk=4, retries=4)
+    report = batch.run(journal=tmp_path / "run.sqlite", scheduler=cluster.scheduler_address, chunk=4, retries=1)
     assert (report.done, report.failed) == (18, 2)
     errors = {Path(failure.source).name: failure.error for failure in report.failures()}
     assert errors["00011.dcm"].startswith("WorkerDied: KilledWorker")

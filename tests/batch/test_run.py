@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pydicom
@@ -12,6 +13,9 @@ import pytest
 from pydicom import examples
 
 from streamdcm.batch import Batch, JournalError, status
+from streamdcm.batch.journal import Journal, State
+from streamdcm.batch.pool import Claimed, Died, Event, Job
+from streamdcm.batch.run import Run
 from tests.support import batch_edits, python
 
 pytestmark = pytest.mark.slow  # each starts processes
@@ -134,6 +138,44 @@ def test_in_place_each_is_done_once(tmp_path: Path, logged: Path) -> None:
     assert all(pydicom.dcmread(path).PatientName == "Renamed" for path in source.rglob("*.dcm"))
 
 
+class DiesAfterTheCommit:
+    """A pool whose worker puts the new content in its place, and dies before it can say so."""
+
+    def __init__(self) -> None:
+        self.given: list[Job] = []
+        self._lost: list[Job] = []
+
+    def wants(self) -> int:
+        return 10
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        self.given += jobs
+        self._lost += jobs
+
+    def events(self, seconds: float) -> list[Event]:
+        lost, self._lost = self._lost, []
+        for job in lost:
+            dataset = pydicom.dcmread(job.found.source)
+            dataset.PatientName = "Renamed"
+            dataset.save_as(job.found.source)
+        return [Died(job.number, "signal 9") for job in lost]
+
+    def answer(self, number: int, claimed: Claimed) -> None:
+        raise AssertionError("nobody asks")
+
+    def stop(self) -> list[Event]:
+        return []
+
+
+def test_what_is_its_own_target_is_not_edited_twice_when_a_worker_dies_behind_its_commit(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    batch, pool = Batch(source, source / "{relative}", edit={"PatientName": "Renamed"}), DiesAfterTheCommit()
+    with Journal(tmp_path / "run.sqlite", batch.fingerprint()) as journal:
+        Run(batch, journal, pool, 2, None).complete(bool)
+        assert journal.counts()[State.DONE] == 3
+    assert len(pool.given) == 3
+
+
 def test_outputs_below_the_source_are_no_sources(tmp_path: Path) -> None:
     source = make_instances(tmp_path / "in", range(3))
     batch = Batch(source, source / "zz" / "{name}", edit={"PatientID": "x"})
@@ -155,8 +197,6 @@ def test_another_plan_and_another_run_are_refused(tmp_path: Path) -> None:
     Batch(source, tmp_path / "out" / "{name}").run(journal=journal, workers=1)
     with pytest.raises(JournalError, match="another plan"):
         Batch(source, tmp_path / "out" / "{stem}").run(journal=journal, workers=1)
-    from streamdcm.batch.journal import Journal
-
     with Journal(journal, Batch(source, tmp_path / "out" / "{name}").fingerprint()):
         with pytest.raises(JournalError, match="another run holds"):
             Batch(source, tmp_path / "out" / "{name}").run(journal=journal, workers=1)

@@ -66,7 +66,7 @@ def run(case: Case, proxy: Proxy, options: dict[str, Any], key: str) -> Outcome:
     """Upload through the proxy, and look without it; nothing of the process may be left over."""
     client_options = options | {"endpoint_url": f"http://127.0.0.1:{proxy.server_port}"}
     retries = Config(retries={"total_max_attempts": 2, "mode": "legacy"}, read_timeout=0.5, connect_timeout=5)
-    descriptors = _descriptors()
+    descriptors, threads = _descriptors(), set(threading.enumerate())
     client = boto3.client("s3", config=retries, **client_options)
     proxy.fault = at_request(case.request, FAULTS[case.fault], again=case.again)
     failed, told = False, ""
@@ -87,7 +87,7 @@ def run(case: Case, proxy: Proxy, options: dict[str, Any], key: str) -> Outcome:
         gc.collect()
         proxy.fault = lambda request: False
         proxy.wait_until_idle()
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("streamdcm")]
+    left = [thread.name for thread in set(threading.enumerate()) - threads if thread.name.startswith("streamdcm")]
     assert not left, f"threads are left: {left}"
     direct = boto3.client("s3", **options)
     try:
