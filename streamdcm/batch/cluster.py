@@ -15,7 +15,8 @@ from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, Given
 from streamdcm.errors import JournalError, MissingExtraError, PlanError
 
 try:
-    from distributed import Client, Future
+    from distributed import CancelledError, Client, Future, KilledWorker
+    from distributed.comm import CommClosedError
 except ImportError as error:
     raise MissingExtraError("scheduler= needs dask.distributed: pip install 'streamdcm[dask]'") from error
 
@@ -128,9 +129,12 @@ class DaskWorkers:
         jobs = self._underway.pop(future, None)
         if jobs is None:
             return []
-        if future.status != "finished":
+        try:
+            said = [_event(*fields) for fields in future.result()]
+        except (KilledWorker, CancelledError, CommClosedError):  # a finished one's result may be lost with its worker
             return self._lost(jobs, future)
-        said = [_event(*fields) for fields in future.result()]
+        except Exception as error:  # of what a worker does before the first instance
+            return [Failed(job.number, described(error), may_pass(error)) for job in jobs]
         self._named.update({job.number: job for job in jobs})
         for event in said:
             if isinstance(event, Asks):

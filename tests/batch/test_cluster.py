@@ -1,5 +1,8 @@
 """Batches on a real cluster of dask.distributed, whose workers are processes of this machine."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,9 @@ import pydicom
 import pytest
 
 from streamdcm.batch import Batch, JournalError, status
+from streamdcm.batch.cluster import DaskWorkers
+from streamdcm.batch.listing import found_in
+from streamdcm.batch.pool import Claimed, GivenBack, Job
 from streamdcm.errors import PlanError
 from tests.batch.test_run import edits, files_below, make_instances
 from tests.support import ROOT, batch_edits
@@ -73,6 +79,31 @@ def test_a_worker_that_dies_costs_one_instance(tmp_path: Path, cluster: Any, log
     assert errors["00011.dcm"].startswith("WorkerDied: KilledWorker")
     assert errors["00007.dcm"].startswith("LookupError")
     assert len(files_below(tmp_path / "out")) == 18
+
+
+def test_a_result_that_is_lost_with_its_worker_gives_the_instances_back(tmp_path: Path, log: Path) -> None:
+    distributed, dask = package("distributed"), package("dask")
+    source = make_instances(tmp_path / "in", range(3))
+    batch = Batch(source, tmp_path / "out" / "{relative}", edit=batch_edits.once)
+    (tmp_path / "out" / "000").mkdir(parents=True)
+    jobs = [
+        Job(number, found, str(tmp_path / "out" / found.relative), Claimed())
+        for number, found in enumerate(found_in(batch.sources, {}))
+    ]
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+    ):
+        workers = DaskWorkers(batch, cluster.scheduler_address, chunk=3)
+        workers.give(jobs)
+        (future,) = workers._underway
+        while not future.done():
+            time.sleep(0.01)
+        os.kill(cluster.workers[0].pid, signal.SIGKILL)
+        events = workers.events(30)
+        workers.stop()
+    assert events == [GivenBack(0), GivenBack(1), GivenBack(2)]
+    assert set(edits(log).values()) <= {1, 2}
 
 
 def test_a_worker_that_lacks_the_edit_is_named_before_the_first_chunk(tmp_path: Path, cluster: Any) -> None:

@@ -38,6 +38,14 @@ def difficult(dataset: Dataset) -> None:
     dataset.PatientName = "Renamed"
 
 
+def once(dataset: Dataset) -> None:
+    """Die when an instance is edited that was edited before."""
+    log(dataset)
+    lines = Path(os.environ["BATCH_LOG"]).read_text().splitlines()
+    if lines.count(str(dataset.InstanceNumber)) > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def speak(dataset: Dataset) -> None:
     """Print something, which must not be taken for a message."""
     print("hello from an edit", flush=True)
