@@ -7,7 +7,7 @@ from typing import Final
 
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<authority>[^/?#]*)(?P<path>.*)", re.DOTALL)
 _CHAIN: Final = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]*://)")
-_HOST: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
+_HOST: Final = re.compile(r"(\[[^\]]*\]|\[[0-9A-Fa-f:.]*|[^:]*)(:\d*)?")  # the bracket may have been left open
 
 
 def printable(place: str) -> str:

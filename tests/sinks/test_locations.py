@@ -28,6 +28,7 @@ SECRETS = ("secret", "user", "token", "Signature")
         ("http://user:sec?ret@h/in.dcm", "http://h/in.dcm"),
         ("http://user:secret@[fe80::1:2]/in.dcm", "http://[fe80::1:2]/in.dcm"),
         ("http://user:secret@[::1]:80/in.dcm#token", "http://[::1]:80/in.dcm"),
+        ("http://user:secret@[::1/in.dcm", "http://[::1/in.dcm"),
         ("http://h?Signature=token", "http://h"),
         ("http://h/in.dcm?at=user@token", "http://h/in.dcm"),
         ("http://h:80/a@b/in.dcm", "http://h:80/a@b/in.dcm"),
