@@ -27,7 +27,8 @@ from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
 from streamdcm.files.scan_walk import at_hand, walk
 from streamdcm.files.scan_words import BLOCK, ENCODINGS, Encoding, Large, Run, Where
 from streamdcm.files.scanned import Part, Scanned
-from streamdcm.files.splice import Splicer, are_passed, encoder_of, in_order, large_header, spliced, splicer_of
+from streamdcm.files.splice import are_passed, encoder_of, in_order, large_header, spliced, splicer_of
+from streamdcm.files.splicer import Splicer
 from streamdcm.files.tape import Tape, inflated_pieces, pieces_of
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options

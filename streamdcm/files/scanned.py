@@ -15,6 +15,9 @@ from streamdcm.files.scan_words import BLOCK, Encoding, Large, Row, Run, Where
 
 Part: TypeAlias = Run | Large
 
+Found: TypeAlias = dict[int, tuple[Run, Row] | Large]
+"""Elements by their tags."""
+
 
 class Scanned(NamedTuple):
     """A file that was scanned.
