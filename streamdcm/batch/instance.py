@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +15,14 @@ from streamdcm.batch.pool import Claimed, Job
 from streamdcm.batch.stamps import stamp_of
 from streamdcm.batch.template import TargetTemplate, name_parts, normal
 from streamdcm.errors import TargetCollision
-from streamdcm.files.chunks import rewrite_chunks
+from streamdcm.files.chunks import rewrite_chunks_as
 from streamdcm.files.edit_paths import edits_by_tag, tag_named
-from streamdcm.files.edits import edited
-from streamdcm.files.rewrite import rewrite
+from streamdcm.files.edits import Edit, edited
+from streamdcm.files.plan_rewrite import Request
+from streamdcm.files.rewrite import rewrite_as
 from streamdcm.instructions import Encoder
 from streamdcm.options import PlaceOptions, ReadingOptions, RewriteChunksOptions
+from streamdcm.plan.coded_header import derived_uid
 from streamdcm.sinks import printable, printable_text, scheme_of
 from streamdcm.write.functions import write_encoder
 
@@ -89,8 +90,9 @@ class Work:
             self._rewrite_and_name(source, edit, place)
             return
         target = place.target or self._named(source, place)
-        edit = _located(edit) if callable(edit) else edit
-        rewrite(source, target, edit=edit, transfer_syntax=self._transfer_syntax, **place.options(self._options))
+        rewrite_as(
+            source, target, self._request(_located(edit) if callable(edit) else edit), place.options(self._options)
+        )
 
     def _named(self, source: str, place: _Place) -> str:
         """Name a target by values that no edit changes, or one by values alone."""
@@ -112,12 +114,15 @@ class Work:
             return made
 
         options = {name: value for name, value in self._options.items() if name in RewriteChunksOptions.__annotations__}
-        with contextlib.closing(
-            rewrite_chunks(source, edit=editing, transfer_syntax=self._transfer_syntax, **options)
-        ) as chunks:
+        with rewrite_chunks_as(source, self._request(editing), options) as chunks:
             assert place.target is not None
             placed = {name: value for name, value in self._options.items() if name in PlaceOptions.__annotations__}
             write_encoder(_passed_on(chunks), place.target, **place.options(placed))
+
+    def _request(self, edit: Edit | None) -> Request:
+        """Return what is wanted of an instance; one that is done again gets the same SOP Instance UID again."""
+        force = bool(self._options.get("force", False))
+        return Request(edit, self._transfer_syntax, force, new_uid=derived_uid)
 
 
 class _Place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self, Unpack
 
@@ -96,9 +96,14 @@ def rewrite_chunks(
     ...     headers = {"Content-Length": str(chunks.content_length)}
     ...     requests.post(url, data=chunks, headers=headers)
     """
-    options = check_options(dict(kwargs), "rewrite_chunks")
+    return rewrite_chunks_as(source, Request(edit, transfer_syntax, force), kwargs)
+
+
+def rewrite_chunks_as(source: Input, request: Request, given: Mapping[str, Any]) -> RewrittenChunks:
+    """Give a DICOM file written anew as chunks, as `rewrite_chunks` does with options that were given."""
+    options = check_options(dict(given), "rewrite_chunks")
     with ExitStack() as files:
-        encoder, size = opened_chunks(source, Request(edit, transfer_syntax, force), options, files)
+        encoder, size = opened_chunks(source, request, options, files)
         return RewrittenChunks(Chunks(encoder, options, size), size, files.pop_all())
 
 

@@ -27,6 +27,7 @@ from streamdcm.files.scanned import Scanned
 from streamdcm.files.transcode import is_transcoded, transcoded
 from streamdcm.options import Options, refuse_in_vain
 from streamdcm.plan.capabilities import Capabilities
+from streamdcm.plan.coded_header import NewUid, any_uid
 from streamdcm.plan.conversion import own_syntax, refuse_compression
 from streamdcm.plan.execution import Plan
 from streamdcm.plan.file_meta import FOLLOWING, copy_of_file_meta, rewritten_file_meta, rewritten_preamble
@@ -37,11 +38,46 @@ from streamdcm.plan.syntaxes import syntax_named
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a caller wants of a file that is written anew; see `rewrite`."""
+    """What a caller wants of a file that is written anew; see `rewrite`.
+
+    `new_uid` gives an instance that loses something by its compression the SOP Instance UID of its own.
+    """
 
     edit: Edit | None = None
     transfer_syntax: str | None = None
     force: bool = False
+    new_uid: NewUid = any_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A file that was scanned, and edited as a dataset.
+
+    Parameters
+    ----------
+    scanned : Scanned
+        The file.
+    read : FileDataset
+        What was read, which the edit may have changed.
+    made : Dataset
+        What the edit made of it.
+    syntax : UID or None
+        The transfer syntax that it was read in.
+    known : list of str
+        What File Meta Information repeats and the dataset had before the edit.
+    sop_instance_uid : str or None
+        Its SOP Instance UID before the edit.
+    is_directory : bool
+        Whether it is a DICOMDIR, which is not edited.
+    """
+
+    scanned: Scanned
+    read: FileDataset
+    made: Dataset
+    syntax: UID | None
+    known: list[str]
+    sop_instance_uid: str | None
+    is_directory: bool
 
 
 def planned(scanned: Scanned, request: Request, options: Options, capabilities: Capabilities) -> Plan:
@@ -63,37 +99,48 @@ def planned(scanned: Scanned, request: Request, options: Options, capabilities: 
     PlanError, EncodeError, SourceError
         See `rewrite`.
     """
-    edit, transfer_syntax = request.edit, request.transfer_syntax
+    return plan_of(edited_file(scanned, request), request, options, capabilities)
+
+
+def edited_file(scanned: Scanned, request: Request) -> Edited:
+    """Read a file that was scanned as a dataset, and edit it; see `planned`."""
     with _read_by_pydicom(scanned.name):
         read = dataset_of(scanned)
         old_syntax = own_syntax(read, read.file_meta)
         is_directory = _is_directory(read)
     warn_of_missing_pixels(elements_of(read), scanned.name)
-    if is_directory:
-        if edit is not None or (transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax):
-            raise _moves_records()
-        with _read_by_pydicom(scanned.name):
-            return _plan_directory(read, scanned.size, options, capabilities)
+    if is_directory and request.edit is not None:
+        raise _moves_records()
     known = [keyword for keyword in FOLLOWING.values() if keyword in read]
     with _read_by_pydicom(scanned.name):
         read_uid = read.get("SOPInstanceUID", None)
-    made = edited(read, edit)
-    dataset = view_of(made)
-    if made is not read:
-        _complete(dataset, read)
-    with _read_by_pydicom(scanned.name):
+    return Edited(scanned, read, edited(read, request.edit), old_syntax, known, read_uid, is_directory)
+
+
+def plan_of(source: Edited, request: Request, options: Options, capabilities: Capabilities) -> Plan:
+    """Decide how a file that was edited is written, as often as is wanted; see `planned`."""
+    old_syntax, transfer_syntax = source.syntax, request.transfer_syntax
+    if source.is_directory:
+        if transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax:
+            raise _moves_records()
+        with _read_by_pydicom(source.scanned.name):
+            return _plan_directory(source.read, source.scanned.size, options, capabilities)
+    dataset = view_of(source.made)
+    if source.made is not source.read:
+        _complete(dataset, source.read)
+    with _read_by_pydicom(source.scanned.name):
         syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
         if old_syntax is not None and is_transcoded(dataset, old_syntax, syntax):
-            has_new_uid = read_uid != value_of(dataset, "SOPInstanceUID")
-            options = transcoded(dataset, old_syntax, syntax, options, has_new_uid=has_new_uid)
+            new_uid = request.new_uid if source.sop_instance_uid == value_of(dataset, "SOPInstanceUID") else None
+            options = transcoded(dataset, old_syntax, syntax, options, new_uid=new_uid)
         else:
             options = uncoded(options, request)
         refuse_compression(_untouched_pixel_data(dataset), old_syntax, syntax, "convert them in edit")
         refuse_nested_pixels(dataset, old_syntax, syntax, edited=True)
-        dataset.file_meta = rewritten_file_meta(dataset, syntax, known)
+        dataset.file_meta = rewritten_file_meta(dataset, syntax, source.known)
         dataset.preamble = rewritten_preamble(dataset)
         plan = _plan(dataset, options, capabilities)
-    if syntax != old_syntax or edit is not None:
+    if syntax != old_syntax or request.edit is not None:
         warn_of_signature(elements_of(dataset))
     return plan
 

@@ -28,7 +28,7 @@ from streamdcm.pixels.codecs.choices import check_image, checked_options
 from streamdcm.pixels.codecs.image import Image, image_of
 from streamdcm.pixels.codecs.recode import Recoding
 from streamdcm.pixels.codecs.table import decoder_of, encoder_of
-from streamdcm.plan.coded_header import decoded_image, derive, describe_coded, is_lossy, late_ratio
+from streamdcm.plan.coded_header import NewUid, decoded_image, derive, describe_coded, is_lossy, late_ratio
 from streamdcm.plan.nested_pixels import encapsulated_in_items, is_encapsulated
 from streamdcm.plan.syntaxes import encoding_of, is_compressed
 from streamdcm.write.coded_frames import CodedFrames
@@ -54,7 +54,7 @@ def is_transcoded(dataset: Dataset, old: UID | None, new: UID) -> bool:
     return is_compressed(old) or is_compressed(new)
 
 
-def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, has_new_uid: bool) -> Options:
+def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, new_uid: NewUid | None) -> Options:
     """Let a view say what is to be written, and return the options that give its frames.
 
     Parameters
@@ -65,8 +65,8 @@ def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, has_new_u
         The transfer syntaxes.
     options : Options
         What the caller asked for.
-    has_new_uid : bool
-        Whether an edit has given it another SOP Instance UID.
+    new_uid : callable or None
+        Gives it a new SOP Instance UID if the compression loses something; `None` if an edit has given it one.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def transcoded(view: Dataset, old: UID, new: UID, options: Options, *, has_new_u
     describe_coded(view, between, new)
     late, earlier = {}, None
     if is_lossy(new):
-        derive(view, anew=not has_new_uid)
+        derive(view, new, given, new_uid)
         earlier, late[LOSSY_RATIO] = late_ratio(view)
     elements_of(view).pop(PIXEL_DATA)
     coded = CodedFrames(frames, recoding, options.codec_workers, count=count, earlier=earlier)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+from uuid import NAMESPACE_OID, uuid5
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -36,6 +37,9 @@ from streamdcm.pixels.codecs.table import (
     JPEG_XL,
     RLE,
 )
+
+NewUid: TypeAlias = Callable[[str, str], str]
+"""Takes the SOP Instance UID of a source, and how its frames are coded, and returns that of what is written."""
 
 _RATIO_LENGTH: Final = 12
 _WRITTEN_RGB: Final = {
@@ -103,21 +107,36 @@ def describe_coded(view: Dataset, image: Image, syntax: str) -> None:
         _put(view, LOSSY_METHOD, "CS", [*values(view, LOSSY_METHOD), target.method])
 
 
-def derive(view: Dataset, *, anew: bool) -> None:
+def any_uid(uid: str, how: str) -> str:
+    """Return a SOP Instance UID that no other instance has."""
+    return generate_uid(None)
+
+
+def derived_uid(uid: str, how: str) -> str:
+    """Return the SOP Instance UID of what is made of an instance in one way: each time the same (PS3.5 §B.2)."""
+    return f"2.25.{uuid5(NAMESPACE_OID, f'{uid} {how}').int}"
+
+
+def derive(view: Dataset, syntax: str, codec_options: Mapping[str, Any], new_uid: NewUid | None) -> None:
     """Let a view say that it is another instance than the one that it was made of (PS3.3 §C.7.6.1.1.2, PS3.4 §C.6).
 
     Parameters
     ----------
     view : Dataset
         The view.
-    anew : bool
-        Whether it gets a new SOP Instance UID.
+    syntax : str
+        The transfer syntax that is written.
+    codec_options : mapping
+        What was said to the codec.
+    new_uid : callable or None
+        Gives the new SOP Instance UID; `None` if it has one already.
     """
     image_type = values(view, IMAGE_TYPE)
     if image_type:
         _put(view, IMAGE_TYPE, "CS", ["DERIVED", *image_type[1:]])
-    if anew:
-        _put(view, SOP_INSTANCE_UID, "UI", generate_uid(None))
+    if new_uid is not None:
+        how = f"{syntax} {sorted(codec_options.items())}"
+        _put(view, SOP_INSTANCE_UID, "UI", new_uid(str(value_of(view, "SOPInstanceUID", "")), how))
 
 
 def late_ratio(view: Dataset) -> tuple[list[str], int]:

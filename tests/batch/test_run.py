@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -17,6 +18,7 @@ from streamdcm.batch.journal import Journal, State
 from streamdcm.batch.pool import Claimed, Died, Event, Job
 from streamdcm.batch.run import Run
 from tests.support import batch_edits, python
+from tests.support.tools import package
 
 pytestmark = pytest.mark.slow  # each starts processes
 
@@ -174,6 +176,25 @@ def test_what_is_its_own_target_is_not_edited_twice_when_a_worker_dies_behind_it
         Run(batch, journal, pool, 2, None).complete(bool)
         assert journal.counts()[State.DONE] == 3
     assert len(pool.given) == 3
+
+
+def test_what_loses_something_gets_the_same_new_uid_each_time(tmp_path: Path) -> None:
+    package("imagecodecs")
+    (tmp_path / "in").mkdir()
+    shutil.copy(CT, tmp_path / "in" / "ct.dcm")
+    uids = []
+    for number, ratio in enumerate((10, 10, 20)):
+        target = tmp_path / f"out{number}" / "{name}"
+        options: dict[str, Any] = {"transfer_syntax": "JPEG2000", "codec_options": {"ratio": ratio}}
+        batch = Batch(tmp_path / "in", target, **options)
+        report = batch.run(journal=tmp_path / f"{number}.sqlite", workers=1)
+        assert (report.done, list(report.failures())) == (1, [])
+        written = pydicom.dcmread(tmp_path / f"out{number}" / "ct.dcm")
+        assert written.SOPInstanceUID == written.file_meta.MediaStorageSOPInstanceUID
+        assert written.SOPInstanceUID.is_valid
+        uids.append(written.SOPInstanceUID)
+    assert uids[0] == uids[1] != uids[2]
+    assert pydicom.dcmread(CT).SOPInstanceUID not in uids
 
 
 def test_outputs_below_the_source_are_no_sources(tmp_path: Path) -> None:
