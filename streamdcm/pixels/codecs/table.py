@@ -45,6 +45,8 @@ class Codec(NamedTuple):
         The names of what decodes and encodes in a module of this package; empty for what it cannot do.
     options : tuple of str
         The `codec_options` that only this library takes.
+    condition : str
+        The name of what tells whether the packages have what is needed; empty where they surely do.
     """
 
     syntax: str
@@ -54,11 +56,13 @@ class Codec(NamedTuple):
     decoder: str = ""
     encoder: str = ""
     options: tuple[str, ...] = ()
+    condition: str = ""
 
     @property
     def is_here(self) -> bool:
         """Whether the library is installed."""
-        return all(map(_is_installed, self.packages))
+        is_installed = all(map(_is_installed, self.packages))
+        return bool(is_installed and (not self.condition or self._function(self.condition)()))
 
     def decode(self, data: bytes, image: Image) -> Pixels:
         """Decode a frame."""
@@ -100,6 +104,11 @@ def _imagecodecs(syntax: str, decoder: str, encoder: str | None = None) -> Codec
     )
 
 
+def _charls(syntax: str) -> Codec:
+    packages, encoder = ("numpy", "imagecodecs"), "by_charls:encode_jpeg_ls"
+    return Codec(syntax, "CharLS", packages, "threads", encoder=encoder, condition="by_charls:is_here")
+
+
 def _pydicom(syntax: str, plugin: str, *packages: str, encodes: bool = False, options: tuple[str, ...] = ()) -> Codec:
     encoder = "by_pydicom:encode" if encodes else ""
     needed = ("numpy", *packages)
@@ -130,6 +139,7 @@ CODECS: Final[tuple[Codec, ...]] = (
         for syntax in (JPEG_LS, JPEG_LS_NEAR)
         for codec in (
             _imagecodecs(syntax, "jpeg_ls"),
+            _charls(syntax),
             _pydicom(syntax, "pyjpegls", "jpeg_ls", encodes=True),
         )
     ),

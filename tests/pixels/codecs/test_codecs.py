@@ -14,7 +14,7 @@ import pytest
 from pydicom.uid import UID, RLELossless
 
 from streamdcm.errors import CodecError, InvalidValueError, MissingExtraError, PlanError
-from streamdcm.pixels.codecs import table
+from streamdcm.pixels.codecs import by_charls, table
 from streamdcm.pixels.codecs.choices import TARGETS, check_image, checked_options
 from streamdcm.pixels.codecs.codestream_header import jpeg2000_header, jpeg_header
 from streamdcm.pixels.codecs.recode import Recoding
@@ -124,6 +124,34 @@ def test_jpeg_ls_says_twelve_bits() -> None:
     seen = image(KINDS[1])
     data = encoder_of(table.JPEG_LS, seen, {}).encode(arrays(KINDS[1], 1)[0], seen, {})
     assert jpeg_header(data).precision == 12
+
+
+def test_charls_writes_what_pyjpegls_does() -> None:
+    package("imagecodecs")
+    package("jpeg_ls")
+    by_library = {codec.library: codec for codec in CODECS if codec.syntax == table.JPEG_LS_NEAR}
+    for kind in KINDS[:3]:
+        seen, frame = image(kind), arrays(kind, 1)[0]
+        for near in (0, 3):
+            ours = by_library["CharLS"].encode(frame, seen, {"near": near})
+            assert ours == by_library["pydicom: pyjpegls"].encode(frame, seen, {"near": near})
+
+
+def test_noise_takes_more_bytes_than_its_pixels() -> None:
+    package("imagecodecs")
+    seen = image(KINDS[1])
+    frame = np.random.default_rng(1).integers(0, 65535, (*seen.shape, 1), "u2", endpoint=True)[..., 0]
+    info = by_charls._FrameInfo(seen.form.columns, seen.form.rows, 16, 1)
+    assert by_charls._encoded(frame, info, 0, frame.nbytes) is None
+    data = by_charls.encode_jpeg_ls(frame, seen, {})
+    assert len(data) > frame.nbytes
+    assert np.array_equal(decoder_of(table.JPEG_LS).decode(data, seen), frame)
+
+
+def test_a_library_that_hides_its_functions_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_charls, "_functions", lambda: None)
+    assert "CharLS" not in [library for row in codecs() for library, _ in row.encode]
+    assert encoder_of(table.JPEG_LS, image(KINDS[1]), {}).library != "CharLS"
 
 
 def test_htj2k_is_in_order_of_resolutions() -> None:
