@@ -113,7 +113,12 @@ def any_uid(uid: str, how: str) -> str:
 
 
 def derived_uid(uid: str, how: str) -> str:
-    """Return the SOP Instance UID of what is made of an instance in one way: each time the same (PS3.5 §B.2)."""
+    """Return the SOP Instance UID of what is made of an instance in one way: each time the same (PS3.5 §B.2).
+
+    An instance that has none gets any, since nothing tells it from others.
+    """
+    if not uid:
+        return any_uid(uid, how)
     return f"2.25.{uuid5(NAMESPACE_OID, f'{uid} {how}').int}"
 
 

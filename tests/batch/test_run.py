@@ -17,6 +17,7 @@ from streamdcm.batch import Batch, JournalError, status
 from streamdcm.batch.journal import Journal, State
 from streamdcm.batch.pool import Claimed, Died, Event, Job
 from streamdcm.batch.run import Run
+from streamdcm.plan.coded_header import derived_uid
 from tests.support import batch_edits, python
 from tests.support.tools import package
 
@@ -195,6 +196,11 @@ def test_what_loses_something_gets_the_same_new_uid_each_time(tmp_path: Path) ->
         uids.append(written.SOPInstanceUID)
     assert uids[0] == uids[1] != uids[2]
     assert pydicom.dcmread(CT).SOPInstanceUID not in uids
+
+
+def test_instances_without_a_uid_are_not_given_the_same_one() -> None:
+    assert derived_uid("1.2.3", "JPEG 2000") == derived_uid("1.2.3", "JPEG 2000")
+    assert derived_uid("", "JPEG 2000") != derived_uid("", "JPEG 2000")
 
 
 def test_outputs_below_the_source_are_no_sources(tmp_path: Path) -> None:

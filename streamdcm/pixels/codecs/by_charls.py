@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _size, _handle, _int = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int32
 _SAMPLES_TOGETHER: Final = 2  # ITU-T T.87 §C.2.3, table C.2: ILV
+_MAJOR: Final = 2  # the version whose functions these are
 _TOO_SMALL: Final = 3  # charls_jpegls_errc: destination_buffer_too_small
 
 
@@ -107,6 +108,10 @@ def _functions() -> Mapping[str, Any] | None:
         return None
     try:
         library = ctypes.CDLL(module.origin)
+        major = ctypes.c_int32()
+        library.charls_get_version_number(ctypes.byref(major), None, None)
+        if major.value != _MAJOR:
+            return None
         return {name: _function(library, name, *types) for name, types in _FUNCTIONS.items()}
     except (OSError, AttributeError):
         return None
