@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from copy import deepcopy
 from inspect import isawaitable
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
@@ -11,7 +12,7 @@ from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import worker_thread
 from streamdcm.instructions import END, Answer, Chunk, Need
 from streamdcm.pixels.arrays import kept_frame
-from streamdcm.pixels.given_frames import each_frame, number_given
+from streamdcm.pixels.given_frames import apart, each_frame, number_given
 from streamdcm.sources import CopySource, FrameSource, StreamSource
 from streamdcm.write.answers import close_frames
 from streamdcm.write.stream_reading import StreamReading, is_end
@@ -97,9 +98,16 @@ async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         async with worker_thread() as worker:
             async for given in frames:
                 frame = await _awaited(given)
-                yield frame if frame.__class__ is bytes else await worker.run(kept_frame, frame)
+                yield frame if frame.__class__ is bytes else await worker.run(_kept_frame, frame)
     finally:
         await close_async(frames)
+
+
+def _kept_frame(given: Any) -> Any:
+    """Return a frame, and what it came with, that stay what they are when the next one is asked for."""
+    frame, item = apart(given)
+    kept = kept_frame(frame)
+    return kept if item is None else (kept, deepcopy(item))
 
 
 async def _awaited(frame: Any) -> Any:

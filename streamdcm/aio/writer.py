@@ -32,7 +32,7 @@ from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import Resolve, with_frames
 from streamdcm.write.sizes import expected_size
-from streamdcm.write.writer import FrameWriter, PushedWrite, open_writer, piece_of_stream, pushed_options
+from streamdcm.write.writer import FrameWriter, PushedWrite, open_writer, piece_of_stream, pushed_options, with_groups
 
 
 class AsyncFrameWriter(PushedWrite):
@@ -87,10 +87,11 @@ class AsyncFrameWriter(PushedWrite):
             Delivery(self._target).give_up()
 
     @twin_of(FrameWriter.write_frame)
-    async def write_frame(self, frame: Frame) -> None:
+    async def write_frame(self, frame: Frame, *, groups: Dataset | None = None) -> None:
         """Write the next frame; its memory may be used again when this returns."""
         self._require_frames()
-        await self._go_on(partial(self._take_frame, frame))
+        given = frame if groups is None else with_groups(frame, groups)
+        await self._go_on(partial(self._take_frame, given))
 
     @twin_of(FrameWriter.write)
     async def write(self, data: Chunk) -> None:

@@ -53,27 +53,42 @@ class PartSizes:
 class _Filling:
     """A part that is not released: how far it is filled, and how many reserved fields in it are open."""
 
-    __slots__ = ("bytes", "filled", "number", "open_fields", "size")
+    __slots__ = ("_bytes", "filled", "number", "open_fields", "size")
 
     def __init__(self, number: int, size: int) -> None:
         self.number = number
         self.size = size
         self.filled = 0
         self.open_fields = 0
-        self.bytes = memoryview(bytearray(size))
+        self._bytes: memoryview | None = None  # a part that is one reserved field takes no memory before it is filled
 
     def append(self, view: memoryview) -> int:
         """Copy as much of `view` as there is space for and return how much that is."""
         taken = min(self.size - self.filled, len(view))
-        self.bytes[self.filled : self.filled + taken] = view[:taken]
+        self.put(self.filled, view[:taken])
         self.filled += taken
         return taken
 
+    def reserve(self, size: int) -> int:
+        """Leave as many of `size` bytes open as there is space for and return how many those are."""
+        taken = min(self.size - self.filled, size)
+        self.filled += taken
+        self.open_fields += 1
+        return taken
+
+    def put(self, start: int, view: memoryview) -> None:
+        """Copy bytes to a place in the part."""
+        if self._bytes is None:
+            self._bytes = memoryview(bytearray(self.size))
+        self._bytes[start : start + len(view)] = view
+
     def handed_over(self) -> bytearray:
         """Return the bytes; the part is not used again."""
-        data = self.bytes.obj
+        if self._bytes is None:
+            return bytearray(self.filled)
+        data = self._bytes.obj
         assert isinstance(data, bytearray)
-        self.bytes.release()
+        self._bytes.release()
         del data[self.filled :]
         return data
 
@@ -137,14 +152,12 @@ class PartsPolicy:
     def _reserve(self, reserve: Reserve) -> Iterator[Part]:
         if reserve in self._fields:
             raise open_already()
-        default = bytes(reserve.size) if reserve.default is None else filling(Fill(reserve))
         spans = self._fields[reserve] = []
-        view = memoryview(default)
-        while len(view):
+        left = reserve.size
+        while left:
             yield from self._make_space()
             part, start = self._last, self._last.filled
-            view = view[part.append(view) :]
-            part.open_fields += 1
+            left -= part.reserve(left)
             spans.append(_Span(part, start, part.filled))
 
     def _fill(self, fill: Fill) -> Iterator[Part]:
@@ -152,7 +165,7 @@ class PartsPolicy:
             raise not_open()
         value = memoryview(filling(fill))
         for part, start, stop in self._fields.pop(fill.reserve):
-            part.bytes[start:stop] = value[: stop - start]
+            part.put(start, value[: stop - start])
             value = value[stop - start :]
             part.open_fields -= 1
             if not part.open_fields and part is not self._last:

@@ -60,6 +60,11 @@ def size(least: int) -> Callable[[str, Any], int]:
     return check
 
 
+def optional_size(name: str, given: Any) -> int | None:
+    """Take a number of bytes above 0, a text such as ``"600 B"``, or `None`."""
+    return None if given is None else size(1)(name, given)
+
+
 def count(name: str, given: Any) -> int:
     """Take a whole number above 0."""
     number = whole_number(given)

@@ -93,6 +93,7 @@ class PlanSettings:
     fragment_size: int | None = _option(None, checks.optional_count, _FRAMES)
     check_frames: bool = _option(True, checks.flag, _FRAMES)
     frame_index: bool = _option(False, checks.flag, _with_twins("dcmwrite", "open_writer"))
+    frame_groups: int | None = _option(None, checks.optional_size, _FRAMES)
     late: LateNames = _option((), checks.late, _FRAMES)
     split: Split | None = _option(None, checks.split, _DIVIDERS)
 

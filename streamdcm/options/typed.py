@@ -131,6 +131,9 @@ class FrameOptions(TableOptions, total=False):
         The most bytes in a fragment.
     check_frames : bool
         Whether a compressed frame that does not begin as the transfer syntax has it is refused.
+    frame_groups : int or str, optional
+        How many bytes an item of functional groups takes that comes with its frame, on average; if it is not given, as
+        many as the first one, and a quarter more.
     late : mapping or iterable, optional
         Keywords or tags of elements whose values are set while writing (see `open_writer`); a mapping
         gives the number of bytes to reserve.
@@ -141,6 +144,7 @@ class FrameOptions(TableOptions, total=False):
     fragments_per_frame: int
     fragment_size: int | None
     check_frames: bool
+    frame_groups: int | str | None
     late: LateNames
 
 

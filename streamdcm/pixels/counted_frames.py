@@ -6,10 +6,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from streamdcm.errors import EncodeError, StreamdcmError, encode_error
-from streamdcm.instructions import Chunk, Need
+from pydicom.dataset import Dataset
+
+from streamdcm.encode.tags import PER_FRAME_GROUPS
+from streamdcm.errors import EncodeError, InvalidValueError, StreamdcmError, element_name, encode_error
+from streamdcm.instructions import Chunk, Encoder, Need
 from streamdcm.pixels.frame_count import one_too_many, too_few
 from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.given_frames import apart, comes_with_groups
 from streamdcm.sources import is_pushed
 
 
@@ -25,8 +29,25 @@ class CountedFrames:
     def __init__(self, plan: PixelPlan) -> None:
         self.need = Need(plan.source)
         self.count = 0
+        self._ahead: Any = None
         self._plan = plan
         self._most = sys.maxsize if plan.number.most is None else plan.number.most
+
+    def ask_ahead(self) -> Encoder[Dataset | None]:
+        """Ask for the first frame before it is its turn; return the item of the functional groups that came with it."""
+        try:
+            given = yield self.need
+        except Exception as error:
+            self.add_place(error)
+            raise
+        self._ahead, item = apart(given)
+        return item
+
+    def first(self) -> Encoder[Any]:
+        """Return the first frame; asks for it, unless that has been done."""
+        if self._ahead is None:
+            return (yield self.need)
+        return self._ahead
 
     def checked(self, encode: Callable[[Any], Chunk], frame: Any) -> Chunk:
         """Return the bytes of the next frame."""
@@ -36,7 +57,7 @@ class CountedFrames:
         try:
             return encode(frame)
         except Exception as error:
-            raise self.error(error) from None
+            raise self.error(_groups_in_vain() if comes_with_groups(frame) else error) from None
 
     def add_place(self, error: Exception) -> None:
         """Add to an exception of the source which frame it was asked for."""
@@ -58,4 +79,19 @@ class CountedFrames:
     @property
     def label(self) -> str:
         """The element and the number of the frame that came last."""
-        return f"{self._plan.label}, frame {self._plan.first + self.count:,}"
+        return self._label(self.count)
+
+    @property
+    def label_of_next(self) -> str:
+        """The element and the number of the frame that is next."""
+        return self._label(self.count + 1)
+
+    def _label(self, count: int) -> str:
+        return f"{self._plan.label}, frame {self._plan.first + count:,}"
+
+
+def _groups_in_vain() -> InvalidValueError:
+    return InvalidValueError(
+        f"comes with functional groups, which cannot be written: the dataset has {element_name(PER_FRAME_GROUPS)}, the "
+        "SOP Class is one of single-frame instances, or the frames before it came without; give the frame alone"
+    )

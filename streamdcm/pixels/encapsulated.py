@@ -59,7 +59,8 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[Pixels
     note = marks.append if plan.is_indexed else None
     whole = plan.fragments.is_one
     known = plan.known if plan.known else None  # one without entries knows the sum alone
-    while (frame := (yield need)) is not END:
+    frame = yield from frames.first()
+    while frame is not END:
         chunk = checked(encode, frame)
         size = len(chunk)
         if not size:
@@ -79,6 +80,7 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[Pixels
             yield _item_header(ITEM, size + (size & 1)) + chunk + _PADDINGS[size & 1]
         else:
             yield from _fragment(chunk, size)
+        frame = yield need
     frames.check_count()
     if plan.known is not None and table.bit_stream_length != plan.known.bit_stream_length:
         raise EncodeError("the frames have another length than their nbytes or len() said", plan.label)

@@ -28,7 +28,7 @@ from streamdcm.pixels.arrays import told_length
 from streamdcm.pixels.codestream import FrameEncoder, compressed_frames
 from streamdcm.pixels.frame_count import FrameCount, frame_count, warn_if_stale
 from streamdcm.pixels.frame_format import FrameFormat, frame_format
-from streamdcm.pixels.given_frames import check_frames, check_series
+from streamdcm.pixels.given_frames import apart, check_frames, check_series
 from streamdcm.pixels.offset_table import OffsetTable
 from streamdcm.pixels.table_plan import TablePlan, plan_table
 from streamdcm.sources import AnyFrames, FrameSource, PushedSource
@@ -263,8 +263,9 @@ def known_lengths(
 
 
 def _checked_lengths(frames: Iterable[Any], encoder: FrameEncoder) -> Iterator[int]:
-    for number, frame in enumerate(frames, start=1):
+    for number, given in enumerate(frames, start=1):
         try:
+            frame, _ = apart(given)
             length = told_length(frame)
             yield len(encoder.encode(frame)) if length is None else length
         except Exception as error:

@@ -76,6 +76,23 @@ def check_series(frames: Any, form: FrameFormat | None) -> None:
         )
 
 
+def comes_with_groups(given: Any) -> bool:
+    """Whether a frame comes with the item of the functional groups that is its own: a tuple, the second a dataset."""
+    return given.__class__ is tuple and len(given) == 2 and isinstance(given[1], Dataset)
+
+
+def apart(given: Any) -> tuple[Any, Dataset | None]:
+    """Return a frame, and the item of the functional groups that it came with, if it came with one."""
+    return given if comes_with_groups(given) else (given, None)
+
+
+def may_come_with_groups(frames: Any) -> bool:
+    """Whether frames may come with functional groups, as far as that can be seen without asking for one."""
+    if isinstance(frames, (list, tuple)):
+        return bool(frames) and comes_with_groups(frames[0])
+    return _shape(frames) is None
+
+
 def number_given(frames: Any) -> int | None:
     """Return how many frames there are, where what gives them tells it."""
     if hasattr(type(frames), "__len__"):

@@ -28,7 +28,8 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
     limit = MAX_LENGTH if plan.count is None else sys.maxsize
     length = 0
     need, checked, encode = frames.need, frames.checked, form.encode
-    while (frame := (yield need)) is not END:
+    frame = yield from frames.first()
+    while frame is not END:
         chunk = checked(encode, frame)
         if packer is not None:
             chunk = packer.pack(chunk)
@@ -36,6 +37,7 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
         if length > limit:
             check_native_total(length, frames.label)
         yield chunk
+        frame = yield need
     frames.check_count()
     rest = packer.finish() if packer is not None else b""
     length += len(rest)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, pairwise
 from typing import Final, NamedTuple, TypeAlias
 
+from streamdcm.engine.fields import FIELD, FieldsInTurn, fields_of
 from streamdcm.errors import LengthOverflowError
 from streamdcm.instructions import Fill, Reserve
 from streamdcm.pixels.table_plan import TableKind
@@ -21,10 +22,7 @@ _TOTAL_SIZE: Final = len(_TOTAL_LENGTH) + 8
 _MOST_BASIC: Final = 0xFFFFFFFF
 ITEM_HEADER: Final = 8
 
-_FIELD: Final = 256 * 1024
-"""A table is reserved in fields of this size, so that it need not be in memory as a whole when it is filled in."""
-
-_AT_ONCE: Final = _FIELD // 8
+_AT_ONCE: Final = FIELD // 8
 """How many entries of a table are made at a time."""
 
 
@@ -157,13 +155,13 @@ def empty_opening(has_total: bool) -> Opening:
 
 def basic_opening(count: int, has_total: bool) -> Opening:
     """Reserve the basic offset table of a known number of frames."""
-    parts = [*_total_fields(has_total), basic_start(4 * count), *_fields(4 * count)]
+    parts = [*_total_fields(has_total), basic_start(4 * count), *fields_of(4 * count)]
     return Opening(parts, lambda table: ("basic", chain(_total(table, has_total), table.basic())))
 
 
 def extended_opening(count: int, has_total: bool) -> Opening:
     """Reserve the extended offset table of a known number of frames."""
-    parts = [*_fields(2 * (12 + 8 * count)), *_total_fields(has_total), basic_start()]
+    parts = [*fields_of(2 * (12 + 8 * count)), *_total_fields(has_total), basic_start()]
     return Opening(parts, lambda table: ("extended", chain(table.extended(), _total(table, has_total))))
 
 
@@ -191,18 +189,14 @@ def either_opening(most: int, block: int, preferred: TableKind, alternative: Tab
         padding = b"\xdf\x7f\x00" + bytes([block]) + b"OB\0\0" + unused.to_bytes(4, "little")
         return kind, chain([padding], _zeros(unused), _known(kind, table, has_total))
 
-    return Opening(_fields(size), filling)
+    return Opening(fields_of(size), filling)
 
 
 def fills(fields: Iterable[Reserve], pieces: Iterable[bytes]) -> Iterator[Fill]:
     """Fill fields, one after the other, with bytes that come in pieces of any size."""
-    left = iter(pieces)
-    ready = bytearray()
-    for field in fields:
-        while len(ready) < field.size:
-            ready += next(left)
-        yield Fill(field, bytes(ready[: field.size]))
-        del ready[: field.size]
+    in_turn = FieldsInTurn(fields)
+    for piece in pieces:
+        yield from in_turn.add(piece)
 
 
 def _known(kind: TableKind, table: OffsetTable, has_total: bool) -> Iterator[bytes]:
@@ -231,15 +225,10 @@ def _total_fields(has_total: bool) -> list[bytes | Reserve]:
     return [Reserve(_TOTAL_SIZE)] if has_total else []
 
 
-def _fields(size: int) -> list[bytes | Reserve]:
-    """Reserve so many bytes in fields that can be filled one after the other."""
-    return [Reserve(min(_FIELD, size - start)) for start in range(0, size, _FIELD)]
-
-
 def _zeros(count: int) -> Iterator[bytes]:
     """Give so many zeros in pieces."""
-    for start in range(0, count, _FIELD):
-        yield bytes(min(_FIELD, count - start))
+    for start in range(0, count, FIELD):
+        yield bytes(min(FIELD, count - start))
 
 
 def _little_endian(numbers: array[int]) -> bytes:

@@ -17,7 +17,7 @@ from streamdcm.pixels.native import native
 from streamdcm.pixels.table_plan import PixelsWritten
 
 
-def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder[PixelsWritten]:
+def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues, frames: CountedFrames) -> Encoder[PixelsWritten]:
     """Encode pixel data, asking for one frame after the other.
 
     Parameters
@@ -28,6 +28,8 @@ def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder
         VR and byte order.
     late : LateValues
         Is told the number of frames.
+    frames : CountedFrames
+        Asks for the frames.
 
     Returns
     -------
@@ -39,7 +41,6 @@ def pixel_data(plan: PixelPlan, encoding: Encoding, late: LateValues) -> Encoder
     EncodeError
         Names the frame that is wrong.
     """
-    frames = CountedFrames(plan)
     try:
         if plan.encapsulated:
             written, bit_stream_length = yield from encapsulated(plan, frames)

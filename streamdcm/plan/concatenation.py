@@ -216,17 +216,20 @@ class Sizes:
         How frames are written.
     offset_table : str
         The option of that name.
+    item : int
+        The bytes for the functional groups that come with a frame.
     """
 
     limit: int
     header: int
     pixels: PixelPlan
     offset_table: str
+    item: int = 0
 
     def by_length(self, lengths: Iterable[int], items: Sequence[int]) -> Division:
         """Divide encapsulated frames of known lengths, with functional groups of known lengths."""
         start, entry = self._table()
-        frames = (8 * (self.pixels.fragments.encoded_length(length) + entry) for length in lengths)
+        frames = (8 * (self.pixels.fragments.encoded_length(length) + entry + self.item) for length in lengths)
         return self._filled(self.limit - self.header - _ENCAPSULATED_HEADERS - start, frames, items)
 
     def by_format(self, frames: int | None, bound: int | None, items: Sequence[int]) -> Division:
@@ -245,6 +248,8 @@ class Sizes:
         if bound is not None and self.offset_table != "empty":
             start, entry = _TABLE_SIZE
             space -= start + entry * bound
+        if bound is not None:
+            space -= self.item * bound
         return Division(frames, bound, space=space)
 
     def _native(self) -> tuple[int, int]:
@@ -252,9 +257,10 @@ class Sizes:
         form = self.pixels.format
         assert form is not None
         if not self.pixels.encapsulated:
-            return form.length_in_bits, min(self.limit, MAX_LENGTH) - self.header - _NATIVE_HEADER
+            space = min(self.limit, MAX_LENGTH) - self.header - _NATIVE_HEADER
+            return form.length_in_bits + 8 * self.item, space
         start, entry = _TABLE_SIZE
-        bits = 8 * (self.pixels.fragments.encoded_length(form.length) + entry)
+        bits = 8 * (self.pixels.fragments.encoded_length(form.length) + entry + self.item)
         return bits, self.limit - self.header - _ENCAPSULATED_HEADERS - start
 
     def _filled(self, space: int, frames: Iterable[int], items: Sequence[int]) -> Division:

@@ -14,11 +14,13 @@ from streamdcm.encode.file_head import file_meta, preamble
 from streamdcm.encode.late import LateElement, LateValues
 from streamdcm.encode.layout import Layout
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PIXEL_DATA
+from streamdcm.encode.tags import PER_FRAME_GROUPS, PIXEL_DATA
 from streamdcm.engine.counted import CountedUntil, content_size, counted_until
 from streamdcm.instructions import Encoder
 from streamdcm.options import StreamSettings
+from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.encapsulated import encapsulated_size
+from streamdcm.pixels.frame_groups import FrameGroups, GroupsPlan
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.native import native_size
 from streamdcm.pixels.pixel_data import pixel_data
@@ -55,6 +57,8 @@ class Plan:
         How frames, or the bit stream of a video, are written, if there are any.
     late : tuple of LateElement
         The elements whose values become known while writing.
+    groups : GroupsPlan or None
+        What becomes of functional groups that come with the frames; `None` if none can.
     """
 
     dataset: Dataset
@@ -68,6 +72,7 @@ class Plan:
     settings: StreamSettings
     pixels: PixelPlan | VideoPlan | None = None
     late: tuple[LateElement, ...] = ()
+    groups: GroupsPlan | None = None
 
     def late_values(self) -> LateValues:
         """Return what takes the values that become known while the plan is carried out."""
@@ -138,16 +143,22 @@ class Plan:
         encoding = self.layout.encoding
         written = None
         before = CountedUntil(head)
+        groups = None
 
-        def frames(pixels: PixelPlan) -> Encoder[int]:
+        def pixels_of(frames: CountedFrames, pixels: PixelPlan) -> Encoder[int]:
             nonlocal written
             before.is_over = True
-            written = yield from pixel_data(pixels, encoding, late)
+            encoder = pixel_data(pixels, encoding, late, frames)
+            written = yield from encoder if groups is None else groups.taken_from(encoder)
             return written.length
 
         inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
         if isinstance(self.pixels, PixelPlan):
-            inserted[self.pixels.tag] = frames(self.pixels)
+            frames = CountedFrames(self.pixels)
+            inserted[self.pixels.tag] = pixels_of(frames, self.pixels)
+            if self.groups is not None:
+                groups = FrameGroups(self.groups, frames)
+                inserted[PER_FRAME_GROUPS] = groups.begin()
         elif self.pixels is not None:
             inserted[PIXEL_DATA] = bit_stream(self.pixels)
         scope = Scope(self.dataset, self.layout)
@@ -155,6 +166,8 @@ class Plan:
         is_indexed = isinstance(self.pixels, PixelPlan) and self.pixels.is_indexed
         yield from counted_until(body, before) if is_indexed else body
         yield from late.fills()
+        if groups is not None:
+            yield from groups.finish()
         if written is not None and written.frames is not None:
             return written._replace(frames=written.frames.moved(before.count))
         return written

@@ -14,6 +14,7 @@ from streamdcm.encode._pydicom import Element, sorted_elements, view_of
 from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.late import LateElement, lossy_ratio, plan_late
 from streamdcm.encode.layout import Context, Layout
+from streamdcm.encode.padding import PADDING_CREATOR
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
@@ -34,11 +35,11 @@ from streamdcm.plan.file_meta import (
     preamble_of,
     set_transfer_syntax,
 )
+from streamdcm.plan.frame_groups import plan_groups
 from streamdcm.plan.syntaxes import decide_encoding, encoding_of
 from streamdcm.sources import PushedSource
 
 _ABOUT_FRAMES = (*(FrameOptions.__annotations__.keys() - {"late"}), *CodecOptions.__annotations__, "frame_index")
-_PADDING_CREATOR = "STREAMDCM PADDING"
 
 
 def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *, converts_file: bool = False) -> Plan:
@@ -146,10 +147,13 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
             elements[LOSSY_RATIO] = DataElement(LOSSY_RATIO, "DS", ratio)
         if pixels.table is not None and pixels.table.block:
             creator = 0x7FDF0000 | pixels.table.block
-            elements[creator] = DataElement(creator, "LO", _PADDING_CREATOR)
+            elements[creator] = DataElement(creator, "LO", PADDING_CREATOR)
     if pixels.count is not None and has_number_of_frames(view):
         elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
-    return _with_late(plan, elements, late, pixels)
+    groups = None
+    if isinstance(pixels, PixelPlan):
+        groups = plan_groups(pixels, options, Scope(view, plan.layout), {*elements, *late}, patchable=plan.patchable)
+    return replace(_with_late(plan, elements, late, pixels), groups=groups)
 
 
 def _learned_at_the_end(

@@ -16,10 +16,11 @@ from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import EncodeError, InPlaceError, PlanError, element_name, encode_error
-from streamdcm.options import FramesEach, Options, Split
+from streamdcm.options import BytesEach, FramesEach, Options, Split
 from streamdcm.pixels.codestream import compressed_frames
 from streamdcm.pixels.frame_count import FrameCount, frame_count, one_too_many, too_few, warn_if_stale
 from streamdcm.pixels.frame_plan import PixelPlan, known_lengths
+from streamdcm.pixels.given_frames import apart, comes_with_groups
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.checks import check_dataset
 from streamdcm.plan.concatenation import (
@@ -41,7 +42,8 @@ from streamdcm.write.instance import Instance, Resolve
 from streamdcm.write.targets import refuse_own_source, resolve_target, target_of_each, target_of_one
 
 _LONGEST_HEADER = 12
-_SEQUENCE_HEADER_AND_END = 12 + 8
+# A sequence header and a delimiter, and a private block behind them with its creator
+_AROUND_GROUPS = 12 + 8 + 8 + 18 + 12
 
 
 def open_instances(
@@ -65,8 +67,9 @@ def open_instances(
     division = _division(source, options, split, number)
     if division.counts is not None and len(division.counts) == 1:
         options = replace(options, split=None)
-        only = Delivery(target_of_one(delivery.target))
-        return OnlyInstance(only, dataset, options, progress, resolve)
+        only = OnlyInstance(Delivery(target_of_one(delivery.target)), dataset, options, progress, resolve)
+        only.split = split
+        return only
     warn_if_stale(number, number.count)
     return Concatenation(targets, source, options, split, division, progress, resolve, number)
 
@@ -140,6 +143,7 @@ class Concatenation:
         bound = self._division.bound
         if bound is not None and self._frames == bound:
             raise encode_error(one_too_many(self.number), f"{pixels.label}, frame {self._frames + 1:,}")
+        _check_item(frame, self._split, self._options)
         size = 0 if self._division.space is None else _encoded_length(frame, pixels)
         if not self._fits(size) and self._frames > self._part.offset:
             self._begin_next()
@@ -261,10 +265,27 @@ class Concatenation:
 class OnlyInstance(Instance):
     """The instance of all frames, where it is known ahead that they need no other."""
 
+    split: Split
+
+    def write(self, frame: Any) -> None:
+        """Write the next frame."""
+        _check_item(frame, self.split, self._options)
+        super().write(frame)
+
     def finish(self) -> WriteResult:
         """Write what comes after the last frame; only `commit` is left to do."""
         result = super().finish()
         return replace(result, instances=(result,))
+
+
+def _check_item(frame: Any, split: Split, options: Options) -> None:
+    """Refuse functional groups that come with a frame where files have a limit, and nobody says what an item takes."""
+    if isinstance(split, BytesEach) and options.frame_groups is None and comes_with_groups(frame):
+        raise EncodeError(
+            "what items of functional groups take that come with their frames is not known ahead; give frame_groups=, "
+            "or split= a number of frames",
+            element_name(PER_FRAME_GROUPS),
+        )
 
 
 def _note_instance(error: Exception, number: int) -> None:
@@ -280,7 +301,7 @@ def _division(source: Dataset, options: Options, split: Split, number: FrameCoun
     plan = _plan_without_frames(source, options, split)
     assert isinstance(plan.pixels, PixelPlan)
     items = group_lengths(source, plan.layout)
-    sizes = Sizes(split.size, _header(plan), plan.pixels, options.offset_table)
+    sizes = Sizes(split.size, _header(plan), plan.pixels, options.offset_table, options.frame_groups or 0)
     if plan.pixels.format is not None:
         return sizes.by_format(frames, bound, items)
     lengths = known_lengths(options.frames, frames, None, plan.pixels.encoder)
@@ -323,12 +344,12 @@ def _header(plan: Plan) -> int:
     size = plan.without_frames().size()
     if size is None:
         raise PlanError("the size of a ByteStream without a length is not known; give it one, or split= by frames")
-    return size + sum(_LONGEST_HEADER + element.size for element in plan.late) + _SEQUENCE_HEADER_AND_END
+    return size + sum(_LONGEST_HEADER + element.size for element in plan.late) + _AROUND_GROUPS
 
 
 def _encoded_length(frame: Any, pixels: PixelPlan) -> int:
     """Return what a frame takes; one that is none takes nothing, and its instance will say what is wrong."""
     try:
-        return pixels.fragments.encoded_length(len(pixels.encoder.encode(frame)))
+        return pixels.fragments.encoded_length(len(pixels.encoder.encode(apart(frame)[0])))
     except EncodeError:
         return 0

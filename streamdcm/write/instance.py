@@ -56,6 +56,7 @@ class Instance:
         first: int = 0,
     ) -> None:
         self.delivery = delivery
+        self._options = options
         with delivery:
             output = resolve(delivery, options)
             plan = plan_file(dataset, options, Capabilities(output.can_patch))

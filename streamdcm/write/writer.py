@@ -147,13 +147,16 @@ class FrameWriter(PushedWrite):
                 warnings.warn("a FrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
             self._give_up(None)
 
-    def write_frame(self, frame: Frame) -> None:
+    def write_frame(self, frame: Frame, *, groups: Dataset | None = None) -> None:
         """Write the next frame; its memory may be used again when this returns.
 
         Parameters
         ----------
         frame : array or bytes-like
             Native pixels as the dataset describes them, or a compressed frame.
+        groups : Dataset, optional
+            The item of the Per-Frame Functional Groups Sequence (5200,9230) that is the frame's own; if one frame
+            comes with its item, all do.
 
         Raises
         ------
@@ -165,7 +168,7 @@ class FrameWriter(PushedWrite):
         with self._only_call():
             self._require_frames()
             self._progress.count_frames()
-            self._push(frame)
+            self._push(frame if groups is None else with_groups(frame, groups))
             self._frames += 1
 
     def write(self, data: Chunk) -> None:
@@ -233,6 +236,19 @@ class FrameWriter(PushedWrite):
         except BaseException as error:
             self._give_up(error)
             raise
+
+
+def with_groups(frame: Any, groups: Any) -> tuple[Any, Dataset]:
+    """Return a frame with the item of the functional groups that is its own, as a source of frames gives both.
+
+    Raises
+    ------
+    ValueTypeError
+        If it is no Dataset.
+    """
+    if not isinstance(groups, Dataset):
+        raise ValueTypeError(f"groups= is the item of a frame, a Dataset, not of type {type(groups).__name__}")
+    return frame, groups
 
 
 def piece_of_stream(data: Any) -> Chunk:

@@ -1,0 +1,51 @@
+"""What becomes of functional groups that come with their frames, decided before the first byte."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from streamdcm.encode.discreet import value_of
+from streamdcm.encode.scope import Scope
+from streamdcm.encode.tags import PER_FRAME_GROUPS
+from streamdcm.options import PlanSettings
+from streamdcm.pixels.frame_count import has_number_of_frames
+from streamdcm.pixels.frame_groups import GroupsPlan
+from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.given_frames import may_come_with_groups
+from streamdcm.sources import FrameSource
+
+
+def plan_groups(
+    pixels: PixelPlan, options: PlanSettings, scope: Scope, tags: Set[int], *, patchable: bool
+) -> GroupsPlan | None:
+    """Decide what becomes of functional groups, should they come with the frames; `None` if they cannot.
+
+    Parameters
+    ----------
+    pixels : PixelPlan
+        How frames are written.
+    options : PlanSettings
+        `frame_groups` counts.
+    scope : Scope
+        The dataset, and how it is laid out.
+    tags : set of int
+        The tags of all elements, those included that come late.
+    patchable : bool
+        Whether the sink can fill values in later.
+    """
+    is_one = not has_number_of_frames(scope.view())
+    given = pixels.source.frames if isinstance(pixels.source, FrameSource) else None
+    if PER_FRAME_GROUPS in tags or is_one or not may_come_with_groups(given):
+        return None
+    group = _free_group(tags | {pixels.tag})
+    if not patchable or pixels.number.most is None or group is None:
+        return None
+    laid_out = Scope(scope.dataset, scope.layout._replace(sequence_lengths="defined"))
+    dimensions = len(value_of(scope.dataset, "DimensionIndexSequence") or ())
+    return GroupsPlan(laid_out, pixels.number.most, options.frame_groups, group, dimensions)
+
+
+def _free_group(tags: Set[int]) -> int | None:
+    """Return the first odd group behind that of functional groups, if the next element is behind it."""
+    group = (PER_FRAME_GROUPS >> 16) + 1
+    return group if min(tag for tag in tags if tag > PER_FRAME_GROUPS) >> 16 > group else None

@@ -1,0 +1,253 @@
+"""Functional groups that come with their frames: the item of each stands before the pixels of all."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+import streamdcm
+from streamdcm.engine.parts import PartSizes, PartsPolicy
+from streamdcm.engine.release import Part, Whole
+from streamdcm.engine.steps import steps
+from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, ValueTypeError
+from streamdcm.instructions import Need
+from streamdcm.sources import FrameSource
+from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
+from tests.support.tools import run
+
+PADDING = 0x52010010, 0x52011000
+RLE = bytes.fromhex("01000000 40000000") + bytes(56) + b"\x81\x00"
+
+
+def padding_of(ds: Dataset) -> list[int]:
+    return [int(element.tag) for element in ds if element.tag.group % 2]
+
+
+def errors_in(path: Path) -> list[str]:
+    """What dciodvfy does not like in a file: in ours what it does not like in that of pydicom."""
+    return [line for line in run("dciodvfy", path).stdout.splitlines() if "Error" in line]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_items_come_with_frames_and_what_is_left_of_the_field_is_private(syntax: UID, tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    with streamdcm.open_writer(path, enhanced(syntax), max_frames=50) as writer:
+        for pixels, item in frames(30):
+            writer.write_frame(pixels, groups=item)
+    ds = check(path, 30)
+    assert padding_of(ds) == list(PADDING)
+    assert ds[PADDING[0]].value == "STREAMDCM PADDING"
+    assert ds[PADDING[1]].value == bytes(len(ds[PADDING[1]].value))
+    assert not ds[0x52009230].is_undefined_length
+    assert path.stat().st_size == writer.result.bytes_written  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
+def test_foreign_programs_read_it(syntax: UID, tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    with streamdcm.open_writer(path, enhanced(syntax), max_frames=8) as writer:
+        for pixels, item in frames(5):
+            writer.write_frame(RLE if syntax == RLELossless else pixels, groups=item)
+    assert run("dcmftest", path).stdout.startswith("yes: ")
+    dump = run("dcmdump", "+P", "0020,9157", path).stdout
+    assert dump.count("DimensionIndexValues") == 5
+    assert "E: " not in dump
+    assert "Enhanced MR Image Storage" in run("gdcminfo", path).stdout
+    alone = dcmread(path)
+    for tag in PADDING:
+        del alone[tag]
+    alone.save_as(tmp_path / "theirs.dcm")
+    assert errors_in(path) == errors_in(tmp_path / "theirs.dcm")
+
+
+def as_list(count: int) -> dict[str, Any]:
+    return {"frames": list(frames(count))}
+
+
+def announced(count: int) -> dict[str, Any]:
+    return {"frames": frames(count), "number_of_frames": count}
+
+
+def bounded(count: int) -> dict[str, Any]:
+    return {"frames": frames(count), "max_frames": count + 3, "frame_groups": 600}
+
+
+@pytest.mark.parametrize("given", [as_list, announced, bounded])
+def test_frames_are_pairs(given: Callable[[int], dict[str, Any]]) -> None:
+    file = io.BytesIO()
+    streamdcm.dcmwrite(file, enhanced(), **given(12))
+    file.seek(0)
+    check(file, 12)
+
+
+def test_the_size_of_an_item_is_a_bound_for_the_sum(tmp_path: Path) -> None:
+    item, larger = groups_of(0), groups_of(1, comment=100)
+    given = [(np.zeros((ROWS, ROWS), "u2"), each) for each in (item, larger, item, item, item)]
+    streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), frames=given)
+    assert dcmread(tmp_path / "a.dcm").PerFrameFunctionalGroupsSequence[1] == larger
+
+
+def test_a_field_that_is_full_to_the_last_byte_ends_with_an_empty_element() -> None:
+    streamdcm.dcmwrite(file := io.BytesIO(), enhanced(), frames=frames(3), max_frames=3, frame_groups=1000)
+    unused = len(check(io.BytesIO(file.getvalue()), 3)[PADDING[1]].value)
+    each = (3000 - unused) // 3
+    streamdcm.dcmwrite(file := io.BytesIO(), enhanced(), frames=frames(3), max_frames=3, frame_groups=each)
+    assert not check(io.BytesIO(file.getvalue()), 3)[PADDING[1]].value
+
+
+@pytest.mark.parametrize(("tag", "vr"), [(0x54000100, "SQ"), (0x60003000, "OW"), (0x52020010, "LO")])
+def test_other_elements_stay_behind_the_private_block(tag: int, vr: str) -> None:
+    ds = enhanced()
+    ds.add_new(tag, vr, [Dataset()] if vr == "SQ" else b"1234" if vr == "OW" else "text")
+    streamdcm.dcmwrite(file := io.BytesIO(), ds, frames=frames(2), max_frames=4)
+    file.seek(0)
+    tags = [int(element.tag) for element in check(file, 2)]
+    assert tags == sorted(tags)
+    assert tags[tags.index(PADDING[1]) + 1] == tag
+
+
+def test_the_index_of_frames_counts_the_field(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    result = streamdcm.dcmwrite(path, enhanced(), frames=frames(7), max_frames=9, frame_index=True)
+    data = path.read_bytes()
+    for number, (offset, length) in enumerate(result.frames or ()):
+        assert data[offset : offset + length] == np.full((ROWS, ROWS), number, "<u2").tobytes()
+
+
+def test_an_instance_of_a_concatenation_has_the_items_of_its_frames(tmp_path: Path) -> None:
+    for given in (as_list, bounded):
+        result = streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), split=4, **given(10))
+        assert len(result.instances) == 3
+        for start, instance in zip((0, 4, 8), result.instances, strict=True):
+            check(instance.location, min(4, 10 - start), start)
+
+
+@pytest.mark.parametrize("given", [as_list, bounded])
+def test_instances_of_so_many_bytes_have_space_for_the_items(
+    given: Callable[[int], dict[str, Any]], tmp_path: Path
+) -> None:
+    options = {**given(40), "frame_groups": 400}
+    result = streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), split="12 KiB", **options)
+    assert len(result.instances) > 2
+    start = 0
+    for instance in result.instances:
+        assert instance.bytes_written <= 12 * 1024
+        count = int(dcmread(instance.location).NumberOfFrames)
+        check(instance.location, count, start)
+        start += count
+    assert start == 40
+
+
+def test_instances_of_so_many_bytes_want_to_know_what_an_item_takes(tmp_path: Path) -> None:
+    with pytest.raises(EncodeError, match="give frame_groups="):
+        streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), split="12 KiB", **as_list(3))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_either_all_frames_come_with_theirs_or_none(first: int) -> None:
+    pixels = np.zeros((ROWS, ROWS), "u2")
+    given = [pixels, (pixels, groups_of(0))]
+    with pytest.raises(InvalidValueError, match=r"frame 2: comes with"):
+        streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=iter(given[first:] + given[:first]), max_frames=2)
+
+
+def test_an_item_that_does_not_fit_the_dimensions_is_refused() -> None:
+    given = ((pixels, groups_of(number, dimensions=1 + (number == 3))) for number, (pixels, _) in enumerate(frames(5)))
+    with pytest.raises(InvalidValueError, match=r"\[3\] > .*DimensionIndexValues: has 2 value"):
+        streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=given, max_frames=5)
+    with pytest.raises(InvalidValueError, match="has 0 value"):
+        streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=[(RLE, Dataset())])
+
+
+def test_a_wrong_value_in_an_item_is_named_and_not_shown() -> None:
+    item = groups_of(1)
+    item.FrameContentSequence[0]["FrameAcquisitionDuration"]._value = "Muster^Max"
+    with pytest.raises(EncodeError, match=r"PerFrameFunctionalGroupsSequence\[0\].*Duration") as caught:
+        streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=[(RLE, item)])
+    assert "Muster" not in str(caught.value)
+
+
+def test_a_dataset_that_has_the_sequence_takes_no_other() -> None:
+    ds = enhanced()
+    ds.PerFrameFunctionalGroupsSequence = [groups_of(0)]
+    with pytest.raises(InvalidValueError, match=r"the dataset has .*PerFrameFunctionalGroupsSequence"):
+        streamdcm.dcmwrite(io.BytesIO(), ds, frames=frames(1))
+
+
+def test_groups_are_a_dataset(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueTypeError, match="not of type dict"),
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), max_frames=3) as writer,
+    ):
+        writer.write_frame(np.zeros((ROWS, ROWS), "u2"), groups={})  # type: ignore[arg-type]
+
+
+def test_frames_without_groups_are_as_before() -> None:
+    alone = [pixels for pixels, _ in frames(3)]
+    ways: list[dict[str, Any]] = [{"frames": alone}, {"frames": iter(alone), "number_of_frames": 3}]
+    files = [io.BytesIO() for _ in ways]
+    for file, way in zip(files, ways, strict=True):
+        streamdcm.dcmwrite(file, enhanced(), **way)
+    assert files[0].getvalue() == files[1].getvalue()
+    assert padding_of(dcmread(io.BytesIO(files[0].getvalue()))) == []
+
+
+def test_an_error_of_the_source_names_the_frame() -> None:
+    def failing() -> Iterator[Any]:
+        yield from frames(2)
+        raise OSError
+
+    for given, number in ((failing(), 3), (iter(failing_at_once()), 1)):
+        with pytest.raises(OSError) as caught:
+            streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=given, max_frames=3)
+        assert any(f"frame {number} of" in note for note in caught.value.__notes__)
+
+
+def failing_at_once() -> Iterator[Any]:
+    raise OSError
+    yield
+
+
+def test_an_upload_in_parts_takes_them() -> None:
+    sizes = PartSizes(first=4096)
+    count = 100
+    encoder = streamdcm.encoder(enhanced(), frames=frames(count), max_frames=200)
+    parts: dict[int, bytes] = {}
+    run = steps(encoder, PartsPolicy(sizes))
+    argument, given = None, frames(count)
+    while True:
+        try:
+            thing = run.send(argument)
+        except StopIteration:
+            break
+        argument = None
+        if isinstance(thing, Need):
+            assert isinstance(thing.source, FrameSource)
+            argument = next(given, streamdcm.instructions.END)
+        else:
+            assert isinstance(thing, (Part, Whole))
+            parts[thing.number if isinstance(thing, Part) else 1] = bytes(thing.data)
+    check(io.BytesIO(b"".join(parts[number] for number in sorted(parts))), count)
+
+
+@pytest.mark.parametrize("value", [0, -1, "nothing", 1.5])
+def test_what_is_no_size_of_an_item_is_refused(value: Any) -> None:
+    with pytest.raises(PlanError, match="frame_groups must be"):
+        streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=frames(1), frame_groups=value)
+
+
+def test_more_than_was_reserved_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LengthOverflowError, match="frame_groups="):
+        streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), frames=frames(9), max_frames=9, frame_groups=100)
+    assert not list(tmp_path.iterdir())
