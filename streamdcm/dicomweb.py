@@ -16,11 +16,10 @@ from streamdcm.network.items import Item
 from streamdcm.network.multipart import Multipart, multipart
 from streamdcm.network.operations import OnError
 from streamdcm.network.results import InstanceResult, Ledger, StoreResult
-from streamdcm.network.web import Length, Target, WebSession
+from streamdcm.network.web import Length, WebSession, parsed_target
 from streamdcm.network.web_clients import BlockingSender, async_sender
-from streamdcm.options.checks import count, one_of
-from streamdcm.sinks import printable
-from streamdcm.sinks.http_clients import Library, library_of, make_client
+from streamdcm.options.checks import count
+from streamdcm.sinks.http_clients import library_of, make_client
 
 __all__ = ["Multipart", "multipart", "store", "store_async"]
 
@@ -93,7 +92,7 @@ def store(
     ...     print(item.sop_instance_uid, item.code, item.reason)
     """
     library = library_of(client, asynchronous=False)
-    target = _target(url, study, length, library)
+    target = parsed_target(url, study, length, library)
     ledger = Ledger(on_result, progress)
     count("workers", workers)
     with ExitStack() as stack:
@@ -162,7 +161,7 @@ async def store_async(
     from streamdcm.aio.threads import worker_thread
 
     library = library_of(client, asynchronous=True)
-    target = _target(url, study, length, library)
+    target = parsed_target(url, study, length, library)
     ledger = Ledger(on_result, progress)
     async with AsyncExitStack() as stack:
         used = client
@@ -180,31 +179,6 @@ async def store_async(
             batch_size=batch_size,
             check=partial(_check_study, study),
         )
-
-
-def _target(url: str, study: str | None, length: Length, library: Library) -> Target:
-    """Return where instances go.
-
-    Raises
-    ------
-    PlanError
-        If the URL is none of HTTP, or another argument is wrong.
-    """
-    one_of("auto", "known", "chunked")("length", length)
-    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
-        shown = printable(url) if isinstance(url, str) else type(url).__name__
-        raise PlanError(f"{shown} is no URL that begins with http:// or https://")
-    if study is not None and (not isinstance(study, str) or not study or not set(study) <= set("0123456789.")):
-        raise PlanError("study must be a Study Instance UID")
-    whole = f"{url.rstrip('/')}/studies{'' if study is None else '/' + study}"
-    try:
-        parsed = library.http.URL(whole)
-        parsed.host.encode("idna")
-    except (library.http.InvalidURL, ValueError) as error:
-        raise PlanError(f"{printable(url)} is no valid URL ({type(error).__name__})") from None
-    if not parsed.host:
-        raise PlanError(f"{printable(url)} names no host")
-    return Target(whole, printable(whole), length, library)
 
 
 def _check_study(study: str | None, item: Item) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from streamdcm.batch.instance import Work, described, may_pass
+from streamdcm.batch.instance import Work, described, pause_before_another_try
 from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job, job_from
 from streamdcm.errors import JournalError, MissingExtraError, PlanError
@@ -51,6 +51,7 @@ class DaskWorkers:
 
     def __init__(self, batch: Batch, address: str, chunk: int) -> None:
         self._plan = batch.to_json()
+        self._sends = batch.destination is not None
         self._chunk = chunk
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._underway: dict[Future, Sequence[Job]] = {}
@@ -115,6 +116,8 @@ class DaskWorkers:
         if self._is_connected():
             self._client.cancel([future for future in self._underway if future.status == "pending"], force=False)
             events += self.events(_SECONDS_TO_STOP) if self._underway else []
+            if self._sends and not self._underway and self._is_connected():
+                self._client.run(_leave_server, self._plan, on_error="ignore")
         self._client.close(timeout=1)
         return [event for event in events if isinstance(event, (Done, Failed))]
 
@@ -134,7 +137,7 @@ class DaskWorkers:
         except (KilledWorker, CancelledError, CommClosedError):  # a finished one's result may be lost with its worker
             return self._lost(jobs, future)
         except Exception as error:  # of what a worker does before the first instance
-            return [Failed(job.number, described(error), may_pass(error)) for job in jobs]
+            return [Failed(job.number, described(error), pause_before_another_try(error)) for job in jobs]
         self._named.update({job.number: job for job in jobs})
         for event in said:
             if isinstance(event, Asks):
@@ -184,7 +187,7 @@ def _name(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         except _NamedError as named:
             said.append(("asks", job.number, *named.answer))
         except Exception as error:
-            said.append(("failed", job.number, described(error), may_pass(error)))
+            said.append(("failed", job.number, described(error), pause_before_another_try(error)))
     return said
 
 
@@ -199,13 +202,18 @@ def _do(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
             stamp = work.stamp_if_done_in_place(job) or work.perform(job, _unasked)
             said.append(("done", job.number, stamp))
         except Exception as error:
-            said.append(("failed", job.number, described(error), may_pass(error)))
+            said.append(("failed", job.number, described(error), pause_before_another_try(error)))
     return said
 
 
 @lru_cache(maxsize=4)
 def _work(plan: str) -> Work:
     return Work(Batch.from_json(plan))
+
+
+def _leave_server(plan: str) -> None:
+    """Let a worker leave the server that it has sent to."""
+    _work(plan).close()
 
 
 def _unasked(*_: Any) -> Claimed:

@@ -17,7 +17,7 @@ from streamdcm.instructions import Copy, Encoder
 from streamdcm.write.functions import write_encoder
 
 
-def copied(source: str, target: Any, options: Mapping[str, Any]) -> None:
+def copied(source: str, target: Any, options: Mapping[str, Any], *, force: bool) -> None:
     """Copy a DICOM file to a target.
 
     Raises
@@ -28,11 +28,11 @@ def copied(source: str, target: Any, options: Mapping[str, Any]) -> None:
         If reading or writing fails; the target is what it was.
     """
     passed_on = {name: value for name, value in options.items() if name != "source_options"}
-    with _opened(source, options) as access:
+    with _opened(source, options, force) as access:
         write_encoder(_whole(access), target, **passed_on)
 
 
-def read_values(source: str, keywords: Collection[str], options: Mapping[str, Any]) -> Dataset:
+def read_values(source: str, keywords: Collection[str], options: Mapping[str, Any], *, force: bool) -> Dataset:
     """Return a dataset with the elements of some keywords.
 
     Raises
@@ -42,13 +42,13 @@ def read_values(source: str, keywords: Collection[str], options: Mapping[str, An
     """
     storage = StorageSettings(storage_options=_source_options(options))
     with opened_input(source, storage) as file:
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords))
+        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords), force=force)
 
 
 @contextmanager
-def _opened(source: str, options: Mapping[str, Any]) -> Iterator[Access]:
+def _opened(source: str, options: Mapping[str, Any], force: bool) -> Iterator[Access]:
     with opened_input(source, StorageSettings(storage_options=_source_options(options))) as file:
-        read_header(file)
+        read_header(file, force=force)
         with accessed(file) as access:
             yield access
 

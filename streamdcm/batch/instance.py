@@ -10,11 +10,13 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 
 from streamdcm.batch.copying import copied, read_values
-from streamdcm.batch.plan import Batch, imported_edit
+from streamdcm.batch.edit_names import imported_edit
+from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Claimed, Job
+from streamdcm.batch.sending import Sending
 from streamdcm.batch.stamps import stamp_of
 from streamdcm.batch.template import TargetTemplate, name_parts, normal
-from streamdcm.errors import TargetCollision
+from streamdcm.errors import AssociationRejectedError, PlanError, TargetCollision
 from streamdcm.files.chunks import rewrite_chunks_as
 from streamdcm.files.edit_paths import edits_by_tag, tag_named
 from streamdcm.files.edits import Edit, edited
@@ -49,6 +51,12 @@ class Work:
         self._template = None if batch.target is None else TargetTemplate(batch.target)
         self._edit = imported_edit(batch.edit)
         self._transfer_syntax = batch.transfer_syntax
+        self._force = batch.force
+        if batch.transfer_syntax is not None:
+            self._options.setdefault("codec_workers", 1)  # the parallelism is over instances
+        self._sending = (
+            None if batch.destination is None else Sending(batch.destination, self._of_chunks(), self._source_options)
+        )
         self._copies = batch.edit is None and batch.transfer_syntax is None and not self._options.keys() - _OF_PLACES
 
     def perform(self, job: Job, claim: Claim) -> str | None:
@@ -63,6 +71,9 @@ class Work:
         """
         source = job.found.source
         stamp = stamp_of(source, self._source_options)
+        if self._sending is not None:
+            self._send(job, self._sending)
+            return stamp
         place = _Place(job, stamp, claim, self._template, self._target_options)
         if job.wanted is not None:
             place.take(job.wanted)
@@ -80,9 +91,20 @@ class Work:
         stamp = stamp_of(source, self._source_options)
         return None if stamp == claimed else stamp
 
+    def close(self) -> None:
+        """Leave the server that instances were sent to."""
+        if self._sending is not None:
+            self._sending.close()
+
+    def _send(self, job: Job, sending: Sending) -> None:
+        if job.found.target is not None:
+            raise PlanError("the manifest names a target, and a batch that sends has none; leave it out")
+        edit = self._edit
+        sending.send(job.found.source, self._request(_located(edit) if callable(edit) else edit))
+
     def _copy(self, source: str, place: _Place) -> None:
         target = place.target or self._named(source, place)
-        copied(source, target, place.options(self._options))
+        copied(source, target, place.options(self._options), force=self._force)
 
     def _rewrite(self, source: str, place: _Place) -> None:
         edit = self._edit
@@ -96,7 +118,7 @@ class Work:
 
     def _named(self, source: str, place: _Place) -> str:
         """Name a target by values that no edit changes, or one by values alone."""
-        dataset = read_values(source, place.keywords, self._options)
+        dataset = read_values(source, place.keywords, self._options, force=self._force)
         before = name_parts(dataset, place.keywords)
         if isinstance(self._edit, Mapping):
             tags = {tag_named(keyword) for keyword in place.keywords}
@@ -113,16 +135,17 @@ class Work:
             place.take_for(name_parts(made, place.keywords), before)
             return made
 
-        options = {name: value for name, value in self._options.items() if name in RewriteChunksOptions.__annotations__}
-        with rewrite_chunks_as(source, self._request(editing), options) as chunks:
+        with rewrite_chunks_as(source, self._request(editing), self._of_chunks()) as chunks:
             assert place.target is not None
             placed = {name: value for name, value in self._options.items() if name in PlaceOptions.__annotations__}
             write_encoder(_passed_on(chunks), place.target, **place.options(placed))
 
     def _request(self, edit: Edit | None) -> Request:
         """Return what is wanted of an instance; one that is done again gets the same SOP Instance UID again."""
-        force = bool(self._options.get("force", False))
-        return Request(edit, self._transfer_syntax, force, new_uid=derived_uid)
+        return Request(edit, self._transfer_syntax, self._force, new_uid=derived_uid)
+
+    def _of_chunks(self) -> dict[str, Any]:
+        return {name: value for name, value in self._options.items() if name in RewriteChunksOptions.__annotations__}
 
 
 class _Place:
@@ -185,12 +208,21 @@ def _passed_on(chunks: Iterator[bytes]) -> Encoder[None]:
 def described(error: BaseException) -> str:
     """Return the class of an error and its text, without a secret."""
     text = "; ".join([str(error), *getattr(error, "__notes__", ())])
-    return f"{type(error).__name__}: {printable_text(text)}" if text else type(error).__name__
+    name = next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
+    return f"{name}: {printable_text(text)}" if text else name
 
 
-def may_pass(error: BaseException) -> bool:
-    """Tell whether another try may help: the network, or the service, is not there."""
-    return isinstance(error, (ConnectionError, TimeoutError))
+def pause_before_another_try(error: BaseException) -> float | None:
+    """Return after how many seconds another try may help; `None` if it will not.
+
+    It does where the network, or the service, is not there, or says that it may take the instance later.
+    """
+    if isinstance(error, AssociationRejectedError):
+        return 0.0 if error.is_transient else None
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return 0.0
+    pause: float | None = getattr(error, "pause", None)
+    return pause
 
 
 def _located(edit: Callable[[Dataset], Dataset | None]) -> Callable[[Dataset], Dataset | None]:

@@ -197,5 +197,5 @@ class _Worker:
             return Asks(number, message["asks"], message["is_there"], message["stamp"])
         self.jobs.popleft()
         if "failed" in message:
-            return Failed(number, message["failed"], message["passes"])
+            return Failed(number, message["failed"], message["pause"])
         return Done(number, message["done"])

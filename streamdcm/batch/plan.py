@@ -6,17 +6,18 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from pydicom.datadict import keyword_for_tag
-from pydicom.tag import Tag
-
+from streamdcm.batch.edit_names import named_edit
 from streamdcm.batch.template import TargetTemplate
 from streamdcm.errors import PlanError
 from streamdcm.files.edits import Edit
-from streamdcm.options import check_options
+from streamdcm.network.destination import Destination
+from streamdcm.options import PlaceOptions, check_options
+from streamdcm.options.checks import flag
 from streamdcm.plan.syntaxes import syntax_named
+from streamdcm.sinks import printable
 
 if TYPE_CHECKING:
     from streamdcm.batch.run import BatchProgress, BatchReport
@@ -40,11 +41,20 @@ class Batch:
     target : str or PathLike, optional
         Where each instance goes. In braces: `relative` (the path below the directory or the fixed part of the glob),
         `stem`, `name`, `parent`, keywords whose values count after the edit, and ``source.`` with a keyword for the
-        value before it. Only a manifest that names targets does without.
+        value before it. Only a manifest that names targets does without, and a batch that sends.
+    send : str, optional
+        In place of a target, a DICOM server: ``"dicom://AET@host:port"`` (C-STORE; ``dicoms://`` for TLS), or the base
+        of a DICOMweb service (STOW-RS). Each worker has a connection of its own. An instance may be sent more than once
+        where nobody could report that it was stored.
     edit : mapping, str or callable, optional
         As in `rewrite`; or a function that a worker can import, itself or as ``"module:function"``.
     transfer_syntax : str, optional
         As in `rewrite`. Without an edit, a transfer syntax and options the bytes are copied.
+    force : bool, optional
+        As in `rewrite`.
+    send_options : mapping, optional
+        About the server: `calling`, our AE title; `token_file`, a file with a bearer token that is read anew for each
+        request; `cacert`, `cert` and `key`, files of certificates for TLS. Workers read the files.
     **options
         Those of `rewrite`, but objects such as a client.
 
@@ -59,15 +69,18 @@ class Batch:
     Batch(['/archive'], '/clean/{relative}', edit={'PatientBirthDate': None})
     """
 
-    __slots__ = ("_edit", "_options", "_sources", "_target", "_transfer_syntax")
+    __slots__ = ("_destination", "_edit", "_force", "_options", "_sources", "_target", "_transfer_syntax")
 
     def __init__(
         self,
         sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         target: str | os.PathLike[str] | None = None,
         *,
+        send: str | None = None,
         edit: Edit | str | None = None,
         transfer_syntax: str | None = None,
+        force: bool = False,
+        send_options: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
         listed = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
@@ -77,6 +90,11 @@ class Batch:
                     f"{name}= cannot be given to other processes; give storage_options=, or progress= to run()"
                 )
         check_options(dict(options), "rewrite")
+        flag("force", force)
+        if send is not None:
+            _refuse_targets(target, options)
+        self._destination = _destination(send, send_options)
+        self._force = force
         _refuse_objects(options)
         if transfer_syntax is not None:
             syntax_named(transfer_syntax)
@@ -84,7 +102,7 @@ class Batch:
         self._target = None if target is None else os.fspath(target)
         if self._target is not None:
             TargetTemplate(self._target)
-        self._edit = _named_edit(edit)
+        self._edit = named_edit(edit)
         self._transfer_syntax = transfer_syntax
         self._options = dict(options)
 
@@ -99,6 +117,11 @@ class Batch:
         return self._target
 
     @property
+    def destination(self) -> Destination | None:
+        """The server that instances are sent to, if they are."""
+        return self._destination
+
+    @property
     def edit(self) -> str | Mapping[str, Any] | None:
         """The edit: values by keyword, or the name of a function."""
         return self._edit
@@ -107,6 +130,11 @@ class Batch:
     def transfer_syntax(self) -> str | None:
         """The transfer syntax to write."""
         return self._transfer_syntax
+
+    @property
+    def force(self) -> bool:
+        """Whether sources may lack the prefix ``DICM``."""
+        return self._force
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -178,8 +206,8 @@ class Batch:
         )
 
     def to_json(self) -> str:
-        """Return the batch as JSON, with what its options say in confidence."""
-        return json.dumps(self._state(self._options), sort_keys=True)
+        """Return the batch as JSON, with what its options and its URLs say in confidence."""
+        return json.dumps(self._state(self._options, self._sent_to()), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -188,12 +216,22 @@ class Batch:
         return cls(state.pop("sources"), state.pop("target"), **state.pop("options"), **state)
 
     def fingerprint(self) -> str:
-        """Return the batch as JSON in which the confidential options are replaced by a digest."""
+        """Return the batch as JSON in which what is confidential is replaced by a digest."""
         kept = {name: _digest(value) if name in SECRET else value for name, value in self._options.items()}
-        return json.dumps(self._state(kept), sort_keys=True)
+        sent_to = self._sent_to()
+        if sent_to["send"] is not None:
+            sent_to["send"] = f"{printable(sent_to['send'])} {_digest(sent_to['send'])}"
+        return json.dumps(self._state(kept, sent_to), sort_keys=True)
 
-    def _state(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        state = {"sources": self._sources, "target": self._target, "edit": self._edit}
+    def _sent_to(self) -> dict[str, Any]:
+        if self._destination is None:
+            return {"send": None, "send_options": None}
+        url, *_ = fields = astuple(self._destination)
+        others = zip(Destination.__match_args__[1:], fields[1:], strict=True)
+        return {"send": url, "send_options": {name: value for name, value in others if value is not None}}
+
+    def _state(self, options: Mapping[str, Any], sent_to: Mapping[str, Any]) -> dict[str, Any]:
+        state = {"sources": self._sources, "target": self._target, **sent_to, "edit": self._edit, "force": self._force}
         return {**state, "transfer_syntax": self._transfer_syntax, "options": options}
 
     def __reduce__(self) -> tuple[Callable[[str], Self], tuple[str]]:
@@ -201,62 +239,32 @@ class Batch:
 
     def __repr__(self) -> str:
         given = [repr(list(self._sources)), repr(self._target)]
+        given += [f"send={printable(self._destination.url)!r}"] if self._destination is not None else []
         given += [f"edit={self._edit!r}"] if self._edit is not None else []
         given += [f"transfer_syntax={self._transfer_syntax!r}"] if self._transfer_syntax else []
         given += [f"{name}=…" if name in SECRET else f"{name}={value!r}" for name, value in self._options.items()]
         return f"{type(self).__name__}({', '.join(given)})"
 
 
-def imported_edit(edit: str | Mapping[str, Any] | None) -> Edit | None:
-    """Return the edit that a batch names."""
-    if not isinstance(edit, str):
-        return cast("Edit | None", edit)
-    module, _, name = edit.partition(":")
-    function: Any = import_module(module)
-    for part in name.split("."):
-        function = getattr(function, part)
-    return function  # type: ignore[no-any-return]
-
-
-def _named_edit(edit: Any) -> str | dict[str, Any] | None:
-    if edit is None:
+def _destination(send: str | None, options: Mapping[str, str] | None) -> Destination | None:
+    given = dict(options or {})
+    known = Destination.__match_args__[1:]
+    for name, value in given.items():
+        if send is None or name not in known or not isinstance(value, str):
+            what = f"has {name!r}" if send is not None else "is about a server, and send= names none"
+            raise PlanError(f"send_options {what}; it takes texts for {', '.join(known)}")
+    if send is None:
         return None
-    if isinstance(edit, Mapping):
-        return _plain({_keyword(tag): value for tag, value in edit.items()})
-    name = edit if isinstance(edit, str) else _name_of(edit)
-    try:
-        function = imported_edit(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise PlanError(f"edit={name!r} cannot be imported ({error}); it is given as 'module:function'") from error
-    if not callable(function) or (not isinstance(edit, str) and function is not edit):
-        raise PlanError(f"edit={name!r} is not the function that it names; give one that a worker can import")
-    return name
+    destination = Destination(send, **given)
+    destination.check()
+    return destination
 
 
-def _name_of(function: Any) -> str:
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-    if not callable(function) or not isinstance(module, str) or module == "__main__" or "<" in name or not name:
-        raise PlanError(
-            "edit is not a function that a worker can import: a lambda, or one in __main__ or in another function; put "
-            "it into a module, or give a mapping"
-        )
-    return f"{module}:{name}"
-
-
-def _keyword(tag: Any) -> str:
-    if isinstance(tag, str):
-        return tag
-    number = Tag(tag)
-    return keyword_for_tag(number) or f"{number.group:04X},{number.element:04X}"
-
-
-def _plain(edit: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return json.loads(json.dumps(edit))  # type: ignore[no-any-return]
-    except (TypeError, ValueError):
-        raise PlanError(
-            "edit has a value that is neither text, number nor a list of these; set it in a function of a module"
-        ) from None
+def _refuse_targets(target: object, options: Mapping[str, Any]) -> None:
+    if target is not None:
+        raise PlanError("send= is given in place of a target; give one of them")
+    for name in options.keys() & PlaceOptions.__annotations__.keys() - {"storage_options", "client"}:
+        raise PlanError(f"{name}= is about targets, and send= has none; leave it out")
 
 
 def _refuse_objects(options: Mapping[str, Any]) -> None:

@@ -79,11 +79,11 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """An instance failed; another try may help where the reason is one that passes."""
+    """An instance failed; another try may help after a pause, or not where that is `None`."""
 
     number: int
     error: str
-    passes: bool
+    pause: float | None
 
 
 class Died(NamedTuple):

@@ -25,7 +25,7 @@ _POLL: Final = 0.2
 """The seconds after which it is looked whether something is to be tried again."""
 
 _PAUSE: Final = 1.0
-"""The seconds before a second try of what failed for a reason that may pass."""
+"""The seconds before a second try of what failed for a reason that may pass; before a third one twice as many."""
 
 
 class BatchProgress(NamedTuple):
@@ -239,7 +239,7 @@ class Run:
     def _job(self, entry: Entry, *, suspect: bool = False) -> Job:
         self._underway[entry.number] = entry
         wanted = self._wanted(entry)
-        claimed = None
+        claimed = None if self._batch.destination is None else Claimed()
         if wanted is not None and scheme_of(wanted) in (None, "file"):
             claimed = self._claim(entry, normal(wanted), os.path.lexists(wanted), None)
         is_large = size_in(entry.listed) > LARGE
@@ -247,6 +247,8 @@ class Run:
 
     def _wanted(self, entry: Entry) -> str | None:
         """Return the target of an instance, if that can be known without its dataset."""
+        if self._batch.destination is not None:
+            return None
         if entry.found.target is not None or self._template is None:
             return entry.found.target
         return None if self._template.needs_dataset else self._template.expanded(entry.found, {}, {})
@@ -278,12 +280,12 @@ class Run:
                 case Done(number, stamp):
                     self._journal.done(number, stamp)
                     self._end(number, "done")
-                case Failed(number, error, passes):
-                    self._note_failure(entry, error, again=passes, suspect=False)
+                case Failed(number, error, pause):
+                    self._note_failure(entry, error, pause)
                 case Died(number, how):
                     times = self._attempts.get(number, 0) + 1
                     error = f"{WorkerDied.__name__}: {how}" + (f", {times} times" if times > 1 else "")
-                    self._note_failure(entry, error, again=True, suspect=True)
+                    self._note_failure(entry, error, 0.0, suspect=True)
                 case GivenBack(number):
                     del self._underway[number]
                     heapq.heappush(self._again, (0.0, number, entry, True))
@@ -294,13 +296,14 @@ class Run:
         for number, claimed in answers:
             self._pool.answer(number, claimed)
 
-    def _note_failure(self, entry: Entry, error: str, *, again: bool, suspect: bool) -> None:
+    def _note_failure(self, entry: Entry, error: str, pause: float | None, *, suspect: bool = False) -> None:
         number = entry.number
         tried = self._attempts[number] = self._attempts.get(number, 0) + 1
-        if again and tried <= self._retries:
+        if pause is not None and tried <= self._retries:
             self._journal.tried(number)
             del self._underway[number]
-            heapq.heappush(self._again, (time.monotonic() + _PAUSE * (tried - 1), number, entry, suspect))
+            least = 0.0 if suspect else _PAUSE * tried
+            heapq.heappush(self._again, (time.monotonic() + max(pause, least), number, entry, suspect))
         else:
             self._journal.failed(number, error)
             self._attempts.pop(number)

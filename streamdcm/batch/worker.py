@@ -11,7 +11,7 @@ import threading
 import warnings
 from typing import Any, BinaryIO, Final
 
-from streamdcm.batch.instance import Work, described, may_pass
+from streamdcm.batch.instance import Work, described, pause_before_another_try
 from streamdcm.batch.messages import packed, received
 from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Claimed, Job, job_from
@@ -34,7 +34,10 @@ def main() -> None:
     sys.path[:] = first["path"]
     work = Work(Batch.from_json(first["plan"]))
     _say(speaks, {"ready": True})
-    _Conversation(work, messages, speaks).run()
+    try:
+        _Conversation(work, messages, speaks).run()
+    finally:
+        work.close()
 
 
 class _Conversation:
@@ -61,7 +64,7 @@ class _Conversation:
         try:
             stamp = self._work.perform(job, self._claim)
         except Exception as error:
-            _say(self._speaks, {"failed": described(error), "passes": may_pass(error)})
+            _say(self._speaks, {"failed": described(error), "pause": pause_before_another_try(error)})
         else:
             _say(self._speaks, {"done": stamp})
 

@@ -6,10 +6,11 @@ import argparse
 import json
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from streamdcm.batch import Batch, BatchReport, status
 from streamdcm.cli.counts import counted
+from streamdcm.cli.destinations import CREDENTIALS, add_credentials, destination_of
 from streamdcm.cli.edits import add_edits
 from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable
@@ -30,8 +31,9 @@ def add_command(commands: Commands, summary: str) -> None:
     command = commands.add_parser(
         "batch",
         help=summary,
-        description="Rewrite, edit or copy many instances on several processes, or on a cluster of dask.distributed. A "
-        "journal keeps what became of each; with the same one a run goes on where the last one stopped.",
+        description="Rewrite, edit, copy or send many instances on several processes, or on a cluster of "
+        "dask.distributed. A journal keeps what became of each; with the same one a run goes on where the last one "
+        "stopped.",
         epilog="example: streamdcm batch /archive --to '/clean/{relative}' --journal run.sqlite --delete PatientName",
     )
     command.add_argument(
@@ -46,6 +48,10 @@ def add_command(commands: Commands, summary: str) -> None:
         metavar="TARGET",
         help="where each goes, with {relative}, {stem}, {name}, {parent}, or a keyword in braces",
     )
+    command.add_argument(
+        "--send", metavar="URL", help="send each to a server: https://HOST/BASE, or dicoms://CALLED@HOST:PORT"
+    )
+    add_credentials(command)
     add_edits(command)
     command.add_argument("--edit", metavar="MODULE:FUNCTION", help="a function that changes each dataset")
     command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of a transfer syntax to write")
@@ -57,7 +63,7 @@ def add_command(commands: Commands, summary: str) -> None:
     command.add_argument("--status", metavar="JOURNAL", help="say what a journal says, and do nothing")
     command.add_argument("--json", action="store_true", help="give the report as JSON on standard output")
     command.add_argument("--quiet", action="store_true", help="say nothing but the first failures")
-    command.set_defaults(run=lambda given: run(given, command))
+    command.set_defaults(run=lambda given: run(given, command), refuse=command.error)
 
 
 def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
@@ -70,7 +76,8 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
     if given.edits and given.edit:
         command.error("--edit excludes --set and --delete; set values in the function")
     edit = dict(given.edits) if given.edits else given.edit
-    options = {"overwrite": True} if given.overwrite else {}
+    options: dict[str, Any] = {"overwrite": True} if given.overwrite else {}
+    options |= _destination(given)
     batch = Batch(given.sources, given.target, edit=edit, transfer_syntax=given.transfer_syntax, **options)
     with counted(quiet=given.quiet) as show:
         report = batch.run(
@@ -81,6 +88,17 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
             progress=show,
         )
     _show(report, given)
+
+
+def _destination(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `Batch` about a server."""
+    said = {name: value for name in CREDENTIALS if (value := getattr(given, name)) is not None}
+    if given.send is None:
+        if said:
+            given.refuse(f"--{next(iter(said)).replace('_', '-')} is for --send only")
+        return {}
+    destination_of(given.send, given)
+    return {"send": given.send, "send_options": said}
 
 
 def _show(report: BatchReport, given: argparse.Namespace) -> None:

@@ -107,7 +107,7 @@ class AssociationSession:
             self._break_off()
             raise SourceFailed(failure.error, job) from failure
         except PeerError:
-            self._hang_up()
+            self.abandon()
             raise
 
     def finish(self) -> Steps[None]:
@@ -115,13 +115,13 @@ class AssociationSession:
         try:
             yield from self._release()
         except PeerConnectionError:
-            self._hang_up()
+            self.abandon()
 
     def abandon(self) -> None:
         """Reset the connection, if there still is one."""
         if self._transport is not None:
             self._transport.reset()
-            self._transport = None
+        self._transport = self._association = None
 
     def _store(self, job: Job) -> Steps[Verdict]:
         item = job.item
@@ -169,6 +169,7 @@ class AssociationSession:
 
     def _context_for(self, item: Item, syntaxes: tuple[str, ...]) -> Steps[tuple[int, str] | None]:
         """Return the context for an instance, on an association that has been asked for all that it may be sent in."""
+        self._leave_if_ended()
         pairs = [(item.sop_class_uid, syntax) for syntax in syntaxes]
         if self._association is None or not self._pairs.keys() >= set(pairs):
             yield from self._release()
@@ -184,6 +185,17 @@ class AssociationSession:
             if context_id is not None:
                 return context_id, pair[1]
         return None
+
+    def _leave_if_ended(self) -> None:
+        """Leave an association that the peer has ended since the last instance, as many do when nothing happens."""
+        if self._transport is None:
+            return
+        try:
+            said = self._transport.poll()
+            if said is not None:
+                self._heard(said)
+        except OSError:  # also our own, of what the peer says
+            self.abandon()
 
     def _associate(self) -> Steps[None]:
         address, limits = self._address, self._limits
@@ -251,8 +263,4 @@ class AssociationSession:
         """End an association in the middle of a dataset, so that nothing of it is stored (PS3.8 §9.3.8)."""
         if self._transport is not None and self._association is not None and self._transport.send_now(abort()):
             self._transport.close()
-        self._hang_up()
-
-    def _hang_up(self) -> None:
         self.abandon()
-        self._association = None

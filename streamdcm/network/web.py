@@ -16,6 +16,8 @@ from streamdcm.network.items import Item
 from streamdcm.network.multipart import content_type, length_of, random_boundary, web_syntax
 from streamdcm.network.operations import Call, Job, Post, SourceFailed, Steps
 from streamdcm.network.results import Ledger
+from streamdcm.options.checks import one_of
+from streamdcm.sinks import printable
 from streamdcm.sinks.http_clients import Library
 
 Length: TypeAlias = Literal["auto", "known", "chunked"]
@@ -69,6 +71,31 @@ class Target(NamedTuple):
     place: str
     length: Length
     library: Library
+
+
+def parsed_target(url: str, study: str | None, length: Length, library: Library) -> Target:
+    """Return where instances go.
+
+    Raises
+    ------
+    PlanError
+        If the URL is none of HTTP, or another argument is wrong.
+    """
+    one_of("auto", "known", "chunked")("length", length)
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
+        shown = printable(url) if isinstance(url, str) else type(url).__name__
+        raise PlanError(f"{shown} is no URL that begins with http:// or https://")
+    if study is not None and (not isinstance(study, str) or not study or not set(study) <= set("0123456789.")):
+        raise PlanError("study must be a Study Instance UID")
+    whole = f"{url.rstrip('/')}/studies{'' if study is None else '/' + study}"
+    try:
+        parsed = library.http.URL(whole)
+        parsed.host.encode("idna")
+    except (library.http.InvalidURL, ValueError) as error:
+        raise PlanError(f"{printable(url)} is no valid URL ({type(error).__name__})") from None
+    if not parsed.host:
+        raise PlanError(f"{printable(url)} names no host")
+    return Target(whole, printable(whole), length, library)
 
 
 class WebSession:

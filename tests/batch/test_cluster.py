@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,10 @@ from streamdcm.batch.listing import found_in
 from streamdcm.batch.pool import Claimed, GivenBack, Job
 from streamdcm.errors import PlanError
 from tests.batch.test_run import edits, files_below, make_instances
-from tests.support import ROOT, batch_edits
+from tests.support import batch_edits
 from tests.support.tools import package
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("cluster") / "edits.log"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BATCH_LOG", str(path))
-        patch.setenv("PYTHONPATH", str(ROOT))
-        yield path
-
-
-@pytest.fixture(scope="module")
-def cluster(log: Path) -> Iterator[Any]:
-    distributed = package("distributed")
-    dask = package("dask")
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-    ):
-        yield cluster
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from pydicom import Dataset
@@ -50,3 +51,9 @@ def speak(dataset: Dataset) -> None:
     """Print something, which must not be taken for a message."""
     print("hello from an edit", flush=True)
     dataset.PatientName = "Spoken"
+
+
+def slow(dataset: Dataset) -> None:
+    """Take so long that a peer can have hung up."""
+    time.sleep(0.5)
+    dataset.PatientName = "Slow"

@@ -1,0 +1,132 @@
+"""A server to which instances are sent, said in texts: it goes to other processes, and to the command line."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from streamdcm.errors import PlanError
+from streamdcm.network.addresses import parsed_address
+from streamdcm.network.upper_layer import Address
+from streamdcm.network.web import parsed_target
+from streamdcm.sinks import printable, scheme_of
+from streamdcm.sinks.http_clients import library_of
+
+_DIMSE: Final = ("dicom", "dicoms")
+_WEB: Final = ("http", "https")
+_ENCRYPTED: Final = ("dicoms", "https")
+_SCHEMES: Final = (*_DIMSE, *_WEB)
+
+ONLY_FOR: Final = {
+    "calling": _DIMSE,
+    "batch_size": _WEB,
+    "study": _WEB,
+    "token_file": _WEB,
+    "cacert": _ENCRYPTED,
+    "cert": _ENCRYPTED,
+    "key": _ENCRYPTED,
+}
+"""What can be said of some schemes alone."""
+
+OUR_TITLE: Final = "STREAMDCM"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A server, who we are there, and whom we trust.
+
+    Parameters
+    ----------
+    url : str
+        ``dicom://CALLED@host:port``, ``dicoms://`` for TLS, or the base of a DICOMweb service.
+    calling : str, optional
+        For DIMSE: our AE title.
+    token_file : str, optional
+        For HTTP: a file with a bearer token, read anew for each request.
+    cacert : str, optional
+        For TLS: a file with the certificates to trust, in place of the system's.
+    cert, key : str, optional
+        For TLS: files with our certificate and its private key.
+    """
+
+    url: str
+    calling: str | None = None
+    token_file: str | None = None
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of its URL."""
+        return (scheme_of(self.url) or "") if isinstance(self.url, str) else ""
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is sent to by STOW-RS, and not by C-STORE."""
+        return self.scheme in _WEB
+
+    def check(self) -> None:
+        """Refuse what cannot be sent to; no file is read, and nobody asked.
+
+        Raises
+        ------
+        PlanError
+            If the URL is another one, or what belongs to it does not fit.
+        MissingExtraError
+            If there is no library for HTTP.
+        """
+        if self.scheme not in _SCHEMES:
+            shown = printable(self.url) if isinstance(self.url, str) else type(self.url).__name__
+            raise PlanError(f"{shown}: the URL must begin with {'://, '.join(_SCHEMES)}://")
+        for name, schemes in ONLY_FOR.items():
+            if getattr(self, name, None) is not None and self.scheme not in schemes:
+                raise PlanError(f"{name} is for {' and '.join(f'{each}://' for each in schemes)} only; leave it out")
+        if (self.cert is None) is not (self.key is None):
+            raise PlanError("cert and key belong together; give both, or neither")
+        if self.is_web:
+            parsed_target(self.url, None, "auto", library_of(None, asynchronous=False))
+        else:
+            parsed_address(self.url, self.calling or OUR_TITLE, None)
+
+    def address(self) -> Address:
+        """Return whom to associate with; see `context` for what it raises."""
+        return parsed_address(self.url, self.calling or OUR_TITLE, self.context())
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return how the connection is encrypted; `None` for one that is not.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be read, or is none of certificates.
+        """
+        if self.scheme not in _ENCRYPTED:
+            return None
+        context = ssl.create_default_context(cafile=self.cacert)
+        if self.cert is not None:
+            context.load_cert_chain(self.cert, self.key)
+        return context
+
+    def client_options(self) -> dict[str, Any]:
+        """Return the arguments of a client of HTTP."""
+        options: dict[str, Any] = {}
+        if self.token_file is not None:
+            options["auth"] = _bearer(self.token_file)
+        context = self.context()
+        if context is not None:
+            options["verify"] = context
+        return options
+
+
+def _bearer(path: str) -> Callable[[Any], Any]:
+    """Return what gives each request the token that is in a file at that time."""
+
+    def authorize(request: Any) -> Any:
+        request.headers["Authorization"] = f"Bearer {Path(path).read_text('ascii').strip()}"
+        return request
+
+    return authorize
