@@ -29,6 +29,7 @@ Each class also derives from the builtin that ``pydicom.dcmwrite`` raises in its
     │   └── StoreFailedError                                 it did not store all instances
     ├── TargetTypeError                   TypeError      not a path, not an object with write()
     ├── HoldLimitError                    MemoryError    a sink that cannot seek, too much to hold back
+    ├── SpoolError                        OSError        no temporary file for what is to be held back
     ├── InstructionError                  RuntimeError   an encoder breaks the rules of the instructions
     ├── ReentryError                      RuntimeError   a write was entered again while it runs
     ├── NotOpenError                      ValueError     a writer was used outside its block, or after an error
@@ -210,7 +211,11 @@ class TargetTypeError(StreamdcmError, TypeError):
 
 
 class HoldLimitError(StreamdcmError, MemoryError):
-    """A sink that cannot seek would need more than ``hold_limit`` bytes to be held back."""
+    """More than ``hold_limit`` bytes would be held back for a sink that cannot seek, and not in a file (``spool``)."""
+
+
+class SpoolError(StreamdcmError, OSError):
+    """The temporary file cannot be written, or read, for what is held back past ``hold_limit``."""
 
 
 class InstructionError(StreamdcmError, RuntimeError):

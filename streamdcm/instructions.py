@@ -29,10 +29,13 @@ class Reserve:
         The number of bytes.
     default : bytes, optional
         What is written if the field is filled without a value.
+    label : str, optional
+        What the value is, and how it could be known before, for errors: ``"the number of frames (number_of_frames=)"``.
     """
 
     size: int
     default: bytes | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,7 +32,7 @@ def check_words(length: int, vr: str) -> None:
         )
 
 
-def unsized(header: bytes, value: Encoder[int], vr: str, encoding: Encoding) -> Encoder[int]:
+def unsized(header: bytes, value: Encoder[int], vr: str, encoding: Encoding, label: str) -> Encoder[int]:
     """Encode an element whose length becomes known with its last byte, and is filled in then.
 
     Parameters
@@ -45,6 +45,8 @@ def unsized(header: bytes, value: Encoder[int], vr: str, encoding: Encoding) -> 
         The VR.
     encoding : Encoding
         The byte order of the length.
+    label : str
+        What the element is called in errors.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def unsized(header: bytes, value: Encoder[int], vr: str, encoding: Encoding) -> 
         If the value ends within a word.
     """
     yield header[:-4]
-    reserve = Reserve(4)
+    reserve = Reserve(4, label=f"the length of {label}, which its ByteStream does not tell ahead")
     yield reserve
     length = yield from value
     check_words(length, vr)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT, in_order
+from streamdcm.engine.spool import AUTO
 from streamdcm.instructions import Chunk, Encoder, through
 
 T = TypeVar("T")
@@ -16,6 +17,7 @@ def deflate(
     level: int = zlib.Z_DEFAULT_COMPRESSION,
     chunk_size: int = DEFAULT_CHUNK_SIZE,
     hold_limit: int = DEFAULT_HOLD_LIMIT,
+    spool: str = AUTO,
 ) -> Encoder[T]:
     """Compress what an encoder yields, piece by piece, and pad the end to even length.
 
@@ -30,7 +32,9 @@ def deflate(
     chunk_size : int
         The most bytes that are compressed at a time.
     hold_limit : int
-        The most bytes that may be held back behind a value that is not known yet.
+        The most bytes that may be held back in memory behind a value that is not known yet.
+    spool : str
+        What becomes of more; see `in_order`.
 
     Returns
     -------
@@ -53,4 +57,5 @@ def deflate(
         if (size + len(last)) % 2:
             yield b"\0"
 
-    return through(in_order(inner, chunk_size=chunk_size, hold_limit=hold_limit), on_chunk, finish)
+    ordered = in_order(inner, chunk_size=chunk_size, hold_limit=hold_limit, spool=spool)
+    return through(ordered, on_chunk, finish)

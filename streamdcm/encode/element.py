@@ -359,7 +359,7 @@ def _unsized_value(header: bytes, source: StreamSource, vr: str, scope: Scope) -
     if scope.swaps and vr in WORDS:
         value = swapped(value, WORDS[vr])
     try:
-        return (yield from unsized(header, value, vr, scope.layout.encoding))
+        return (yield from unsized(header, value, vr, scope.layout.encoding, source.label))
     except EncodeError as error:
         raise encode_error(error, source.label) from None
 

@@ -11,7 +11,7 @@ from pydicom.tag import Tag
 
 from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.layout import Context, Encoding
-from streamdcm.encode.tags import LOSSY_RATIO
+from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.encode.vr import VRS, VrRow
 from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, element_name, encode_error
@@ -97,7 +97,7 @@ class LateValues:
         element = self._elements[tag]
         header = _header(element, encoding)
         yield header
-        reserve = self._reserves[tag] = Reserve(element.size, element.default)
+        reserve = self._reserves[tag] = Reserve(element.size, element.default, _label(tag))
         yield reserve
         return len(header) + element.size
 
@@ -121,6 +121,12 @@ class LateValues:
                     element_name(tag),
                 )
             yield Fill(reserve, value)
+
+
+def _label(tag: int) -> str:
+    """Return what to call a late value in errors, with what would make it known before."""
+    remedy = "; number_of_frames= tells it ahead" if tag == NUMBER_OF_FRAMES else ""
+    return f"{element_name(tag)}, which comes late{remedy}"
 
 
 def _header(element: LateElement, encoding: Encoding) -> bytes:

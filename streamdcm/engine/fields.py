@@ -14,11 +14,19 @@ FIELD: Final = 256 * 1024
 _ZEROS: Final = bytes(FIELD)
 
 
-def fields_of(size: int) -> list[Reserve]:
-    """Reserve so many bytes in fields that can be filled one after the other, with zeros where nothing is filled in."""
+def fields_of(size: int, label: str) -> list[Reserve]:
+    """Reserve so many bytes in fields that can be filled one after the other, with zeros where nothing is filled in.
+
+    Parameters
+    ----------
+    size : int
+        The number of bytes.
+    label : str
+        What they are for, in errors.
+    """
     whole, rest = divmod(size, FIELD)
-    fields = [Reserve(FIELD, _ZEROS) for _ in range(whole)]
-    return [*fields, Reserve(rest, bytes(rest))] if rest else fields
+    fields = [Reserve(FIELD, _ZEROS, label) for _ in range(whole)]
+    return [*fields, Reserve(rest, bytes(rest), label)] if rest else fields
 
 
 class FieldsInTurn:

@@ -2,8 +2,10 @@
 
 from typing import Literal, TypeAlias
 
+from streamdcm.engine.in_order import InOrderPolicy
 from streamdcm.engine.parts import PartSizes, PartsPolicy
-from streamdcm.engine.release import SLICES, InOrderPolicy, PatchPolicy, ReleasePolicy
+from streamdcm.engine.release import SLICES, PatchPolicy, ReleasePolicy
+from streamdcm.engine.spool import Spool
 
 Release: TypeAlias = Literal["patch", "in_order", "parts"]
 """In which order a target takes bytes: earlier ones may be overwritten; none may; numbered parts in any order."""
@@ -16,6 +18,7 @@ def policy_for(
     hold_limit: int,
     part_sizes: PartSizes | None = None,
     slices: int = SLICES,
+    spool: Spool | None = None,
 ) -> ReleasePolicy:
     """Return the policy for a target.
 
@@ -26,14 +29,16 @@ def policy_for(
     chunk_size : int
         The most bytes of a value that are released in one buffer.
     hold_limit : int
-        The most bytes to hold back in order.
+        The most bytes to hold back in memory, in order.
     part_sizes : PartSizes, optional
         How large parts are to be.
     slices : int, optional
         How many slices of a large value, each of `chunk_size`, are released at once.
+    spool : Spool, optional
+        Where those go that are held back past `hold_limit`; without it they are an error.
     """
     if release == "patch":
         return PatchPolicy(chunk_size, slices)
     if release == "in_order":
-        return InOrderPolicy(chunk_size, hold_limit, slices)
+        return InOrderPolicy(chunk_size, hold_limit, slices, spool=spool)
     return PartsPolicy(part_sizes or PartSizes())

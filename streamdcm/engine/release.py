@@ -1,16 +1,16 @@
 """Release policies: from instructions to what one class of sink can do, without any I/O.
 
 `PatchPolicy` is for sinks that write, seek and tell: everything is released at once, and a late value
-becomes a small `Patch`. `InOrderPolicy` is for sinks that only write: from the first open `Reserve`
-on everything is held back. Both coalesce small pieces and hand large ones on uncopied, in slices.
-`PartsPolicy`, in `streamdcm.engine.parts`, is for sinks that take numbered parts in any order.
+becomes a small `Patch`. It coalesces small pieces and hands large ones on uncopied, in slices.
+`InOrderPolicy`, in `streamdcm.engine.in_order`, is for sinks that only write, `PartsPolicy`, in
+`streamdcm.engine.parts`, for those that take numbered parts in any order.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
-from streamdcm.errors import HoldLimitError, InstructionError
+from streamdcm.engine.spool import Keep
+from streamdcm.errors import InstructionError
 from streamdcm.instructions import Chunk, Copy, Fill, Instruction, Need, Reserve
 
 COALESCE = 64 * 1024
@@ -52,7 +52,7 @@ class Whole(NamedTuple):
     data: bytearray
 
 
-Operation: TypeAlias = Write | Patch | Transfer | Part | Whole
+Operation: TypeAlias = Write | Patch | Transfer | Keep | Part | Whole
 
 
 class ReleasePolicy(Protocol):
@@ -65,7 +65,7 @@ class ReleasePolicy(Protocol):
         """Return the operations that are left when the encoder is exhausted."""
 
 
-class _Coalescer:
+class Coalescer:
     """Joins small pieces and slices large ones; `position` counts what came, `released` what went."""
 
     def __init__(self, chunk_size: int, slices: int) -> None:
@@ -171,7 +171,7 @@ class PatchPolicy:
     """
 
     def __init__(self, chunk_size: int, slices: int = SLICES) -> None:
-        self._buffer = _Coalescer(chunk_size, slices)
+        self._buffer = Coalescer(chunk_size, slices)
         self._fields: dict[Reserve, tuple[int, bytearray | None]] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Operation]:
@@ -218,97 +218,3 @@ class PatchPolicy:
             return ()
         written = fill.reserve.default if field is None else field
         return (Patch(offset, value),) if value != written else ()
-
-
-class _Field:
-    """Held back: a field whose value is not known yet."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value: bytes | None = None
-
-
-class InOrderPolicy:
-    """Release everything up to the first open `Reserve` and hold back the rest.
-
-    Parameters
-    ----------
-    chunk_size : int
-        The most bytes in one slice of a large value.
-    hold_limit : int
-        The most bytes to hold back; a `Copy` that is held back costs nothing.
-    slices : int
-        How many slices of a large value one `Write` has.
-    """
-
-    def __init__(self, chunk_size: int, hold_limit: int, slices: int = SLICES) -> None:
-        self._buffer = _Coalescer(chunk_size, slices)
-        self._hold_limit = hold_limit
-        self._held: deque[_Field | bytes | Copy] = deque()
-        self._held_size = 0
-        self._fields: dict[Reserve, _Field] = {}
-
-    def feed(self, instruction: Instruction) -> Iterable[Operation]:
-        """Take an instruction; return the operations to be performed now, in order.
-
-        Raises
-        ------
-        HoldLimitError
-            If more than `hold_limit` bytes would have to be held back.
-        """
-        if isinstance(instruction, (bytes, memoryview, bytearray)):
-            if not self._held:
-                return self._buffer.add(instruction)
-            return self._hold(instruction, memoryview(instruction).nbytes)
-        if isinstance(instruction, Reserve):
-            if instruction in self._fields:
-                raise open_already()
-            field = self._fields[instruction] = _Field()
-            return self._hold(field, instruction.size)
-        if isinstance(instruction, Fill):
-            return self._fill(instruction)
-        if isinstance(instruction, Copy):
-            return self._hold(instruction, 0) if self._held else self._transfer(instruction)
-        raise no_instruction(instruction)
-
-    def finish(self) -> Iterable[Operation]:
-        """Return the operations that are left when the encoder is exhausted."""
-        if self._fields:
-            raise still_open(len(self._fields))
-        return self._buffer.flush()
-
-    def _hold(self, thing: _Field | Chunk | Copy, size: int) -> Iterable[Operation]:
-        self._held_size += size
-        if self._held_size > self._hold_limit:
-            raise HoldLimitError(
-                f"a length that is not known yet would hold back more than {self._hold_limit:,} bytes, "
-                "because the target cannot seek: give the length, write to a target that can seek, wrap "
-                "the target in streamdcm.spooled(), or raise hold_limit"
-            )
-        self._held.append(bytes(thing) if isinstance(thing, (bytearray, memoryview)) else thing)
-        return ()
-
-    def _fill(self, fill: Fill) -> Iterable[Operation]:
-        if fill.reserve not in self._fields:
-            raise not_open()
-        self._fields[fill.reserve].value = filling(fill)
-        del self._fields[fill.reserve]
-        return self._release()
-
-    def _release(self) -> Iterator[Operation]:
-        while self._held:
-            thing = self._held[0]
-            if isinstance(thing, _Field):
-                if thing.value is None:
-                    return
-                thing = thing.value
-            self._held.popleft()
-            if isinstance(thing, Copy):
-                yield from self._transfer(thing)
-            else:
-                self._held_size -= len(thing)
-                yield from self._buffer.add(thing)
-
-    def _transfer(self, copy: Copy) -> Iterable[Operation]:
-        return (*self._buffer.flush(), Transfer(copy))

@@ -383,7 +383,8 @@ class _Forward:
         return Scanned(self._head, self._encoding, parts, _Held(name, parts), name, self._tape.end)
 
     def _deflated(self, body: Encoder[None]) -> Encoder[None]:
-        return deflate(body, chunk_size=self._options.chunk_size, hold_limit=self._options.hold_limit)
+        options = self._options
+        return deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit, spool=options.spool)
 
 
 class _Held:

@@ -17,6 +17,7 @@ from streamdcm.encode.tags import (
     SOP_INSTANCE_UID,
     STUDY_INSTANCE_UID,
 )
+from streamdcm.engine.progress import Progress
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import SourceError
 from streamdcm.files.access import Access, InflatedAccess, accessed, performed
@@ -102,7 +103,7 @@ def read_header(
                 return _header_of(access, force)
         if comes.stream.stream.is_async:
             raise TypeError("the source is asynchronous; use read_header_async")
-        sources = Sources(BLOCK, lambda count: None)
+        sources = Sources(BLOCK, Progress(None))
         try:
             return _run(answered(header_forward(comes, force=force), sources))
         finally:

@@ -6,11 +6,13 @@ They raise `PlanError`, which never shows an object, only numbers and texts that
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydicom.misc import size_in_bytes
 
+from streamdcm.engine.spool import AUTO, NEVER
 from streamdcm.errors import PlanError
 from streamdcm.options.split import BytesEach, FramesEach, Split
 
@@ -132,6 +134,16 @@ def resume(name: str, given: Any) -> bool | str:
     if not isinstance(given, (bool, str)) or given == "":
         raise PlanError(f"{name} must be True, False or the id of an upload, not {_described(given)}")
     return given
+
+
+def spool(name: str, given: Any) -> str:
+    """Take ``"auto"``, ``"never"``, or a directory that is there."""
+    if isinstance(given, str) and given in (AUTO, NEVER):
+        return given
+    if not isinstance(given, (str, bytes, os.PathLike)) or not os.path.isdir(given):
+        shown = os.fspath(given) if isinstance(given, os.PathLike) else given
+        raise PlanError(f"{name} must be 'auto', 'never' or a directory that is there, not {_described(shown)}")
+    return os.path.abspath(os.fsdecode(given))
 
 
 def split(name: str, given: Any) -> Split | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from streamdcm.engine.in_order import DEFAULT_CHUNK_SIZE, DEFAULT_HOLD_LIMIT
 from streamdcm.engine.parts import MIB
+from streamdcm.engine.spool import AUTO
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import PlanError
 from streamdcm.options import checks
@@ -104,6 +105,7 @@ class StreamSettings:
 
     chunk_size: int = _option(DEFAULT_CHUNK_SIZE, checks.size(1), _READERS)
     hold_limit: int = _option(DEFAULT_HOLD_LIMIT, checks.size(0), _READERS)
+    spool: str = _option(AUTO, checks.spool, _READERS)
     progress: ProgressCallback | None = _option(None, checks.progress, _STREAMS)
     frames_on_loop: bool = _option(False, checks.flag, _FRAMES_ON_LOOP)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from os import PathLike
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from streamdcm.engine.progress import ProgressEvent
@@ -17,6 +18,7 @@ OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 LateNames: TypeAlias = Mapping[Any, int | None] | Iterable[Any]
 ProgressCallback: TypeAlias = Callable[[ProgressEvent], object]
+SpoolChoice: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 
 
 class LayoutOptions(TypedDict, total=False):
@@ -68,11 +70,14 @@ class ReadingOptions(TypedDict, total=False):
     chunk_size : int or str
         The most bytes to read or write at a time; a number or a size such as ``"512 KiB"``.
     hold_limit : int or str
-        The most bytes to hold back for a target that cannot seek.
+        The most bytes to hold back in memory for a target that cannot seek.
+    spool : {"auto", "never"} or path
+        What becomes of more: a temporary file, in this directory if it is one; or `HoldLimitError`.
     """
 
     chunk_size: int | str
     hold_limit: int | str
+    spool: SpoolChoice
 
 
 class StreamOptions(ReadingOptions, total=False):

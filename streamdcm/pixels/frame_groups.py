@@ -134,7 +134,7 @@ class _GroupsField:
         size = plan.most * item_size
         self._most = min(size + size % 2, MAX_LENGTH)
         self._used = 0
-        self._length = Reserve(4)
+        self._length = Reserve(4, label="the length of the functional groups of the frames")
         self._fields: FieldsInTurn
 
     def reserve(self) -> Encoder[int]:
@@ -143,7 +143,7 @@ class _GroupsField:
         yield header[:-4]
         yield self._length
         size = self._most + len(padding_headers(self._group, 0, self._encoding))
-        fields = fields_of(size)
+        fields = fields_of(size, "the functional groups of the frames")
         yield from fields
         self._fields = FieldsInTurn(fields)
         return len(header) + size

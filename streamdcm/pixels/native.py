@@ -19,7 +19,7 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
     assert form is not None
     header = _header(plan, encoding)
     yield header[:-4]
-    length_field = Reserve(4)
+    length_field = Reserve(4, label=f"the length of {plan.label}; number_of_frames= tells it ahead")
     if plan.count is None:
         yield length_field
     else:

@@ -22,6 +22,7 @@ _TOTAL_SIZE: Final = len(_TOTAL_LENGTH) + 8
 _MOST_BASIC: Final = 0xFFFFFFFF
 ITEM_HEADER: Final = 8
 
+_TABLE: Final = "the offset table; offset_table='empty' needs none"
 _AT_ONCE: Final = FIELD // 8
 """How many entries of a table are made at a time."""
 
@@ -155,13 +156,13 @@ def empty_opening(has_total: bool) -> Opening:
 
 def basic_opening(count: int, has_total: bool) -> Opening:
     """Reserve the basic offset table of a known number of frames."""
-    parts = [*_total_fields(has_total), basic_start(4 * count), *fields_of(4 * count)]
+    parts = [*_total_fields(has_total), basic_start(4 * count), *fields_of(4 * count, _TABLE)]
     return Opening(parts, lambda table: ("basic", chain(_total(table, has_total), table.basic())))
 
 
 def extended_opening(count: int, has_total: bool) -> Opening:
     """Reserve the extended offset table of a known number of frames."""
-    parts = [*fields_of(2 * (12 + 8 * count)), *_total_fields(has_total), basic_start()]
+    parts = [*fields_of(2 * (12 + 8 * count), _TABLE), *_total_fields(has_total), basic_start()]
     return Opening(parts, lambda table: ("extended", chain(table.extended(), _total(table, has_total))))
 
 
@@ -189,7 +190,7 @@ def either_opening(most: int, block: int, preferred: TableKind, alternative: Tab
         padding = b"\xdf\x7f\x00" + bytes([block]) + b"OB\0\0" + unused.to_bytes(4, "little")
         return kind, chain([padding], _zeros(unused), _known(kind, table, has_total))
 
-    return Opening(fields_of(size), filling)
+    return Opening(fields_of(size, _TABLE), filling)
 
 
 def fills(fields: Iterable[Reserve], pieces: Iterable[bytes]) -> Iterator[Fill]:
@@ -222,7 +223,7 @@ def _total(table: OffsetTable, has_total: bool) -> Iterator[bytes]:
 
 def _total_fields(has_total: bool) -> list[bytes | Reserve]:
     """Reserve a field for Encapsulated Pixel Data Value Total Length, if it is to be written."""
-    return [Reserve(_TOTAL_SIZE)] if has_total else []
+    return [Reserve(_TOTAL_SIZE, label="the total length of the frames")] if has_total else []
 
 
 def _zeros(count: int) -> Iterator[bytes]:

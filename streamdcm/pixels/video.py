@@ -37,7 +37,7 @@ def bit_stream(plan: VideoPlan) -> Encoder[int]:
     """
     source = plan.source
     opening = 0
-    total = Reserve(len(total_element(0)))
+    total = Reserve(len(total_element(0)), label="the length of the bit stream")
     if plan.has_total:
         opening += total.size
         yield total_element(source.length) if isinstance(source, Copy) else total
@@ -98,7 +98,7 @@ def _pieces(plan: VideoPlan) -> Encoder[tuple[int, int]]:
                         "transfer syntax",
                         _LABEL,
                     )
-                length_field, length = Reserve(4), 0
+                length_field, length = Reserve(4, label="the length of a fragment of the bit stream"), 0
                 yield ITEM
                 yield length_field
             part = view[: most - length]

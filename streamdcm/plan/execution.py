@@ -111,7 +111,8 @@ class Plan:
         """Return the encoder of a dataset body as the transfer syntax wants it (PS3.5 §A.5)."""
         if not self.deflated:
             return body
-        return deflate(body, chunk_size=self.settings.chunk_size, hold_limit=self.settings.hold_limit)
+        settings = self.settings
+        return deflate(body, chunk_size=settings.chunk_size, hold_limit=settings.hold_limit, spool=settings.spool)
 
     def size(self) -> int | None:
         """Return the number of bytes, without reading what is large; `None` where only writing tells.

@@ -15,7 +15,7 @@ from streamdcm.sinks.protocols import (
     Uploading,
 )
 from streamdcm.sinks.resolve import resolve
-from streamdcm.sinks.spool import spooled
+from streamdcm.sinks.spool import SpoolFile, spooled
 from streamdcm.sinks.storage.requests import Performer
 from streamdcm.sinks.storage.urls import is_remote_path, scheme_of, url_reader, wants_size
 
@@ -29,6 +29,7 @@ __all__ = [
     "ReadableOutput",
     "SeekableSink",
     "Sink",
+    "SpoolFile",
     "TakesSize",
     "Transactional",
     "Uploading",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.policies import Release, policy_for
 from streamdcm.engine.release import SLICES, ReleasePolicy
+from streamdcm.engine.spool import Spool
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import copy_range
 from streamdcm.sinks.protocols import TakesSize
@@ -245,7 +246,20 @@ class AsyncOutput(ABC):
         """Leave everything as it was before; may be called at any time and more than once."""
 
 
-def policy_of(output: Output | PartsOutput, *, chunk_size: int, hold_limit: int, slices: int = SLICES) -> ReleasePolicy:
+def policy_of(
+    output: Output | PartsOutput,
+    *,
+    chunk_size: int,
+    hold_limit: int,
+    slices: int = SLICES,
+    spool: Spool | None = None,
+) -> ReleasePolicy:
     """Return the policy that an output asks for; see `policy_for`."""
-    sizes = output.part_sizes if isinstance(output, PartsOutput) else None
-    return policy_for(output.release, chunk_size=chunk_size, hold_limit=hold_limit, part_sizes=sizes, slices=slices)
+    return policy_for(
+        output.release,
+        chunk_size=chunk_size,
+        hold_limit=hold_limit,
+        part_sizes=output.part_sizes if isinstance(output, PartsOutput) else None,
+        slices=slices,
+        spool=spool,
+    )

@@ -3,49 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from streamdcm.engine.progress import Progress
+from streamdcm.engine.spool import Keep, Spool
 from streamdcm.errors import refuse_running_generator
-from streamdcm.instructions import END, Answer, Encoder, Instruction, Need
-from streamdcm.sources import FrameSource
+from streamdcm.instructions import END, Answer, Copy, Encoder, Instruction, Need
+from streamdcm.sinks import SpoolFile
+from streamdcm.sources import BufferSource, CopySource, FrameSource
 from streamdcm.write.reading import pieces_of
 
 T = TypeVar("T")
 
 
 class Sources:
-    """Answers needs: keeps, for each source, how far it has been read.
+    """Answers needs: keeps, for each source, how far it has been read, and what is held back in temporary files.
 
     Parameters
     ----------
     chunk_size : int
         The most bytes to read at a time.
-    count_frames : callable
-        Called with the number of frames that were taken.
+    progress : Progress
+        Is told of frames that were taken, and asked for objections when something is held back in a file.
     """
 
-    def __init__(self, chunk_size: int, count_frames: Callable[[int], object]) -> None:
+    def __init__(self, chunk_size: int, progress: Progress) -> None:
         self._chunk_size = chunk_size
-        self._count_frames = count_frames
+        self._progress = progress
         self._open: dict[Any, Iterator[Answer]] = {}
+        self._spools: dict[Spool, SpoolFile] = {}
 
     def next_piece(self, source: Any) -> Answer:
         """Return the next piece of a source, or `END`."""
         pieces = self._open.get(source)
         if pieces is None:
-            pieces = self._open[source] = pieces_of(source, self._chunk_size)
+            pieces = self._open[source] = self._pieces_of(source)
         piece = next(pieces, END)
         if piece is END:
             close_pieces(self._open.pop(source))
         elif source.__class__ is FrameSource:
-            self._count_frames(1)
+            self._progress.count_frames(1)
         return piece
+
+    def keep(self, keep: Keep) -> None:
+        """Write what is held back to its temporary file."""
+        file = self._spools.get(keep.spool)
+        if file is None:
+            file = self._spools[keep.spool] = SpoolFile(keep.spool.directory)
+        file.write(keep.offset, keep.buffers)
+        self._progress.add(0)
+
+    def located(self, copy: Copy) -> Copy:
+        """Return a range as one of the file that it is in, if it is held back in a temporary one."""
+        if not isinstance(copy.source, Spool):
+            return copy
+        return replace(copy, source=BufferSource(self._spools[copy.source].file, "what was held back"))
+
+    def forget_spools(self) -> None:
+        """Close the temporary files, when nothing is held back any more."""
+        while self._spools:
+            _, file = self._spools.popitem()
+            file.close()
 
     def close(self) -> None:
         """Close what was opened and is not exhausted, frames included."""
+        self.forget_spools()
         while self._open:
             _, pieces = self._open.popitem()
             close_pieces(pieces)
+
+    def _pieces_of(self, source: Any) -> Iterator[Any]:
+        if isinstance(source, Keep):
+            self.keep(source)
+            return iter(())
+        if isinstance(source, CopySource):
+            source = CopySource(self.located(source.copy))
+        return pieces_of(source, self._chunk_size)
 
 
 def answered(run: Encoder[T], sources: Sources) -> Generator[Any, None, T]:

@@ -23,7 +23,7 @@ class Chunks(Iterator[bytes]):
     encoder : Encoder
         The encoder.
     options : StreamSettings
-        `chunk_size`, `hold_limit` and `progress` count.
+        `chunk_size`, `hold_limit`, `spool` and `progress` count.
     total : int or None
         The number of bytes that there will be, for progress, if that is known.
     """
@@ -45,8 +45,9 @@ class Chunks(Iterator[bytes]):
 
 def _chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Generator[bytes, None, None]:
     progress = Progress(options.progress, total)
-    sources = Sources(options.chunk_size, progress.count_frames)
-    encoded = answered(in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit), sources)
+    sources = Sources(options.chunk_size, progress)
+    ordered = in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit, spool=options.spool)
+    encoded = answered(ordered, sources)
     try:
         for chunk in encoded:
             yield bytes(chunk)
@@ -64,7 +65,7 @@ def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
 
     `None` if that would use up a source that gives its bytes only once.
     """
-    sources = _Reusable(options.chunk_size, Progress(None).count_frames)
+    sources = _Reusable(options.chunk_size, Progress(None))
     try:
         return sum(map(content_size, answered(encoder, sources)))
     except _UsedUpError:

@@ -101,7 +101,7 @@ class Dividing:
         self._source = options.frames if pushed else FrameSource(options.frames, "frames")  # type: ignore[arg-type]
         self._is_outside = outside(self._source)
         self._progress = progress
-        self._sources = Sources(options.chunk_size, progress.count_frames)
+        self._sources = Sources(options.chunk_size, progress)
         self._asked = 0
 
     def begin(self) -> Step:

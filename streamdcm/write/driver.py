@@ -11,6 +11,7 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
 from streamdcm.engine.release import SLICES, Operation, Part, Patch, Transfer, Whole, Write
 from streamdcm.engine.result import WriteResult
+from streamdcm.engine.spool import Keep, spool_for
 from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Need, substitute
@@ -69,7 +70,7 @@ class Writing(Generic[T]):
     delivery : Delivery
         Where to write: a target that is resolved, and not open yet.
     options : StreamSettings
-        `chunk_size` and `hold_limit` count.
+        `chunk_size`, `hold_limit` and `spool` count.
     progress : Progress
         Counts the bytes that the output takes.
     outside : callable, optional
@@ -95,14 +96,21 @@ class Writing(Generic[T]):
         self._output: Any = output  # the policy was chosen for it: it can do what the operations ask for
         self._progress = progress
         self._chunk_size = options.chunk_size
-        self._sources = Sources(options.chunk_size, progress.count_frames)
+        self._sources = Sources(options.chunk_size, progress)
         self._outside = outside
         self._collecting = collecting
         slices = SLICES if collecting is None else 1
-        policy = policy_of(output, chunk_size=options.chunk_size, hold_limit=options.hold_limit, slices=slices)
+        policy = policy_of(
+            output,
+            chunk_size=options.chunk_size,
+            hold_limit=options.hold_limit,
+            slices=slices,
+            spool=spool_for(options.spool),
+        )
         run = steps(encoder if isinstance(output, Output) else read_copies(encoder), policy)
         self._steps: Steps[T] = run if asked_for is None else asking_for_copies(run, asked_for)
         self._running = False
+        self._unseen = 0  # bytes that were held back in a file since an output that collects was full
         self.patches = 0
         self.returned: T | None = None
         """What the encoder returned, when it is exhausted."""
@@ -176,6 +184,7 @@ class Writing(Generic[T]):
                 try:
                     thing = step(argument)
                 except StopIteration as stop:
+                    self._sources.forget_spools()
                     self.returned = stop.value
                     return DONE
                 except ValueError as error:
@@ -184,7 +193,8 @@ class Writing(Generic[T]):
                 step, argument = run.send, None
                 if not isinstance(thing, Need):
                     perform(thing)
-                    if collecting is not None and collecting.is_full:
+                    if collecting is not None and (collecting.is_full or self._unseen >= self._chunk_size):
+                        self._unseen = 0
                         return FULL
                 elif outside(thing.source):
                     return thing
@@ -208,7 +218,10 @@ class Writing(Generic[T]):
             self._output.patch(operation.offset, operation.value)
             self.patches += 1
         elif isinstance(operation, Transfer):
-            self._transfer(operation.copy)
+            self._transfer(self._sources.located(operation.copy))
+        elif isinstance(operation, Keep):
+            self._sources.keep(operation)
+            self._unseen += sum(map(len, operation.buffers))
         else:
             self._put(operation)
 

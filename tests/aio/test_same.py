@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from pydicom import DataElement, config
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
 
 import streamdcm
 from streamdcm.errors import (
@@ -175,7 +175,13 @@ TABLE = {
     "frames_wrong": Case(multi_frame, lambda: {"frames": [bytes(131072), b"short"]}, raises=ValueTypeError),
     "frames_none": Case(multi_frame, lambda: {"frames": [bytes(131072), None]}, raises=ValueTypeError),
     "frames_held_back": Case(
-        multi_frame, lambda: {"frames": cases.reused(9), "hold_limit": 200_000}, write_only=HoldLimitError
+        multi_frame,
+        lambda: {"frames": cases.reused(9), "hold_limit": 200_000, "spool": "never"},
+        write_only=HoldLimitError,
+    ),
+    "frames_in_a_temporary_file": Case(multi_frame, lambda: {"frames": cases.reused(9), "hold_limit": 200_000}),
+    "deflated_frames_in_a_temporary_file": Case(
+        lambda: multi_frame(DeflatedExplicitVRLittleEndian), lambda: {"frames": cases.reused(9), "hold_limit": 200_000}
     ),
     "frames_no_iterable": Case(multi_frame, lambda: {"frames": 5}, raises=PlanError),
     "tiles": Case(lambda: multi_frame(JPEGBaseline8Bit), lambda: {"frames": cases.tiles(40), "max_frames": 50}),

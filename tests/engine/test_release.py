@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdcm.engine.release import COALESCE, InOrderPolicy, Operation, Patch, PatchPolicy, Transfer, Write
+from streamdcm.engine.in_order import InOrderPolicy
+from streamdcm.engine.release import COALESCE, Operation, Patch, PatchPolicy, Transfer, Write
+from streamdcm.engine.spool import Keep, Spool
 from streamdcm.errors import HoldLimitError, InstructionError
 from streamdcm.instructions import Copy, Fill, Instruction, Need, Reserve
 
@@ -23,6 +25,7 @@ class Perform:
     def __init__(self) -> None:
         self.file = io.BytesIO()
         self.operations: list[Operation] = []
+        self.spool = io.BytesIO()
 
     def __call__(self, operations: Iterable[Operation]) -> None:
         for operation in operations:
@@ -33,7 +36,11 @@ class Perform:
                     self.file.write(buffer)
             elif isinstance(operation, Transfer):
                 copy = operation.copy
-                self.file.write(copy.source[copy.offset : copy.offset + copy.length])
+                source = self.spool.getbuffer() if isinstance(copy.source, Spool) else copy.source
+                self.file.write(source[copy.offset : copy.offset + copy.length])
+            elif isinstance(operation, Keep):
+                self.spool.seek(operation.offset)
+                self.spool.writelines(operation.buffers)
             else:
                 assert operation.offset + len(operation.value) <= self.file.tell()
                 end = self.file.tell()
@@ -219,12 +226,56 @@ def test_in_order_releases_everything_before_the_first_open_field():
     assert perform.file.tell() == 3 * MIB + 2
 
 
+@given(streams(), st.sampled_from([0, 1, 1000, COALESCE, 3 * COALESCE, MIB]))
+def test_a_temporary_file_changes_no_byte(stream, hold_limit):
+    stream = [Fill(i.reserve, i.value) if isinstance(i, Fill) else i for i in stream]
+    performed = run(InOrderPolicy(MIB, hold_limit, spool=Spool()), stream)
+    assert performed.file.getvalue() == expected(stream)
+
+
+def test_what_exceeds_the_limit_goes_to_a_temporary_file_uncopied_and_comes_back_in_order():
+    perform, policy, field = Perform(), InOrderPolicy(MIB, 2 * COALESCE, spool=Spool()), Reserve(4)
+    large = bytearray(COALESCE)
+    perform(policy.feed(field))
+    for _ in range(5):
+        perform(policy.feed(large))
+    kept = [operation for operation in perform.operations if isinstance(operation, Keep)]
+    assert [keep.offset for keep in kept] == [0, COALESCE, 2 * COALESCE, 3 * COALESCE]
+    assert all(buffer.obj is large for keep in kept for buffer in keep.buffers)
+    perform.operations.clear()
+    perform(policy.feed(Fill(field, b"late")))
+    copies = [operation.copy for operation in perform.operations if isinstance(operation, Transfer)]
+    assert [(copy.offset, copy.length) for copy in copies] == [(0, 4 * COALESCE)]
+    perform(policy.finish())
+    assert perform.file.getvalue() == b"late" + bytes(5 * COALESCE)
+
+
+def test_small_pieces_are_joined_before_they_go_to_a_temporary_file():
+    perform, policy, field = Perform(), InOrderPolicy(MIB, 0, spool=Spool()), Reserve(4)
+    perform(policy.feed(field))
+    for number in range(COALESCE):
+        perform(policy.feed(number.to_bytes(4, "little")))
+    assert perform.count(Keep) == 4
+    perform(policy.feed(Fill(field, b"late")))
+    perform(policy.finish())
+    assert perform.file.getvalue() == b"late" + b"".join(n.to_bytes(4, "little") for n in range(COALESCE))
+
+
+def test_a_temporary_file_is_used_anew_when_nothing_is_held_back():
+    perform, policy = Perform(), InOrderPolicy(MIB, 0, spool=Spool())
+    for _ in range(3):
+        field = Reserve(4)
+        for instruction in [field, bytes(MIB), Fill(field, b"late")]:
+            perform(policy.feed(instruction))
+    assert len(perform.spool.getvalue()) == MIB
+
+
 def test_holding_back_ends_at_the_limit_with_the_remedies():
     policy = InOrderPolicy(MIB, 1000)
     list(policy.feed(bytes(5000)))
-    list(policy.feed(Reserve(4)))
+    list(policy.feed(Reserve(4, label="the number; number= tells it")))
     list(policy.feed(bytes(996)))
-    with pytest.raises(HoldLimitError, match=r"1,000 bytes.*hold_limit"):
+    with pytest.raises(HoldLimitError, match=r"1,000 bytes.*for the number; number= tells it.*hold_limit"):
         policy.feed(b"x")
 
 

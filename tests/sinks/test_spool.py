@@ -1,12 +1,17 @@
 """Spooling in front of a target that cannot seek."""
 
+import errno
 import gzip
 import io
+import os
+import stat
 
 import pytest
 
 import streamdcm
 from streamdcm import Fill, Reserve
+from streamdcm.errors import SpoolError
+from streamdcm.sinks import SpoolFile
 from tests.support.targets import WriteOnly
 
 
@@ -18,8 +23,23 @@ def late_length():
 
 
 def test_too_much_to_hold_back_is_an_error_that_names_the_way_out():
-    with pytest.raises(streamdcm.errors.HoldLimitError, match=r"streamdcm\.spooled"):
-        streamdcm.write_encoder(late_length(), WriteOnly(), hold_limit=1000)
+    with pytest.raises(streamdcm.errors.HoldLimitError, match=r"leave out spool='never'"):
+        streamdcm.write_encoder(late_length(), WriteOnly(), hold_limit=1000, spool="never")
+
+
+def test_a_file_that_cannot_be_made_names_its_directory(tmp_path):
+    with pytest.raises(SpoolError, match=f"{tmp_path}/gone.*spool=") as caught:
+        SpoolFile(f"{tmp_path}/gone")
+    assert caught.value.errno == errno.ENOENT
+
+
+def test_nobody_else_may_read_the_file_which_has_no_name(tmp_path):
+    spool = SpoolFile(str(tmp_path))
+    spool.write(0, [b"secret"])
+    found = os.fstat(spool.file.fileno())
+    assert (stat.S_IMODE(found.st_mode), found.st_nlink, found.st_size) == (0o600, 0, 6)
+    assert list(tmp_path.iterdir()) == []
+    spool.close()
 
 
 def test_a_spooled_target_takes_what_would_have_to_be_held_back():

@@ -1,6 +1,7 @@
-"""The child process of ``tests/network/test_memory.py``: ``python -m tests.support.children.sending WAY URL MIB``.
+"""The child process of ``test_memory.py``: ``python -m tests.support.children.sending WAY URL MIB [COUNT]``.
 
-Sends one instance whose frames a generator makes, when it is told to.
+Sends one instance whose frames a generator makes, when it is told to. How many there are is in the dataset, unless they
+are to be counted.
 """
 
 import sys
@@ -12,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MultiFrameGrayscaleWordSecondaryCaptureImageStorage, generate_uid
 
 from streamdcm import dicomweb, dimse
+from streamdcm.network.instances import Instance
 from tests.support.memory import run_case
 
 SIDE = 512  # a frame has half a MiB
@@ -39,9 +41,9 @@ def frames(count: int) -> Iterator[object]:
         yield frame
 
 
-def send(way: str, url: str, mib: int) -> int:
+def send(way: str, url: str, mib: int, count: str | None = None) -> int:
     face = dimse if url.startswith("dicom") else dicomweb
-    given = (image(2 * mib), frames(2 * mib))
+    given = Instance(image(2 * mib), frames(2 * mib), number_of_frames=count)  # type: ignore[arg-type]
     is_sync = way == "sync"
     result = face.store(url, given) if is_sync else anyio.run(face.store_async, url, given, backend=way)
     result.raise_for_failures()
@@ -49,6 +51,6 @@ def send(way: str, url: str, mib: int) -> int:
 
 
 if __name__ == "__main__":
-    way, url, mib = sys.argv[1:]
-    send(way, url, 1)  # what is imported and made once is not counted
-    run_case(lambda: send(way, url, int(mib)))
+    way, url, mib, *rest = sys.argv[1:]
+    send(way, url, 1, *rest)  # what is imported and made once is not counted
+    run_case(lambda: send(way, url, int(mib), *rest))
