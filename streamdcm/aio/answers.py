@@ -54,7 +54,7 @@ class AsyncSources:
             await close_async(self._open.pop(source))
         elif source.__class__ is FrameSource:
             self._count_frames(1)
-            piece = await _awaited(piece)
+            piece = await awaited(piece)
         return piece
 
     async def close(self) -> None:
@@ -97,7 +97,7 @@ async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     try:
         async with worker_thread() as worker:
             async for given in frames:
-                frame = await _awaited(given)
+                frame = await awaited(given)
                 yield frame if frame.__class__ is bytes else await worker.run(_kept_frame, frame)
     finally:
         await close_async(frames)
@@ -110,7 +110,7 @@ def _kept_frame(given: Any) -> Any:
     return kept if item is None else (kept, deepcopy(item))
 
 
-async def _awaited(frame: Any) -> Any:
+async def awaited(frame: Any) -> Any:
     """Return a frame, which an asynchronous iterable may give before it is there."""
     return await frame if frame.__class__ is not bytes and isawaitable(frame) else frame
 

@@ -10,7 +10,8 @@ from typing import Any, Unpack
 
 from pydicom.dataset import Dataset
 
-from streamdcm.aio.answers import FramesOnLoop, SizedFramesOnLoop
+from streamdcm.aio.answers import FramesOnLoop, Outside, SizedFramesOnLoop
+from streamdcm.aio.array_frames import may_be_encoded, with_coded_arrays_async
 from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, chunks_of, collecting, write
 from streamdcm.aio.prefetch import Prefetch
@@ -32,8 +33,12 @@ from streamdcm.options import (
 )
 from streamdcm.pixels.given_frames import gives_frames, number_given
 from streamdcm.pixels.table_plan import PixelsWritten
+from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
+from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
+from streamdcm.write.array_frames import with_coded_arrays
+from streamdcm.write.coded_frames import CodedFrames, encoded
 from streamdcm.write.divided import Dividing
 from streamdcm.write.functions import (
     chunk_capabilities,
@@ -45,7 +50,7 @@ from streamdcm.write.functions import (
     open_chunks,
     write_encoder,
 )
-from streamdcm.write.instance import with_frames
+from streamdcm.write.instance import Resolve, with_frames
 from streamdcm.write.sizes import expected_size
 
 
@@ -68,12 +73,13 @@ async def dcmwrite_async(filename: Any, dataset: Dataset, /, **kwargs: Unpack[As
     """
     async with delivered(filename) as delivery:
         options = async_options(dict(kwargs), "dcmwrite_async")
+        dataset, options = await with_coded_arrays_async(dataset, options)
         result, table = await write(
             partial(encoder_for, filename, dataset, options),
             delivery,
             options,
             is_short=partial(is_short, dataset, options),
-            divide=None if options.split is None else partial(Dividing, dataset, options),
+            divide=None if options.split is None else partial(_dividing, dataset, options),
         )
     return with_frames(result, table)
 
@@ -117,15 +123,17 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) 
     """
     options = async_options(dict(kwargs), "iter_chunks_async")
     try:
+        if isinstance(options.frames, (list, tuple)):  # which may be asked for the first one here
+            dataset, options = with_coded_arrays(dataset, options)
         plan = plan_file(dataset, options, chunk_capabilities(options))
     except BaseException:
         close_frames(options.frames)
         raise
-    return chunks(
-        lambda _: (plan.encode(), expected_size(plan, options, None)),
-        options,
-        is_short=partial(is_short, dataset, options),
-    )
+    if may_be_encoded(dataset, options):
+        return _coded_chunks(dataset, options)
+    is_asked_later = not (options.frames is None or isinstance(options.frames, (list, tuple, CodedFrames)))
+    prepare = _chunked(dataset, options) if is_asked_later else _prepared(plan, options)
+    return chunks(prepare, options, is_short=partial(is_short, dataset, options))
 
 
 @twin_of(encoder_chunks)
@@ -169,6 +177,7 @@ async def open_chunks_async(
     ...     await client.post(url, content=chunks)
     """
     options = async_options(dict(kwargs), "open_chunks_async")
+    dataset, options = await with_coded_arrays_async(dataset, options)
     async with (
         collecting(_chunked(dataset, options), options) as (made, session),
         Prefetch(made) as batches,
@@ -185,6 +194,25 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions
         return count()
     async with worker_thread() as worker:
         return await worker.run(count)
+
+
+async def _coded_chunks(dataset: Dataset, options: Options) -> AsyncGenerator[bytes, None]:
+    """Give the chunks of a dataset whose first frame is asked for with the first of them."""
+    dataset, options = await with_coded_arrays_async(dataset, options)
+    async with aclosing(chunks(_chunked(dataset, options), options)) as made:
+        async for chunk in made:
+            yield chunk
+
+
+def _dividing(
+    dataset: Dataset, options: Options, delivery: Delivery, progress: Progress, outside: Outside, resolve: Resolve
+) -> Dividing:
+    dataset, options = with_coded_arrays(dataset, options)
+    return Dividing(dataset, options, delivery, progress, outside, resolve)
+
+
+def _prepared(plan: Plan, options: Options) -> Prepare[PixelsWritten | None]:
+    return lambda _: (encoded(plan), expected_size(plan, options, None))
 
 
 def _chunked(dataset: Dataset, options: Options) -> Prepare[PixelsWritten | None]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -14,23 +13,22 @@ from pydicom.dataset import Dataset
 from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
-from streamdcm.aio.threads import return_worker, take_worker
+from streamdcm.aio.threads import return_worker, take_worker, to_the_end
 from streamdcm.aio.twins import twin_of
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
 from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import Options, WriterOptions
-from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.plan.execution import Plan
-from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery, noted
 from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, Next
 from streamdcm.write.instance import Resolve, with_frames
+from streamdcm.write.pushed_arrays import PushedArrays
+from streamdcm.write.pushed_plan import PushedPlan
 from streamdcm.write.sizes import expected_size
 from streamdcm.write.writer import FrameWriter, PushedWrite, open_writer, piece_of_stream, pushed_options, with_groups
 
@@ -49,6 +47,7 @@ class AsyncFrameWriter(PushedWrite):
         self._options = options
         self._running = False
         self._delivery: AsyncDelivery
+        self._arrays: PushedArrays
         self._writing: Performing[PixelsWritten | None]
 
     async def __aenter__(self) -> Self:
@@ -56,6 +55,7 @@ class AsyncFrameWriter(PushedWrite):
         self._is_new = False
         self._delivery = AsyncDelivery(self._target, take_worker())
         try:
+            self._arrays = PushedArrays(self._dataset, self._options)
             divide = None if self._options.split is None else self._divide
             output = await self._delivery.resolve(self._options) if divide is None else None
             self._writing = Performing(
@@ -66,7 +66,8 @@ class AsyncFrameWriter(PushedWrite):
             raise
         self._sources = AsyncSources(self._options.chunk_size, self._writing.session.count_frames)
         self._is_open = True
-        await self._go_on(self._writing.begin)
+        async with self._call():
+            await self._answer(await self._writing.begin())
         return self
 
     async def __aexit__(
@@ -80,7 +81,7 @@ class AsyncFrameWriter(PushedWrite):
     def __del__(self) -> None:
         if self.__dict__.get("_is_open"):
             warnings.warn("an AsyncFrameWriter was dropped while it was open; its file is given up", ResourceWarning, 2)
-            self._delivery.worker.dismiss(self._writing.session.drop)
+            self._delivery.worker.dismiss(self._drop)
             if not self._writing.session.needs_loop:  # which may be waiting for this very method
                 self._delivery.worker.join()
         elif self.__dict__.get("_is_new"):
@@ -91,20 +92,30 @@ class AsyncFrameWriter(PushedWrite):
         """Write the next frame; its memory may be used again when this returns."""
         self._require_frames()
         given = frame if groups is None else with_groups(frame, groups)
-        await self._go_on(partial(self._take_frame, given))
+        async with self._call():
+            self._writing.session.count_frames()
+            self._frames += 1
+            for ready in await self._ready(given):
+                await self._advance(ready)
 
     @twin_of(FrameWriter.write)
     async def write(self, data: Chunk) -> None:
         """Write the next piece of the bit stream of a video; its memory may be used again when this returns."""
         self._require_video()
-        await self._go_on(partial(self._writing.advance, piece_of_stream(data)))
+        piece = piece_of_stream(data)
+        async with self._call():
+            await self._advance(piece)
 
     async def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
         if self.result is not None:
             return self.result
         self._require_open()
-        await self._go_on(partial(self._writing.advance, END))
+        async with self._call():
+            for frame in await self._ready(END):
+                await self._advance(frame)
+            self._set_ratio(self._arrays)
+            await self._advance(END)
         written, table = self._writing.result()
         self.result = with_frames(written, table)
         self._is_open = False
@@ -123,6 +134,7 @@ class AsyncFrameWriter(PushedWrite):
         self._is_open = False
         try:
             with noted(error, "the sources could not be closed"):
+                await to_the_end(self._delivery.worker, self._arrays.close)
                 await self._sources.close()
         finally:
             try:
@@ -136,27 +148,42 @@ class AsyncFrameWriter(PushedWrite):
         finally:
             return_worker(self._delivery.worker)
 
+    def _drop(self) -> None:
+        try:
+            self._arrays.close()
+        finally:
+            self._writing.session.drop()
+
     def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[PixelsWritten | None], int | None]:
-        self._taker = planned = _Planned(plan_file(self._dataset, self._options, capabilities))
-        return planned.plan.encode(planned.late), expected_size(planned.plan, self._options, self._target)
+        self._taker = planned = PushedPlan(self._dataset, self._options, capabilities, self._arrays)
+        return planned.encode(), expected_size(planned.plan, self._options, self._target)
 
     def _divide(self, delivery: Delivery, progress: Progress, outside: Outside, resolve: Resolve) -> Dividing:
-        writing = Dividing(self._dataset, self._options, delivery, progress, outside, resolve)
+        writing = Dividing(self._dataset, self._options, delivery, progress, outside, resolve, self._arrays)
         self._taker = writing.instances
         return writing
 
-    async def _take_frame(self, frame: Any) -> Next:
-        self._writing.session.count_frames()
-        self._frames += 1
-        return await self._writing.advance(frame)
+    async def _ready(self, frame: Any) -> Iterable[Any]:
+        """Return the frames that are to be written when another has come, or `END`."""
+        if self._arrays.is_decided and not self._arrays.are_encoded:
+            return () if frame is END else (frame,)
+        return await self._delivery.worker.run(self._arrays.ready, frame)
 
-    async def _go_on(self, step: Callable[[], Awaitable[Next]]) -> None:
+    async def _advance(self, piece: Any) -> None:
+        await self._answer(await self._writing.advance(piece))
+
+    async def _answer(self, need: Next) -> None:
+        """Answer what the loop is asked for, up to the need for what the caller brings."""
+        while need is not DONE and is_async(need.source):
+            need = await answered_by(self._sources, need, self._writing)
+
+    @asynccontextmanager
+    async def _call(self) -> AsyncIterator[None]:
+        """Keep other calls out, and give up if this one fails."""
         with self._only_call():
             self._running = True
         try:
-            need = await step()
-            while need is not DONE and is_async(need.source):
-                need = await answered_by(self._sources, need, self._writing)
+            yield
         except BaseException as error:
             await self._give_up(error)
             raise
@@ -184,26 +211,6 @@ def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[WriterO
         For use in an ``async with`` block, at the beginning of which target and dataset are checked.
     """
     return AsyncFrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer_async"))
-
-
-class _Planned:
-    """A plan that waits for its frames.
-
-    Parameters
-    ----------
-    plan : Plan
-        What was decided ahead.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.late = plan.late_values()
-        self.takes_frames = isinstance(plan.pixels, PixelPlan)
-        self.number = plan.pixels.number if isinstance(plan.pixels, PixelPlan) else None
-
-    def set(self, name: str | int, value: Any) -> None:
-        """Set the value of a late element."""
-        self.late.set(name, value)
 
 
 def _is_outside(source: Any) -> bool:

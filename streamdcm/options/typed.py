@@ -252,11 +252,11 @@ class ConversionOptions(TypedDict, total=False):
     file_meta: bool
 
 
-class PushOptions(EncodingOptions, FrameOptions, StreamOptions, total=False):
+class PushOptions(EncodingOptions, FrameOptions, CodecOptions, StreamOptions, total=False):
     """What the functions have in common that frames are given to, or whose frames are asked for."""
 
 
-class WriteOptions(PushOptions, CodecOptions, total=False):
+class WriteOptions(PushOptions, total=False):
     """Keyword arguments of functions that are given a dataset.
 
     See `EncodingOptions`, `FrameOptions`, `CodecOptions` and `StreamOptions`.
@@ -337,7 +337,7 @@ class RewriteOptions(RewriteChunksOptions, PlaceOptions, total=False):
     """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`."""
 
 
-class AsyncWriteOptions(PushOptions, CodecOptions, total=False):
+class AsyncWriteOptions(PushOptions, total=False):
     """Keyword arguments of asynchronous functions that are given a dataset: those of `WriteOptions`, and one more.
 
     Attributes

@@ -13,13 +13,52 @@ from streamdcm.engine.parts import MIB
 from streamdcm.instructions import Encoder
 from streamdcm.pixels.codecs.recode import Recoding
 from streamdcm.pixels.frame_plan import PixelPlan
+from streamdcm.pixels.given_frames import apart
 from streamdcm.plan.execution import Plan
 from streamdcm.write.codec_process import CodecProcesses
-from streamdcm.write.ordered_pool import OrderedPool
+from streamdcm.write.ordered_pool import OrderedPool, OrderedWork
 
 _ALONE: Final = 64 * MIB
 """The most bytes of pixels for which no process is started: an interpreter with its libraries costs seconds of CPU."""
 _MOST_WORKERS: Final = 8
+
+
+class CompressionRatio:
+    """The ratio of what is encoded to what is written, where the compression loses something.
+
+    Parameters
+    ----------
+    pixels : int
+        The number of bytes that the pixels of a frame take.
+    earlier : list of str or None
+        The ratios of compressions that came before; `None` where nothing is lost.
+    """
+
+    def __init__(self, pixels: int, earlier: list[str] | None) -> None:
+        self._pixels = pixels
+        self._earlier = earlier
+        self._encoded = self._written = 0
+        self.late: LateValues | None = None
+        """What takes the ratio when the last frame was encoded."""
+
+    @property
+    def value(self) -> list[str] | None:
+        """The value of Lossy Image Compression Ratio, if it has one more."""
+        if self._earlier is None or not self._written:
+            return None
+        return [*self._earlier, f"{self._encoded / self._written:.2f}"]
+
+    def add(self, given: Any) -> None:
+        """Count a frame as it is written."""
+        frame, _ = apart(given)
+        self._encoded += self._pixels
+        self._written += len(frame)
+
+    def tell(self) -> None:
+        """Set the late value."""
+        value = self.value
+        if value is not None and self.late is not None and LOSSY_RATIO in self.late:
+            self.late.set(LOSSY_RATIO, value)
 
 
 class CodedFrames:
@@ -50,36 +89,56 @@ class CodedFrames:
     ) -> None:
         self._frames = frames
         self._recoding = recoding
-        self._workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if workers is None else workers
+        self._workers = workers
         self._count = count
-        self._earlier = earlier
-        self.late: LateValues | None = None
-        """What takes the ratio of the compression."""
+        self.ratio = CompressionRatio(recoding.source.form.length, earlier)
+        """What the compression comes to."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        pool = self._pool()
-        pixels = written = 0
+    def __iter__(self) -> Iterator[Any]:
+        pool = OrderedPool(iter(self._frames), coding_work(self._recoding, self._workers, self._count))
         try:
             for frame in pool:
-                pixels += self._recoding.source.form.length
-                written += len(frame)
+                self.ratio.add(frame)
                 yield frame
         finally:
             pool.close()
-        if self._earlier is not None and self.late is not None and LOSSY_RATIO in self.late and written:
-            self.late.set(LOSSY_RATIO, [*self._earlier, f"{pixels / written:.2f}"])
+        self.ratio.tell()
 
-    def _pool(self) -> OrderedPool[Any, bytes]:
-        workers = self._workers if self._count is None else max(min(self._workers, self._count), 1)
-        length = self._recoding.source.form.length
-        if self._recoding.is_parallel:
-            return OrderedPool(iter(self._frames), self._recoding.code, workers)
-        if self._count is not None and self._count * length < _ALONE:
-            return OrderedPool(iter(self._frames), self._recoding.code, 1)
-        processes = CodecProcesses(self._recoding)
-        alone = 0 if self._count is not None else _ALONE // length
-        code = _first_alone(self._recoding, processes, alone)
-        return OrderedPool(iter(self._frames), code, max(workers, 2), stop=processes.stop, close=processes.close)
+
+def coding_work(recoding: Recoding, workers: int | None, count: int | None) -> OrderedWork[Any, Any]:
+    """Return what codes frames in order.
+
+    Parameters
+    ----------
+    recoding : Recoding
+        What becomes of each.
+    workers : int or None
+        How many are coded at a time; `None` for the cores that this process may use, at most 8.
+    count : int or None
+        The number of frames, if it is known.
+    """
+    workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if workers is None else workers
+    if count is not None:
+        workers = max(min(workers, count), 1)
+    if recoding.is_parallel:
+        return OrderedWork(_with_groups(recoding.code), workers)
+    length = recoding.source.form.length
+    if count is not None and count * length < _ALONE:
+        return OrderedWork(_with_groups(recoding.code), 1)
+    processes = CodecProcesses(recoding)
+    code = _first_alone(recoding, processes, 0 if count is not None else _ALONE // length)
+    return OrderedWork(_with_groups(code), max(workers, 2), stop=processes.stop, close=processes.close)
+
+
+def _with_groups(code: Callable[[bytes, int], bytes]) -> Callable[[Any, int], Any]:
+    """Return what codes a frame, and leaves the functional groups with it that it came with."""
+
+    def code_with_groups(given: Any, number: int) -> Any:
+        frame, item = apart(given)
+        coded = code(frame, number)
+        return coded if item is None else (coded, item)
+
+    return code_with_groups
 
 
 def _first_alone(recoding: Recoding, processes: CodecProcesses, alone: int) -> Callable[[bytes, int], bytes]:
@@ -99,6 +158,7 @@ def encoded(plan: Plan) -> Encoder[Any]:
     """Encode what a plan says; frames that are coded tell the ratio of their compression."""
     late = plan.late_values()
     frames = getattr(plan.pixels.source, "frames", None) if isinstance(plan.pixels, PixelPlan) else None
-    if isinstance(frames, CodedFrames):
-        frames.late = late
+    ratio = getattr(frames, "ratio", None)
+    if isinstance(ratio, CompressionRatio):
+        ratio.late = late
     return plan.encode(late)

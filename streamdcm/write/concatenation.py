@@ -39,6 +39,7 @@ from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.sources import PushedSource
 from streamdcm.write.instance import Instance, Resolve
+from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.targets import refuse_own_source, resolve_target, target_of_each, target_of_one
 
 _LONGEST_HEADER = 12
@@ -47,7 +48,12 @@ _AROUND_GROUPS = 12 + 8 + 8 + 18 + 12
 
 
 def open_instances(
-    delivery: Delivery, dataset: Dataset, options: Options, progress: Progress, resolve: Resolve = resolve_target
+    delivery: Delivery,
+    dataset: Dataset,
+    options: Options,
+    progress: Progress,
+    resolve: Resolve = resolve_target,
+    arrays: PushedArrays | None = None,
 ) -> Instance | Concatenation:
     """Return what takes frames: an instance, or, where ``split=`` wants it, a concatenation.
 
@@ -55,7 +61,7 @@ def open_instances(
     """
     split = options.split
     if split is None:
-        return Instance(delivery, dataset, options, progress, resolve)
+        return Instance(delivery, dataset, options, progress, resolve, arrays)
     check_dataset(dataset)
     if transfer_syntax(value_of(copy_of_file_meta(dataset), "TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
@@ -67,11 +73,11 @@ def open_instances(
     division = _division(source, options, split, number)
     if division.counts is not None and len(division.counts) == 1:
         options = replace(options, split=None)
-        only = OnlyInstance(Delivery(target_of_one(delivery.target)), dataset, options, progress, resolve)
+        only = OnlyInstance(Delivery(target_of_one(delivery.target)), dataset, options, progress, resolve, arrays)
         only.split = split
         return only
     warn_if_stale(number, number.count)
-    return Concatenation(targets, source, options, split, division, progress, resolve, number)
+    return Concatenation(targets, source, options, split, division, progress, resolve, number, arrays)
 
 
 class Concatenation:
@@ -97,6 +103,8 @@ class Concatenation:
         Finds out how to write to the target of an instance.
     number : FrameCount
         How many frames there are.
+    arrays : PushedArrays, optional
+        What encodes arrays that are given as frames of a compressed transfer syntax.
     """
 
     takes_frames = True
@@ -111,8 +119,10 @@ class Concatenation:
         progress: Progress,
         resolve: Resolve,
         number: FrameCount,
+        arrays: PushedArrays | None = None,
     ) -> None:
         self.number = number
+        self._arrays = arrays
         self._targets = targets
         self._resolve = resolve
         self._source = source
@@ -250,9 +260,8 @@ class Concatenation:
         dataset = instance_dataset(self._source, part, self._split)
         if not options.atomic:
             refuse_own_source(target, self._source)
-        return Instance(
-            Delivery(target), dataset, options, ProgressShare(self._progress), self._resolve, first=part.offset
-        )
+        progress = ProgressShare(self._progress)
+        return Instance(Delivery(target), dataset, options, progress, self._resolve, self._arrays, first=part.offset)
 
     def _frames_of(self, part: Part) -> Iterable[Any] | PushedSource:
         """Return what is known of the frames of an instance ahead, which is all if they are in a list."""

@@ -19,6 +19,7 @@ from streamdcm.write.answers import Sources
 from streamdcm.write.concatenation import open_instances
 from streamdcm.write.driver import DONE, Step
 from streamdcm.write.instance import Resolve
+from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.targets import resolve_target
 
 
@@ -71,6 +72,8 @@ class Dividing:
         Tells of a source whether its pieces come from outside: its needs are not answered but returned.
     resolve : callable, optional
         Finds out how to write to the target of an instance.
+    arrays : PushedArrays, optional
+        What encodes arrays that are given as frames of a compressed transfer syntax.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class Dividing:
         progress: Progress,
         outside: Callable[[Any], bool] = is_pushed,
         resolve: Resolve = resolve_target,
+        arrays: PushedArrays | None = None,
     ) -> None:
         if options.frames is None:
             raise PlanError(
@@ -95,7 +99,7 @@ class Dividing:
                 "pydicom.pixels.iter_pixels(dataset, raw=True)"
             )
         check_frames(options.frames)
-        self.instances = open_instances(delivery, dataset, options, progress, resolve)
+        self.instances = open_instances(delivery, dataset, options, progress, resolve, arrays)
         """What takes the frames."""
         pushed = isinstance(options.frames, PushedSource)
         self._source = options.frames if pushed else FrameSource(options.frames, "frames")  # type: ignore[arg-type]

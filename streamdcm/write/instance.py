@@ -17,9 +17,10 @@ from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery, Output, PartsOutput, TakesSize
 from streamdcm.write.driver import Writing
+from streamdcm.write.pushed_arrays import PushedArrays
+from streamdcm.write.pushed_plan import PushedPlan
 from streamdcm.write.targets import resolve_target
 
 Resolve: TypeAlias = Callable[[Delivery, Options], Output | PartsOutput]
@@ -41,6 +42,8 @@ class Instance:
         Counts the bytes of this instance.
     resolve : callable, optional
         Finds out how to write to the target.
+    arrays : PushedArrays, optional
+        What encodes arrays that are given as frames of a compressed transfer syntax.
     first : int
         The number of frames in earlier instances of a concatenation.
     """
@@ -52,6 +55,7 @@ class Instance:
         options: Options,
         progress: Progress,
         resolve: Resolve = resolve_target,
+        arrays: PushedArrays | None = None,
         *,
         first: int = 0,
     ) -> None:
@@ -59,26 +63,25 @@ class Instance:
         self._options = options
         with delivery:
             output = resolve(delivery, options)
-            plan = plan_file(dataset, options, Capabilities(output.can_patch))
-        assert plan.pixels is not None
-        self.pixels: PixelPlan | VideoPlan = plan.pixels
-        if isinstance(self.pixels, PixelPlan):
-            self.pixels = replace(self.pixels, first=first)
-        plan = replace(plan, pixels=self.pixels)
-        self._late = plan.late_values()
-        if isinstance(output, TakesSize) and (size := plan.size()) is not None:
+            self._planned = planned = PushedPlan(dataset, options, Capabilities(output.can_patch), arrays, first=first)
+        if isinstance(output, TakesSize) and (size := planned.plan.size()) is not None:
             output.expect(size)
-        self._writing = Writing(plan.encode(self._late), delivery, options, progress, self._is_given)
+        self._writing = Writing(planned.encode(), delivery, options, progress, self._is_given)
+
+    @property
+    def pixels(self) -> PixelPlan | VideoPlan:
+        """How the frames, or the bit stream of a video, are written."""
+        return self._planned.pixels
 
     @property
     def takes_frames(self) -> bool:
         """Whether it is given frames, and not pieces of the bit stream of a video."""
-        return isinstance(self.pixels, PixelPlan)
+        return self._planned.takes_frames
 
     @property
     def number(self) -> FrameCount | None:
         """How many frames there are; `None` for the bit stream of a video."""
-        return self.pixels.number if isinstance(self.pixels, PixelPlan) else None
+        return self._planned.number
 
     def open(self) -> None:
         """Write what comes before the first frame."""
@@ -90,7 +93,7 @@ class Instance:
 
     def set(self, name: str | int, value: Any) -> None:
         """Set the value of a late element."""
-        self._late.set(name, value)
+        self._planned.set(name, value)
 
     def finish(self) -> WriteResult:
         """Write what comes after the last frame; only `commit` is left to do."""

@@ -1,4 +1,4 @@
-"""An ordered pool: what several threads make of pieces, in the order of the pieces, a bounded number at a time."""
+"""What several threads make of pieces, in the order of the pieces, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, Self, TypeVar
 
-from streamdcm.errors import refuse_running_generator
+from streamdcm.write.answers import close_pieces
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -15,16 +15,13 @@ R = TypeVar("R")
 _AHEAD = 2
 
 
-class OrderedPool(Iterator[R], Generic[P, R]):
-    """What a function makes of each piece of an iterator, in order.
+class OrderedWork(Generic[P, R]):
+    """What a function makes of pieces that are put in one by one, and taken out in the same order.
 
-    At most `workers` + 2 pieces are underway: taken from the iterator, and not given out. With one worker there is no
-    thread. Closing it waits for the calls that are running; what is not started is not started any more.
+    With one worker there is no thread: a piece is worked on when it is taken out.
 
     Parameters
     ----------
-    pieces : iterator
-        Used by the thread that uses the pool. An exception of it comes out in its turn, after all that came before.
     work : callable
         Makes something of a piece; called with the piece and its number from 1.
     workers : int
@@ -37,41 +34,49 @@ class OrderedPool(Iterator[R], Generic[P, R]):
 
     def __init__(
         self,
-        pieces: Iterator[P],
         work: Callable[[P, int], R],
         workers: int,
         *,
         stop: Callable[[], object] | None = None,
         close: Callable[[], object] | None = None,
     ) -> None:
-        self._pieces = pieces
         self._work = work
-        self._most = workers + _AHEAD
+        self._most = 1 if workers == 1 else workers + _AHEAD
         self._threads = ThreadPoolExecutor(workers, "streamdcm-codec") if workers > 1 else None
-        self._underway: deque[Future[R]] = deque()
+        self._underway: deque[Callable[[], R]] = deque()
         self._count = 0
-        self._ended: BaseException | None = None
         self._stop = stop
         self._close = close
-        self._is_closed = False
+        self.is_closed = False
+        """Whether nothing can be put in any more."""
 
-    def __iter__(self) -> Self:
-        return self
+    @property
+    def is_full(self) -> bool:
+        """Whether something has to be taken out before anything else is put in."""
+        return len(self._underway) >= self._most
 
-    def __next__(self) -> R:
-        if self._is_closed:
-            raise StopIteration
-        try:
-            return self._next_alone() if self._threads is None else self._next_of(self._threads)
-        except BaseException:
-            self.close()
-            raise
+    def __len__(self) -> int:
+        return len(self._underway)
+
+    def put(self, piece: P) -> None:
+        """Put a piece in."""
+        self._count += 1
+        number, work = self._count, self._work
+        if self._threads is None:
+            self._underway.append(lambda: work(piece, number))
+        else:
+            future: Future[R] = self._threads.submit(work, piece, number)
+            self._underway.append(future.result)
+
+    def take(self) -> R:
+        """Take out what became of the first piece that is in, waiting for it."""
+        return self._underway.popleft()()
 
     def close(self) -> None:
-        """End it: close the iterator of pieces, and wait for what is running."""
-        if self._is_closed:
+        """Wait for the calls that are running; what is not started is not started any more."""
+        if self.is_closed:
             return
-        self._is_closed = True
+        self.is_closed = True
         try:
             if self._stop is not None:
                 self._stop()
@@ -79,38 +84,61 @@ class OrderedPool(Iterator[R], Generic[P, R]):
                 self._threads.shutdown(wait=True, cancel_futures=True)
             self._underway.clear()
         finally:
-            try:
-                if self._close is not None:
-                    self._close()
-            finally:
-                self._close_pieces()
+            if self._close is not None:
+                self._close()
 
-    def _next_alone(self) -> R:
-        piece = next(self._pieces)
-        self._count += 1
-        return self._work(piece, self._count)
 
-    def _next_of(self, threads: ThreadPoolExecutor) -> R:
-        while self._ended is None and len(self._underway) < self._most:
+class OrderedPool(Iterator[R], Generic[P, R]):
+    """What becomes of each piece of an iterator, in order.
+
+    At most as many pieces are underway, taken from the iterator and not given out, as the work has places for. Closing
+    it closes the work and then the iterator.
+
+    Parameters
+    ----------
+    pieces : iterator
+        Used by the thread that uses the pool. An exception of it comes out in its turn, after all that came before.
+    work : OrderedWork
+        What makes something of a piece.
+    """
+
+    def __init__(self, pieces: Iterator[P], work: OrderedWork[P, R]) -> None:
+        self._pieces = pieces
+        self._work = work
+        self._ended: BaseException | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> R:
+        if self._work.is_closed:
+            raise StopIteration
+        try:
+            return self._next()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it: wait for what is running, and close the iterator of pieces."""
+        if self._work.is_closed:
+            return
+        try:
+            self._work.close()
+        finally:
+            close_pieces(self._pieces)
+
+    def _next(self) -> R:
+        work = self._work
+        while self._ended is None and not work.is_full:
             try:
                 piece = next(self._pieces)
             except (StopIteration, Exception) as end:
                 self._ended = end
                 break
-            self._count += 1
-            self._underway.append(threads.submit(self._work, piece, self._count))
+            work.put(piece)
             del piece
-        if self._underway:
-            return self._underway.popleft().result()
+        if len(work):
+            return work.take()
         assert self._ended is not None
         raise self._ended
-
-    def _close_pieces(self) -> None:
-        close = getattr(self._pieces, "close", None)
-        if close is None:
-            return
-        try:
-            close()
-        except ValueError as error:
-            refuse_running_generator(error)
-            raise

@@ -12,7 +12,9 @@ from pydicom.dataset import Dataset
 from streamdcm.options import ChunkOptions, Options, check_options
 from streamdcm.plan.plan import plan_file
 from streamdcm.write.answers import close_frames
+from streamdcm.write.array_frames import with_coded_arrays
 from streamdcm.write.chunks import Chunks
+from streamdcm.write.coded_frames import encoded
 from streamdcm.write.functions import chunk_capabilities, refuse_async_frames
 
 
@@ -36,10 +38,11 @@ class DicomReader(io.BufferedIOBase):
         self._frames = options.frames
         try:
             refuse_async_frames(options)
-            self._plan = plan_file(dataset, options, chunk_capabilities(options))
+            self._plan = plan_file(*with_coded_arrays(dataset, options), chunk_capabilities(options))
         except BaseException:
             close_frames(options.frames)
             raise
+        self._dataset = dataset
         self._options = options
         self._can_repeat = not isinstance(options.frames, Iterator)
         self._chunks: Chunks | None = None
@@ -145,6 +148,7 @@ class DicomReader(io.BufferedIOBase):
             assert self._chunks is not None
             self._chunks.close()
             self._chunks, self._rest, self._read = None, memoryview(b""), 0
+            self._plan = plan_file(*with_coded_arrays(self._dataset, self._options), chunk_capabilities(self._options))
         while self._read < self._position:
             self._rest = self._rest or self._next_chunk()
             if not self._rest:
@@ -155,7 +159,7 @@ class DicomReader(io.BufferedIOBase):
 
     def _next_chunk(self) -> memoryview:
         if self._chunks is None:
-            self._chunks = Chunks(self._plan.encode(), self._options, self._size if self._size != -1 else None)
+            self._chunks = Chunks(encoded(self._plan), self._options, self._size if self._size != -1 else None)
         return memoryview(next(self._chunks, b""))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from threading import Lock
@@ -11,6 +12,7 @@ from typing import Any, Protocol, Self, Unpack
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError
@@ -20,6 +22,7 @@ from streamdcm.pixels.frame_count import FrameCount, warn_if_stale
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
 from streamdcm.write.concatenation import open_instances
+from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.targets import Targets
 
 
@@ -71,6 +74,11 @@ class PushedWrite:
             self._require_open()
             self._taker.set(name, value)
 
+    def _set_ratio(self, arrays: PushedArrays) -> None:
+        """Set the ratio of a lossy compression that was done here."""
+        if arrays.ratio is not None and (value := arrays.ratio.value) is not None:
+            self._taker.set(LOSSY_RATIO, value)
+
     def _only_call(self) -> AbstractContextManager[object]:
         """Give what keeps other calls out; refuse this one if another is running."""
         raise NotImplementedError
@@ -113,7 +121,8 @@ class FrameWriter(PushedWrite):
     def __init__(self, delivery: Delivery, dataset: Dataset, options: Options) -> None:
         self._lock = Lock()
         self._progress = Progress(options.progress)
-        self._taker = self._instances = open_instances(delivery, dataset, options, self._progress)
+        self._arrays = PushedArrays(dataset, options)
+        self._taker = self._instances = open_instances(delivery, dataset, options, self._progress, arrays=self._arrays)
         super().__init__()
 
     def __enter__(self) -> Self:
@@ -153,7 +162,8 @@ class FrameWriter(PushedWrite):
         Parameters
         ----------
         frame : array or bytes-like
-            Native pixels as the dataset describes them, or a compressed frame.
+            Native pixels as the dataset describes them, or a compressed frame. With a compressed transfer syntax an
+            array is encoded; it is written a few frames later.
         groups : Dataset, optional
             The item of the Per-Frame Functional Groups Sequence (5200,9230) that is the frame's own; if one frame
             comes with its item, all do.
@@ -168,7 +178,7 @@ class FrameWriter(PushedWrite):
         with self._only_call():
             self._require_frames()
             self._progress.count_frames()
-            self._push(frame if groups is None else with_groups(frame, groups))
+            self._push(self._arrays.given(frame if groups is None else with_groups(frame, groups)))
             self._frames += 1
 
     def write(self, data: Chunk) -> None:
@@ -188,7 +198,7 @@ class FrameWriter(PushedWrite):
         """
         with self._only_call():
             self._require_video()
-            self._push(piece_of_stream(data))
+            self._push((piece_of_stream(data),))
 
     def close(self) -> WriteResult:
         """Complete the file; closing it again does nothing."""
@@ -211,6 +221,9 @@ class FrameWriter(PushedWrite):
     def _complete(self) -> WriteResult:
         self._require_open()
         try:
+            for frame in self._arrays.rest():
+                self._instances.write(frame)
+            self._set_ratio(self._arrays)
             result = self._instances.finish()
             self._progress.tell()
             self._instances.commit()
@@ -223,16 +236,20 @@ class FrameWriter(PushedWrite):
     def _give_up(self, error: BaseException | None) -> None:
         if self._is_new or self._is_open:
             self._is_new = self._is_open = False
-            self._instances.abort(error)
+            try:
+                self._arrays.close()
+            finally:
+                self._instances.abort(error)
 
     def _give_up_last(self, error: BaseException) -> None:
         """Give up after the call that another thread is still making, if there is one: nobody else would."""
         with self._lock:
             self._give_up(error)
 
-    def _push(self, piece: Any) -> None:
+    def _push(self, pieces: Iterable[Any]) -> None:
         try:
-            self._instances.write(piece)
+            for piece in pieces:
+                self._instances.write(piece)
         except BaseException as error:
             self._give_up(error)
             raise

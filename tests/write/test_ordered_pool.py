@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamdcm.write.ordered_pool import OrderedPool
+from streamdcm.write.ordered_pool import OrderedPool, OrderedWork
 
 
 def threads() -> int:
@@ -19,7 +19,7 @@ def test_the_order_is_that_of_the_pieces(workers: int) -> None:
         time.sleep(0.003 * (piece % 3 == 0))
         return piece, number
 
-    pool = OrderedPool(iter(range(50)), slow, workers)
+    pool = OrderedPool(iter(range(50)), OrderedWork(slow, workers))
     assert list(pool) == [(number, number + 1) for number in range(50)]
     pool.close()
     assert threads() == 0
@@ -36,14 +36,14 @@ def test_no_more_are_underway_than_said(workers: int) -> None:
             most = max(most, taken - given)
             yield number
 
-    for _ in OrderedPool(pieces(), lambda piece, number: piece, workers):
+    for _ in OrderedPool(pieces(), OrderedWork(lambda piece, number: piece, workers)):
         given += 1
     assert given == 40
     assert most == (1 if workers == 1 else workers + 2)
 
 
 def test_one_worker_is_no_thread() -> None:
-    pool = OrderedPool(iter([1]), lambda piece, number: threading.current_thread(), 1)
+    pool = OrderedPool(iter([1]), OrderedWork(lambda piece, number: threading.current_thread(), 1))
     assert next(pool) is threading.current_thread()
 
 
@@ -67,9 +67,8 @@ def test_an_exception_comes_in_its_turn(workers: int, where: str, kind: type[Bas
             raise kind
         return piece
 
-    pool = OrderedPool(
-        pieces(), work, workers, stop=lambda: closed.append("stop"), close=lambda: closed.append("close")
-    )
+    ordered = OrderedWork(work, workers, stop=lambda: closed.append("stop"), close=lambda: closed.append("close"))
+    pool = OrderedPool(pieces(), ordered)
     given = []
     with pytest.raises(kind):
         for piece in pool:
@@ -91,7 +90,7 @@ def test_what_is_not_started_is_not_started_any_more() -> None:
             gate.wait(5)
         return piece
 
-    pool = OrderedPool(iter(range(100)), work, 2, stop=gate.set)
+    pool = OrderedPool(iter(range(100)), OrderedWork(work, 2, stop=gate.set))
     assert next(pool) == 0
     pool.close()
     assert len(started) <= 4
@@ -99,7 +98,7 @@ def test_what_is_not_started_is_not_started_any_more() -> None:
 
 
 def test_an_exhausted_pool_that_is_closed_twice() -> None:
-    pool = OrderedPool(iter([1, 2]), lambda piece, number: piece, 2)
+    pool = OrderedPool(iter([1, 2]), OrderedWork(lambda piece, number: piece, 2))
     assert list(pool) == [1, 2]
     pool.close()
     pool.close()
