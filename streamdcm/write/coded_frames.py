@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import Any, Final
 
+from streamdcm import system
 from streamdcm.encode.late import LateValues
 from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.engine.parts import MIB
@@ -50,7 +50,7 @@ class CodedFrames:
     ) -> None:
         self._frames = frames
         self._recoding = recoding
-        self._workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if workers is None else workers
+        self._workers = min(system.processors(), _MOST_WORKERS) if workers is None else workers
         self._count = count
         self._earlier = earlier
         self.late: LateValues | None = None
