@@ -9,6 +9,7 @@ from threading import Lock, RLock
 from typing import Any, Literal, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
+from streamdcm import system
 from streamdcm.errors import SourceError, ValueTypeError
 from streamdcm.instructions import Copy
 
@@ -34,8 +35,7 @@ class _Locks:
 
 
 _locks = _Locks()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_locks.forget)
+system.after_fork(_locks.forget)
 
 
 class BufferFrame(Protocol):
@@ -242,7 +242,7 @@ class FileSource:
             If it is not.
         """
         same_time = self.modified is None or os.fstat(file.fileno()).st_mtime == self.modified
-        if not same_time or os.pread(file.fileno(), len(self.header), self.header_offset) != self.header:
+        if not same_time or system.pread(file.fileno(), len(self.header), self.header_offset) != self.header:
             raise SourceError(
                 "the file that holds its value has changed since the dataset was read; read it again", self.label
             )
@@ -380,7 +380,7 @@ def describe_file(source: FileSource, length: int | None, item: bytes) -> Copy |
 def _length_of_items(descriptor: int, start: int, item: bytes) -> int:
     order: Literal["little", "big"] = "little" if item[0] == 0xFE else "big"
     offset = start
-    while len(header := os.pread(descriptor, 8, offset)) == 8 and header[:4] == item:
+    while len(header := system.pread(descriptor, 8, offset)) == 8 and header[:4] == item:
         offset += 8 + int.from_bytes(header[4:], order)
     return offset - start
 
@@ -389,7 +389,7 @@ def first_bytes(copy: Copy, count: int) -> bytes:
     """Return the first few bytes of what `describe` or `describe_file` described."""
     if isinstance(copy.source, FileSource):
         with copy.source.open() as file:
-            return os.pread(file.fileno(), min(count, copy.length), copy.offset)
+            return system.pread(file.fileno(), min(count, copy.length), copy.offset)
     buffer = copy.source.buffer
     with restored_position(buffer):
         buffer.seek(copy.offset)

@@ -18,8 +18,8 @@ PACKAGE = ROOT / "streamdcm"
 
 # A package or module of the top level imports what stands before it.
 CHAIN = (
-    "errors instructions sources engine options encode pixels plan sinks write files aio network dicomweb dimse batch "
-    "cli stages testing"
+    "errors system instructions sources engine options encode pixels plan sinks write files aio network dicomweb dimse "
+    "batch cli stages testing"
 )
 PLACES = [*CHAIN.split(), "__init__", "__main__"]
 
@@ -39,7 +39,7 @@ ONLY_IN = {
     "boto3": "sinks",
     "botocore": "sinks",
     "concurrent": "sinks write aio",
-    "fcntl": "sinks write batch",
+    "fcntl": "system",
     "fsspec": "sinks files batch",
     "http": "",
     "httpcore": "sinks",
@@ -53,31 +53,33 @@ ONLY_IN = {
     "pydicom.filebase": "sinks write",
     "pydicom.filereader": "encode",
     "pydicom.filewriter": "",
-    "resource": "cli",
+    "msvcrt": "system",
+    "psutil": "cli",
+    "resource": "",
     "rich": "cli",
-    "selectors": "sinks batch",
+    "selectors": "network",
     "shutil": "sinks cli",
-    "socket": "sinks write files network",
-    "subprocess": "write batch",
+    "socket": "system sinks write files network",
+    "subprocess": "system write batch",
     "tempfile": "sinks cli files testing",
 }
 
-WITHOUT_IO = [*PLACES[: PLACES.index("sinks")], "stages"]
+WITHOUT_IO = [place for place in [*PLACES[: PLACES.index("sinks")], "stages"] if place != "system"]
 
 # Calls that reach for a file, as they are written, and where the pure part may make them all the same.
 OPENS = re.compile(
     r"(io\.)?(open|FileIO|open_code)|os\.(open|read|pread|preadv|write|pwrite|writev|fstat|stat|sendfile|"
-    r"copy_file_range|unlink|remove|rename|replace|link)|pathlib\..*|Path|socket\..*|tempfile\..*|print|input|"
+    r"copy_file_range|unlink|remove|rename|replace|link)|system\.(p?read|p?write|writev|send_.*|copy_.*|link)|pathlib\..*|Path|socket\..*|tempfile\..*|print|input|"
     r".*\.(read_bytes|read_text|write_bytes|write_text|recv|sendall|sendmsg)|dcmread|read_deferred_data_element"
 )
 ASKS_A_SOURCE = {
     # What a lazy value is has to be known before the first byte: is its file the one that was read, how long is it,
     # what are its first bytes.
     ("streamdcm/sources.py", "FileSource.open"): {"FileIO"},
-    ("streamdcm/sources.py", "FileSource.check"): {"os.fstat", "os.pread"},
+    ("streamdcm/sources.py", "FileSource.check"): {"os.fstat", "system.pread"},
     ("streamdcm/sources.py", "describe_file"): {"os.fstat"},
-    ("streamdcm/sources.py", "_length_of_items"): {"os.pread"},
-    ("streamdcm/sources.py", "first_bytes"): {"os.pread"},
+    ("streamdcm/sources.py", "_length_of_items"): {"system.pread"},
+    ("streamdcm/sources.py", "first_bytes"): {"system.pread"},
     # pydicom reads an element whose value it left in the file, where the value has to be parsed.
     ("streamdcm/encode/_pydicom.py", "_read_deferred"): {"read_deferred_data_element"},
 }

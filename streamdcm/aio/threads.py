@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
@@ -13,6 +12,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from anyio import CancelScope, Event, get_cancelled_exc_class
 from anyio.lowlevel import checkpoint_if_cancelled, current_token
+
+from streamdcm import system
 
 T = TypeVar("T")
 
@@ -147,7 +148,7 @@ def _teller() -> Callable[[Callable[[], object]], object]:
 
 
 _idle: list[Worker] = []
-os.register_at_fork(after_in_child=_idle.clear)
+system.after_fork(_idle.clear)
 
 
 def take_worker() -> Worker:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from streamdcm import system
 from streamdcm.batch.listing import Found
 from streamdcm.errors import JournalError
 
@@ -130,18 +130,14 @@ class Journal:
 
     def _claim(self, stack: contextlib.ExitStack) -> None:
         try:
-            lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | system.BINARY, 0o600)
         except OSError as error:
             raise JournalError(
                 f"the journal {self.path} cannot be made ({error.strerror}); name another place"
             ) from error
         stack.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise JournalError(
-                f"another run holds the journal {self.path}; wait for its end, or name another"
-            ) from None
+        if not system.claim(lock):
+            raise JournalError(f"another run holds the journal {self.path}; wait for its end, or name another")
 
     def _check_plan(self) -> None:
         with self._database:
@@ -281,7 +277,7 @@ def _bytes(name: str | None) -> bytes | None:
 def _opened(path: Path) -> sqlite3.Connection:
     """Open a database, which is made with mode 0600."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600))
         database = sqlite3.connect(path)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")

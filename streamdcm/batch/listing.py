@@ -8,9 +8,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 
+from streamdcm import system
 from streamdcm.batch.remote import listed_urls
 from streamdcm.batch.stamps import file_stamp
 from streamdcm.errors import PlanError
@@ -71,7 +71,10 @@ def _named(source: str, options: Mapping[str, Any]) -> Iterator[Found]:
         for url, relative, stamp in listed_urls(fixed, options, below=below):
             if pattern is None or pattern.fullmatch(relative):
                 yield Found(url, relative, stamp=stamp)
-    elif os.path.isdir(source):
+        return
+    if system.ON_WINDOWS:
+        source = source.replace("\\", "/")
+    if os.path.isdir(source):
         yield from _below(os.path.abspath(source), "")
     elif os.path.lexists(source) or not _MAGIC.search(source):
         path = os.path.abspath(source)
@@ -143,5 +146,5 @@ def _lines(lines: TextIO) -> Iterator[Found]:
         source, _, target = line.rstrip("\r\n").partition("\t")
         if source:
             is_url = scheme_of(source) is not None
-            name = source.rpartition("/")[2] if is_url else Path(source).name
+            name = source.rpartition("/")[2] if is_url else os.path.basename(source)
             yield Found(source if is_url else os.path.abspath(source), name, target or None)

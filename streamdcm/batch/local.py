@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import selectors
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from streamdcm import system
+from streamdcm.batch.hearing import Hearing
 from streamdcm.batch.messages import Unpacker, packed
 from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job
@@ -40,7 +42,7 @@ class LocalWorkers:
     def __init__(self, batch: Batch, count: int, chunk: int) -> None:
         self._plan = {"plan": batch.to_json(), "path": sys.path}
         self._chunk = chunk
-        self._selector = selectors.DefaultSelector()
+        self._hearing: Hearing[_Worker] = Hearing()
         self._count = count
         self._workers: list[_Worker] = []
         self._alone: deque[Job] = deque()
@@ -72,9 +74,7 @@ class LocalWorkers:
     def events(self, seconds: float) -> list[Event]:
         """Wait for what workers say; those that died are replaced."""
         events: list[Event] = []
-        for key, _ in self._selector.select(seconds):
-            worker: _Worker = key.data
-            data = os.read(key.fd, 1 << 16)
+        for worker, data in self._hearing.heard(seconds):
             if data:
                 events += worker.heard(data)
             else:
@@ -96,26 +96,21 @@ class LocalWorkers:
         end = time.monotonic() + _PATIENCE
         running = [worker for worker in self._workers if worker.jobs]
         while running and (left := end - time.monotonic()) > 0:
-            for key, _ in self._selector.select(left):
-                data = os.read(key.fd, 1 << 16)
-                if data:
-                    events += key.data.heard(data)
-                else:
-                    running = [worker for worker in running if worker is not key.data]
-                    self._selector.unregister(key.fd)
+            for speaker, data in self._hearing.heard(left):
+                events += speaker.heard(data)
+                running = [worker for worker in running if data or worker is not speaker]
         for worker in self._workers:
             worker.end()
-        self._selector.close()
+        self._hearing.close()
         return events
 
     def _started(self) -> _Worker:
         worker = _Worker(self._plan)
-        self._selector.register(worker.output, selectors.EVENT_READ, worker)
+        self._hearing.listen(worker, worker.output)
         return worker
 
     def _replaced(self, worker: _Worker) -> list[Event]:
         """Put another worker in the place of one that died, and say at what it was."""
-        self._selector.unregister(worker.output)
         how = worker.end()
         if not worker.is_ready:
             self._workers.remove(worker)
@@ -139,7 +134,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": place if known is None else f"{place}{os.pathsep}{known}"},
-            start_new_session=True,  # Ctrl-C is for the coordinator
+            **system.process_apart(),  # Ctrl-C is for the coordinator
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -164,11 +159,9 @@ class _Worker:
 
     def say(self, message: dict[str, Any]) -> None:
         """Send it a message; if it has died, that is heard elsewhere."""
-        try:
+        with suppress(OSError):
             self._input.write(packed(message))
             self._input.flush()
-        except BrokenPipeError:
-            return
 
     def heard(self, data: bytes) -> list[Event]:
         """Return what it says."""
@@ -176,11 +169,8 @@ class _Worker:
 
     def end(self) -> str:
         """End it, and return how it ended."""
-        for stream in (self._input, self.output):
-            try:
-                stream.close()
-            except BrokenPipeError:
-                continue
+        with suppress(OSError):
+            self._input.close()
         try:
             status = self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from streamdcm import system
 from streamdcm.batch.journal import BLOCK, Entry, Failure, Journal, State, counts_in, failures_in
 from streamdcm.batch.listing import found_in
 from streamdcm.batch.local import LocalWorkers
@@ -120,7 +121,7 @@ def _pool(batch: Batch, workers: int | None, scheduler: str | None, chunk: int) 
         from streamdcm.batch.cluster import DaskWorkers
 
         return DaskWorkers(batch, scheduler, chunk)
-    return LocalWorkers(batch, workers or len(os.sched_getaffinity(0)), chunk)
+    return LocalWorkers(batch, workers or system.processors(), chunk)
 
 
 class Run:

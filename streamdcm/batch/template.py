@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydicom.datadict import keyword_dict
 from pydicom.dataset import Dataset
 
+from streamdcm import system
 from streamdcm.batch.listing import Found
 from streamdcm.errors import PlanError
 from streamdcm.sinks import scheme_of
@@ -22,6 +23,7 @@ from streamdcm.sinks import scheme_of
 _OF_PATHS: Final = ("relative", "stem", "name", "parent")
 _BEFORE: Final = "source."
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.\-_]")
+_DEVICE: Final = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)")
 _NO_NAME: Final = re.compile(r"\.*")
 
 
@@ -76,6 +78,8 @@ def name_parts(dataset: Dataset, keywords: Iterable[str]) -> dict[str, str]:
 
 def _safe(value: Any) -> str:
     text = _UNSAFE.sub("_", "" if value is None else str(value))
+    if system.ON_WINDOWS and _DEVICE.match(text):
+        return f"_{text}"
     return "_" if _NO_NAME.fullmatch(text) else text
 
 
@@ -84,7 +88,7 @@ def normal(target: str) -> str:
     if scheme_of(target) not in (None, "file"):
         return target
     directory, name = os.path.split(os.path.abspath(target))
-    return os.path.join(_real(directory), name)
+    return system.comparable(os.path.join(_real(directory), name))
 
 
 @lru_cache(maxsize=4096)

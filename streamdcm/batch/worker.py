@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import queue
@@ -11,6 +12,7 @@ import threading
 import warnings
 from typing import Any, BinaryIO, Final
 
+from streamdcm import system
 from streamdcm.batch.instance import Work, described, pause_before_another_try
 from streamdcm.batch.messages import packed, received
 from streamdcm.batch.plan import Batch
@@ -88,7 +90,10 @@ def _listen(descriptor: int, messages: queue.Queue[dict[str, Any]]) -> None:
     last = threading.Timer(_LAST_SECONDS, os._exit, (1,))
     last.daemon = True
     last.start()
-    os.kill(os.getpid(), signal.SIGTERM)
+    if system.ON_WINDOWS:  # where os.kill ends a process at once
+        _thread.interrupt_main(signal.SIGTERM)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _terminate(*_: object) -> None:

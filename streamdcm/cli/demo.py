@@ -160,7 +160,7 @@ def _report(camera: Camera, recording: Recording, comparison: Comparison, place:
         "frames": f"{camera.played:,}, one by one from a generator",
         "time": f"{seconds:.2f} s",
         "throughput": f"{result.bytes_written / seconds / 2**20:,.0f} MiB/s, {camera.played / seconds:,.0f} frames/s",
-        "peak memory": f"{binary_size(memory.most)}, {binary_size(memory.most - memory.start)} above the start",
+        "peak memory": _memory_said(memory),
         "patches": f"{result.patches:,}",
         "offset table": f"{comparison.table}; {result.offset_table_reason}",
         "read back": f"{equal:,} of {len(comparison.frames):,} frames, taken at random, are equal",
@@ -168,6 +168,12 @@ def _report(camera: Camera, recording: Recording, comparison: Comparison, place:
     width = max(map(len, rows))
     title = f"An ultrasound loop of {len(camera.loop)} frames, played until its frames made {binary_size(camera.size)}:"
     return "\n".join((title, "", *(f"  {name:{width}}  {text}" for name, text in rows.items())))
+
+
+def _memory_said(memory: MemoryMeter) -> str:
+    if memory.start is None or memory.most is None:
+        return "psutil tells it: pip install 'streamdcm[cli]'"
+    return f"{binary_size(memory.most)}, {binary_size(memory.most - memory.start)} above the start"
 
 
 @contextmanager

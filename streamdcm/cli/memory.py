@@ -1,21 +1,27 @@
 """How much memory this process has."""
 
-import resource
-import sys
+from __future__ import annotations
+
+try:
+    import psutil
+except ImportError:  # it comes with the extra cli
+    psutil = None
 
 
-def anonymous_memory() -> int:
-    """Return the bytes of memory with no file behind them.
+def anonymous_memory() -> int | None:
+    """Return the bytes of memory with no file behind them, or all that are resident where the system says no more.
 
-    Where the system does not say (it has no ``/proc``), these are the most bytes that were resident so far.
+    Nothing where neither psutil is installed nor ``/proc`` is there to tell.
     """
+    if psutil is not None:
+        memory = psutil.Process().memory_info()
+        return int(memory.rss - getattr(memory, "shared", 0))
     try:
         with open("/proc/self/status", "rb") as status:
             fields = dict(line.split(b":", 1) for line in status)
         return 1024 * int(fields[b"RssAnon"].split()[0])
     except (FileNotFoundError, KeyError):
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else 1024 * most
+        return None
 
 
 class MemoryMeter:
@@ -24,8 +30,9 @@ class MemoryMeter:
     def __init__(self) -> None:
         self.start = self.most = anonymous_memory()
 
-    def read(self) -> int:
+    def read(self) -> int | None:
         """Return the bytes in use now, and note them."""
         now = anonymous_memory()
-        self.most = max(self.most, now)
+        if now is not None:
+            self.most = max(self.most or 0, now)
         return now

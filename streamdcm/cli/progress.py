@@ -27,7 +27,7 @@ Show = Callable[[ProgressEvent], None]
 
 @contextmanager
 def shown(
-    *, quiet: bool, label: str, total: int | None = None, memory: Callable[[], int] | None = None
+    *, quiet: bool, label: str, total: int | None = None, memory: Callable[[], int | None] | None = None
 ) -> Iterator[Show]:
     """Show the progress of the write in a ``with`` block.
 
@@ -40,7 +40,7 @@ def shown(
     total : int, optional
         About how many bytes there will be, for writes that do not know it themselves.
     memory : callable, optional
-        Returns the bytes of memory in use, to be shown too.
+        Returns the bytes of memory in use, to be shown too, if that is known.
 
     Yields
     ------
@@ -106,7 +106,7 @@ class _Standing:
 class _Measure:
     """Turns events into standings."""
 
-    def __init__(self, label: str, total: int | None, memory: Callable[[], int] | None) -> None:
+    def __init__(self, label: str, total: int | None, memory: Callable[[], int | None] | None) -> None:
         self._label = label
         self._total = total
         self._memory = memory

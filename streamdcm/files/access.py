@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
+from streamdcm import system
 from streamdcm.files.inflate import Inflated
 from streamdcm.files.scan_words import BLOCK, Scan, T
 from streamdcm.instructions import Copy
@@ -64,8 +65,8 @@ class PathAccess:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from an offset on, fewer only at the end."""
-        data = os.pread(self._descriptor, size, offset)
-        while len(data) < size and (more := os.pread(self._descriptor, size - len(data), offset + len(data))):
+        data = system.pread(self._descriptor, size, offset)
+        while len(data) < size and (more := system.pread(self._descriptor, size - len(data), offset + len(data))):
             data += more
         return data
 
@@ -73,7 +74,7 @@ class PathAccess:
         """Return what describes a range of bytes."""
         assert self.path is not None
         start = max(offset - _HEADER_LENGTH, 0)
-        header = os.pread(self._descriptor, offset - start, start)
+        header = system.pread(self._descriptor, offset - start, start)
         return Copy(FileSource(self.path, self._modified, start, header, label), offset, length)
 
 
@@ -150,7 +151,7 @@ def accessed(source: Any) -> Iterator[Access]:
     """
     if isinstance(source, (str, bytes, os.PathLike)):
         path = os.path.abspath(os.fsdecode(source))
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | system.BINARY)
         try:
             yield PathAccess(path, descriptor)
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from struct import Struct
 from typing import Final, TypeAlias
 
+from streamdcm import system
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import CodestreamName, transfer_syntax
 from streamdcm.errors import EncodeError, SourceError, element_name
@@ -49,7 +49,7 @@ def opened(copy: Copy) -> Iterator[Read]:
 
         def read_file(offset: int, length: int) -> bytes:
             data, start = b"", copy.offset + offset
-            while len(data) < length and (more := os.pread(descriptor, length - len(data), start + len(data))):
+            while len(data) < length and (more := system.pread(descriptor, length - len(data), start + len(data))):
                 data = data + more if data else more
             if len(data) < length:
                 raise SourceError("the file that holds its value ended before it did", source.label)

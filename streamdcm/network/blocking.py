@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import select
+import selectors
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +16,9 @@ from streamdcm.network.instances import Intake
 from streamdcm.network.items import Body
 from streamdcm.network.operations import Call, Close, Job, Open, Operation, Post, Pull, SourceFailed, Steps, Take, Wait
 
+# Not DefaultSelector, which would open a descriptor for each wait
+_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
 
 class StoppedError(BaseException):
     """Another worker has failed, or was interrupted; never seen outside."""
@@ -25,7 +28,7 @@ class Stop:
     """Has threads end that wait for something."""
 
     def __init__(self) -> None:
-        self.reads, self._writes = os.pipe()
+        self.reads, self._writes = socket.socketpair()
         self._lock = threading.Lock()
         self._interrupts: list[Callable[[], object]] = []
         self.is_set = False
@@ -34,7 +37,7 @@ class Stop:
         """Have all of them end."""
         with self._lock:
             self.is_set = True
-            os.write(self._writes, b"\0")
+            self._writes.send(b"\0")
             for interrupt in self._interrupts:
                 interrupt()
 
@@ -50,8 +53,8 @@ class Stop:
 
     def close(self) -> None:
         """Let go of everything, when all have ended."""
-        os.close(self.reads)
-        os.close(self._writes)
+        self.reads.close()
+        self._writes.close()
 
 
 class Blocking:
@@ -111,11 +114,11 @@ class Blocking:
         return job
 
     def _wait(self, wait: Wait) -> bool:
-        poll = select.poll()
-        poll.register(self._stop.reads, select.POLLIN)
-        if wait.socket is not None:
-            poll.register(wait.socket, select.POLLIN if wait.reads else select.POLLOUT)
-        ready = dict(poll.poll(max(0.0, wait.seconds) * 1000))
+        with _Selector() as selector:
+            selector.register(self._stop.reads, selectors.EVENT_READ)
+            if wait.socket is not None:
+                selector.register(wait.socket, selectors.EVENT_READ if wait.reads else selectors.EVENT_WRITE)
+            ready = [key.fileobj for key, _ in selector.select(max(0.0, wait.seconds))]
         if self._stop.reads in ready:
             raise StoppedError
         return bool(ready)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from streamdcm import system
 from streamdcm.encode.transfer_syntaxes import transfer_syntax as row_of
 from streamdcm.errors import PlanError, SourceError, silenced
 from streamdcm.files.identity import read_header
@@ -123,7 +124,7 @@ class FileItem(Item):
     def __init__(self, path: Path) -> None:
         with open(path, "rb", buffering=0) as file:
             header = read_header(file)
-            first = os.pread(file.fileno(), 8, header.dataset_offset)
+            first = system.pread(file.fileno(), 8, header.dataset_offset)
             self._size = os.fstat(file.fileno()).st_size
         self._path = path
         self._offset = header.dataset_offset

@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
+from streamdcm import system
 from streamdcm.errors import PeerConnectionError, PeerTimeoutError
 from streamdcm.network.operations import Call, Steps, Wait
 
@@ -21,7 +22,7 @@ _READ_SIZE: Final = 64 * 1024
 _LISTEN: Final = 1.0
 """The seconds after which one listens to a peer that takes nothing."""
 _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
-_RESET: Final = struct.pack("ii", 1, 0)
+_RESET: Final = struct.pack("hh" if system.ON_WINDOWS else "ii", 1, 0)
 
 
 class Transport:
@@ -163,7 +164,9 @@ class Transport:
         while views:
             self._listen(heard)
             try:
-                taken = self._open.sendmsg([view for view, _ in zip(views, range(_MOST_BUFFERS), strict=False)])
+                taken = system.send_buffers(
+                    self._open, [view for view, _ in zip(views, range(_MOST_BUFFERS), strict=False)]
+                )
             except BlockingIOError:
                 left = deadline - monotonic()
                 if left <= 0:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Sequence
+from typing import Final
 
 import anyio
 
+from streamdcm import system
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import Pending, check_socket
 from streamdcm.sinks.output import AsyncOutput
+
+_WITHOUT_WAITING: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
 
 
 class AsyncSocketOutput(AsyncOutput):
@@ -34,7 +37,9 @@ class AsyncSocketOutput(AsyncOutput):
 
     async def open(self) -> None:
         """Take a descriptor of one's own: the caller's may be watched by the event loop, or wait by itself."""
-        self._duplicate = socket.socket(fileno=os.dup(self._connection.fileno()))
+        self._duplicate = system.duplicate(self._connection)
+        if not _WITHOUT_WAITING:
+            self._duplicate.setblocking(False)  # that of the caller, too, for as long as this lasts
 
     async def write(self, buffers: Sequence[Chunk]) -> None:
         """Send all bytes of `buffers`, in order."""
@@ -42,7 +47,7 @@ class AsyncSocketOutput(AsyncOutput):
         pending = Pending(buffers)
         while pending:
             try:
-                pending.take(self._duplicate.sendmsg(pending.next(), [], socket.MSG_DONTWAIT))
+                pending.take(system.send_buffers(self._duplicate, pending.next(), _WITHOUT_WAITING))
             except BlockingIOError:
                 with anyio.fail_after(self._timeout):
                     await anyio.wait_writable(self._duplicate)
@@ -54,5 +59,7 @@ class AsyncSocketOutput(AsyncOutput):
     async def abort(self) -> None:
         """Let go of the socket, which is the caller's."""
         if self._duplicate is not None:
+            if not _WITHOUT_WAITING:
+                self._connection.settimeout(self._connection.gettimeout())
             self._duplicate.close()
             self._duplicate = None

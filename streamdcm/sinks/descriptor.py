@@ -1,13 +1,13 @@
 """Writing to file descriptors and sockets: all buffers in one system call where possible, uncopied."""
 
 import errno
-import fcntl
 import os
 import socket
 import stat
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from streamdcm import system
 from streamdcm.errors import NotWritableError, TargetTypeError, WouldBlockError
 from streamdcm.instructions import Chunk
 
@@ -15,11 +15,9 @@ from streamdcm.instructions import Chunk
 _NOT_TOGETHER = frozenset(
     {
         *(errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM),
-        *(errno.ETXTBSY, errno.EAGAIN, errno.EOVERFLOW),
+        *(errno.ETXTBSY, errno.EAGAIN, errno.EOVERFLOW, errno.ENOTSOCK),
     }
 )
-
-IOV_MAX = max(os.sysconf("SC_IOV_MAX"), 16)
 
 
 class Pending:
@@ -33,7 +31,7 @@ class Pending:
 
     def next(self) -> list[memoryview]:
         """Return as many as the system takes at once."""
-        return self._views[:IOV_MAX]
+        return self._views[: system.MOST_BUFFERS]
 
     def take(self, size: int) -> None:
         """Take off the bytes that were taken."""
@@ -83,11 +81,11 @@ def copy_range(source: int, target: int, offset: int, length: int) -> int:
 
 
 def _copy_file_range(source: int, target: int, offset: int, length: int) -> int:
-    return os.copy_file_range(source, target, length, offset)
+    return system.copy_file_range(source, target, length, offset)
 
 
 def _send_file(source: int, target: int, offset: int, length: int) -> int:
-    return os.sendfile(target, source, offset, length)
+    return system.send_file(target, source, offset, length)
 
 
 def would_block(what: str) -> WouldBlockError:
@@ -99,14 +97,14 @@ def would_block(what: str) -> WouldBlockError:
 
 def write_descriptor(descriptor: int, buffers: Sequence[Chunk]) -> None:
     """Write all bytes of `buffers` at the position of `descriptor`."""
-    write_all(partial(os.writev, descriptor), buffers)
+    write_all(partial(system.writev, descriptor), buffers)
 
 
 def patch_descriptor(descriptor: int, position: int, value: bytes) -> None:
     """Overwrite bytes at an absolute `position`; that of `descriptor` stays where it is."""
     view = memoryview(value)
     while view:
-        taken = os.pwrite(descriptor, view, position)
+        taken = system.pwrite(descriptor, view, position)
         position += taken
         view = view[taken:]
 
@@ -114,7 +112,7 @@ def patch_descriptor(descriptor: int, position: int, value: bytes) -> None:
 def read_descriptor(descriptor: int, position: int, size: int) -> bytes:
     """Read all bytes of a range of a file; the position of `descriptor` stays where it is."""
     pieces: list[bytes] = []
-    while size and (piece := os.pread(descriptor, size, position)):
+    while size and (piece := system.pread(descriptor, size, position)):
         pieces.append(piece)
         position += len(piece)
         size -= len(piece)
@@ -125,8 +123,7 @@ def read_descriptor(descriptor: int, position: int, size: int) -> bytes:
 
 def is_patchable(descriptor: int) -> bool:
     """Tell whether written bytes can be overwritten: a regular file that is not in append mode."""
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    return stat.S_ISREG(os.fstat(descriptor).st_mode) and not flags & os.O_APPEND
+    return stat.S_ISREG(os.fstat(descriptor).st_mode) and not system.is_to_append(descriptor)
 
 
 def choose_patching(found: bool, wanted: bool | None, what: str) -> bool:

@@ -4,7 +4,9 @@ import io
 import os
 import socket
 from collections.abc import Sequence
+from functools import partial
 
+from streamdcm import system
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import (
     check_socket,
@@ -35,7 +37,9 @@ class FileOutput(CallersOutput):
         self._file = file
         self._start = 0
         self.location = file.name if isinstance(file.name, str) else None
-        self.can_patch = choose_patching(is_patchable(file.fileno()), seekable, "the file")
+        self.can_patch = choose_patching(
+            is_patchable(file.fileno()) and not file.mode.startswith("a"), seekable, "the file"
+        )
         self.can_read = file.readable()
 
     @property
@@ -83,4 +87,4 @@ class SocketOutput(CallersOutput):
 
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Send all bytes of `buffers`, in order."""
-        write_all(self._connection.sendmsg, buffers)
+        write_all(partial(system.send_buffers, self._connection), buffers)

@@ -3,6 +3,7 @@
 import os
 from weakref import WeakValueDictionary, finalize
 
+from streamdcm import system
 from streamdcm.sinks.hidden_files import share_lock
 
 
@@ -10,7 +11,8 @@ class Directory:
     """A directory that is open as long as somebody has use for it: many files that are complete may wait for it."""
 
     def __init__(self, path: str) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        assert system.DIRECTORY is not None
+        self.descriptor = os.open(path, os.O_RDONLY | system.DIRECTORY | system.BINARY)
         finalize(self, os.close, self.descriptor)
 
     def protect(self) -> bool:

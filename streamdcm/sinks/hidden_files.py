@@ -2,20 +2,22 @@
 
 Whoever writes such a file holds a lock (``flock``) on it, which the system takes away when the process ends, however it
 ends. One that waits and is closed, since a process has only so many open files, is protected by a shared lock on its
-directory.
+directory. Where there are no such locks (Windows) a file that is open cannot be removed; whether one that is closed is
+waiting for its name nobody can tell, so that it is nobody's after an hour.
 """
 
 import errno
-import fcntl
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from streamdcm import system
 from streamdcm.errors import TargetError
 
+_LONGEST_WAIT = timedelta(hours=1)
 _NAME = re.compile(r"\.[0-9a-f]{12}\.partial")
 
 
@@ -30,7 +32,7 @@ def try_lock(descriptor: int) -> bool:
     Where the file system has no locks, nobody cleans up, and it is true as well.
     """
     try:
-        return _lock(descriptor, fcntl.LOCK_EX)
+        return system.lock(descriptor)
     except OSError:
         return True
 
@@ -38,17 +40,9 @@ def try_lock(descriptor: int) -> bool:
 def share_lock(descriptor: int) -> bool:
     """Lock a directory as one that has complete files in it, which are not open; tell whether that works."""
     try:
-        return _lock(descriptor, fcntl.LOCK_SH)
+        return system.lock(descriptor, shared=True)
     except OSError:
         return False
-
-
-def _lock(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +91,9 @@ def abandoned_files(directory: str) -> Iterator[AbandonedFile]:
         If the directory cannot be read; or, when all others have been yielded, if one of the files cannot be opened or
         locked, so that nobody knows whose it is.
     """
+    if not system.has_locks():
+        yield from _old_files(directory)
+        return
     problem: OSError | None = None
     with _locked(directory, os.O_RDONLY | os.O_DIRECTORY) as whole:
         if whole is None:
@@ -118,6 +115,17 @@ def abandoned_files(directory: str) -> Iterator[AbandonedFile]:
         raise problem
 
 
+def _old_files(directory: str) -> Iterator[AbandonedFile]:
+    """Yield the hidden files that no process has open and that have waited for longer than any write does."""
+    latest = datetime.now(UTC) - _LONGEST_WAIT
+    for path in sorted(_files_named_as_ours(directory)):
+        with suppress(FileNotFoundError):
+            status = os.lstat(path)
+            modified = datetime.fromtimestamp(status.st_mtime, UTC)
+            if modified < latest and not system.is_in_use(path):
+                yield AbandonedFile(path, status.st_size, modified)
+
+
 def _files_named_as_ours(directory: str) -> list[str]:
     with os.scandir(directory) as entries:
         return [entry.path for entry in entries if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]
@@ -126,10 +134,10 @@ def _files_named_as_ours(directory: str) -> list[str]:
 @contextmanager
 def _locked(path: str, flags: int) -> Iterator[os.stat_result | None]:
     """Open and lock what is at `path` and give its status, or nothing if another process has it locked."""
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    descriptor = os.open(path, flags | system.BINARY)
     try:
         try:
-            mine = _lock(descriptor, fcntl.LOCK_EX)
+            mine = system.lock(descriptor)
         except OSError as error:
             raise TargetError(
                 error.errno, f"it cannot be locked ({error.strerror}), so that nobody knows whose it is", path

@@ -2,11 +2,9 @@
 
 import bz2
 import codecs
-import fcntl
 import gzip
 import io
 import lzma
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ from typing import Any
 
 from pydicom.filebase import DicomBytesIO, DicomFileLike, DicomIO
 
+from streamdcm import system
 from streamdcm.errors import SinkContractError, TargetTypeError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import would_block
@@ -267,6 +266,6 @@ def appends(layer: Any) -> bool:
     if isinstance(layer, tempfile.SpooledTemporaryFile):  # its fileno() would move it to disk
         return False
     try:
-        return bool(fcntl.fcntl(layer.fileno(), fcntl.F_GETFL) & os.O_APPEND)
+        return system.is_to_append(layer.fileno())
     except (AttributeError, NotImplementedError, OSError, TypeError, ValueError):
         return False  # there is no file descriptor behind it

@@ -4,9 +4,11 @@ import errno
 import io
 import os
 import stat
+import time
 from contextlib import suppress
 from functools import partial
 
+from streamdcm import system
 from streamdcm.errors import AtomicReplaceError, InPlaceError, TargetError
 from streamdcm.sinks.descriptor import read_descriptor
 from streamdcm.sinks.directories import Directory, open_directory
@@ -17,6 +19,8 @@ from streamdcm.sinks.unnamed_files import flush_errors, give_name, open_unnamed
 # Without a function of Python's around it, in which an interrupt could lose the descriptor
 _open_private = partial(os.open, mode=0o600)
 _NOT_REPLACEABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV}
+_TRIES, _PAUSE = 10, 0.1
+"""How often, and how many seconds apart, one asks for a name that another program is just looking at (Windows)."""
 _FEW = 100
 """As many open files no system is short of: it is not asked how many there may be."""
 
@@ -51,7 +55,7 @@ class AtomicOutput(FileAtPath):
         mode = self._existing_mode()
         status = self._create_unnamed(exists=mode is not None) or self._create_hidden(exists=mode is not None)
         if mode is not None and mode != stat.S_IMODE(status.st_mode):
-            os.fchmod(self.descriptor, mode)
+            system.set_mode(self.descriptor, self._hidden, mode)
 
     def read(self, offset: int, size: int) -> bytes:
         """Read back what was written."""
@@ -63,7 +67,9 @@ class AtomicOutput(FileAtPath):
             return
         if self._durable:
             self._to_disk()
-        if not (self._is_one_of_many() and self._close_under_hidden_name()):
+        if system.OPEN_FILES_STAY:
+            self._opened().close()
+        elif not (self._is_one_of_many() and self._close_under_hidden_name()):
             flush_errors(self.descriptor)
         self._prepared = True
 
@@ -99,6 +105,8 @@ class AtomicOutput(FileAtPath):
     def abort(self) -> None:
         """Remove the file."""
         self._directory = None
+        if system.OPEN_FILES_STAY:
+            self._close()
         try:
             self._remove_hidden_name()
             self._remove_probe()
@@ -160,7 +168,7 @@ class AtomicOutput(FileAtPath):
                 raise OSError(error.errno, error.strerror, self.location) from error
             else:
                 status = self._locked_status()
-        if not self._overwrite:
+        if not self._overwrite and not system.ON_WINDOWS:
             self._require_links()
         return status
 
@@ -178,7 +186,7 @@ class AtomicOutput(FileAtPath):
         while self._probe is None:
             self._probe = hidden_path(self._parent)
             try:
-                os.link(self._hidden, self._probe)
+                system.link(self._hidden, self._probe)
             except FileExistsError:
                 self._probe = None  # someone else's
             except OSError as error:
@@ -222,8 +230,11 @@ class AtomicOutput(FileAtPath):
                 self._replace()
             elif self._hidden is None:
                 give_name(self.descriptor, self._target)
+            elif system.ON_WINDOWS:
+                os.rename(self._hidden, self._target)  # which replaces nothing there
+                self._hidden = None
             else:
-                os.link(self._hidden, self._target)
+                system.link(self._hidden, self._target)
         except OSError as error:
             if error.errno in _NOT_REPLACEABLE:
                 raise self._cannot_replace(error) from error
@@ -237,8 +248,20 @@ class AtomicOutput(FileAtPath):
                     return
             self._take_hidden_name(self.descriptor)
         assert self._hidden is not None
-        os.replace(self._hidden, self._target)
+        self._rename_over()
         self._hidden = None
+
+    def _rename_over(self) -> None:
+        assert self._hidden is not None
+        for left in reversed(range(_TRIES if system.OPEN_FILES_STAY else 1)):
+            try:
+                os.replace(self._hidden, self._target)
+            except PermissionError:
+                if not left:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def _take_hidden_name(self, descriptor: int) -> None:
         try_lock(descriptor)  # nobody else has a file that has no name
@@ -259,6 +282,13 @@ class AtomicOutput(FileAtPath):
         self._protected = None
 
     def _cannot_replace(self, error: OSError) -> AtomicReplaceError:
+        if system.OPEN_FILES_STAY and isinstance(error, PermissionError):
+            return AtomicReplaceError(
+                error.errno,
+                f"the file cannot be replaced ({error.strerror}): it is open, here or in another program; "
+                "close it, or write under another name",
+                self.location,
+            )
         return AtomicReplaceError(
             error.errno,
             f"the file cannot be replaced in one step ({error.strerror}); atomic=False writes it in place",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
+from streamdcm import system
 from streamdcm.errors import NotDurableError, TargetError
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import patch_descriptor, write_descriptor
@@ -114,7 +115,9 @@ class FileAtPath(PathOutput):
 
     def _to_disk(self) -> None:
         """Have the content reach the disk, and open the directory, whose turn comes when the file has its name."""
-        os.fsync(self._opened().fileno())
+        system.to_disk(self._opened().fileno())
+        if system.DIRECTORY is None:
+            return  # names are the file system's own affair there
         try:
             self._directory = open_directory(self._parent)
         except OSError as error:

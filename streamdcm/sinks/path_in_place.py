@@ -5,6 +5,7 @@ import os
 import stat
 from contextlib import suppress
 
+from streamdcm import system
 from streamdcm.sinks.descriptor import choose_patching, is_patchable, read_descriptor
 from streamdcm.sinks.path_common import FileAtPath, PathOutput
 
@@ -72,6 +73,8 @@ class InPlaceOutput(FileAtPath):
             return
         if self._created is not None and not self._created.closed:
             self._identity = os.fstat(self._created.fileno())
+        if system.OPEN_FILES_STAY:
+            self._close()
         try:
             if self._created is not None:
                 self._remove_created()
@@ -123,7 +126,7 @@ class SpecialOutput(PathOutput):
         """Have the content of a file reach the disk where that was asked for."""
         file = self._opened()
         if self._durable and not file.closed and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            os.fsync(file.fileno())
+            system.to_disk(file.fileno())
 
     def commit(self) -> None:
         """Close it."""
@@ -136,4 +139,4 @@ class SpecialOutput(PathOutput):
 
 
 def _open_existing(path: str, flags: int) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    return os.open(path, os.O_WRONLY | system.BINARY)

@@ -3,7 +3,9 @@
 import io
 import os
 
-_FLAGS = getattr(os, "O_TMPFILE", 0) | os.O_RDWR | os.O_CLOEXEC
+from streamdcm import system
+
+_FLAGS = getattr(os, "O_TMPFILE", 0) | os.O_RDWR | system.BINARY
 
 
 def open_unnamed(directory: str, mode: int) -> io.FileIO | None:
@@ -34,7 +36,7 @@ def give_name(descriptor: int, path: str) -> None:
         If that is not possible, as without ``/proc``.
     """
     # With a descriptor of a directory, which an absolute path has no use for, Python has the link followed.
-    os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+    system.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
 
 
 def flush_errors(descriptor: int) -> None:

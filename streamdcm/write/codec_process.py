@@ -17,6 +17,7 @@ from struct import Struct
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from streamdcm import system
 from streamdcm.errors import CodecError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _started() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": paths},
-        process_group=0,
+        **system.process_apart(),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import Any, Final
 
+from streamdcm import system
 from streamdcm.encode.late import LateValues
 from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.engine.parts import MIB
@@ -117,7 +117,7 @@ def coding_work(recoding: Recoding, workers: int | None, count: int | None) -> O
     count : int or None
         The number of frames, if it is known.
     """
-    workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS) if workers is None else workers
+    workers = min(system.processors(), _MOST_WORKERS) if workers is None else workers
     if count is not None:
         workers = max(min(workers, count), 1)
     if recoding.is_parallel:

@@ -1,11 +1,11 @@
 """Reading lazy values, for the drivers. Async drivers do it in worker threads."""
 
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from streamdcm import system
 from streamdcm.errors import InstructionError, SourceError, reason_of
 from streamdcm.instructions import Chunk, Copy
 from streamdcm.pixels.given_frames import each_frame
@@ -77,7 +77,7 @@ def _read_file(copy: Copy, chunk_size: int) -> Iterator[bytes]:
     offset, end = copy.offset, copy.offset + copy.length
     with source.open() as file:
         while offset < end:
-            chunk = os.pread(file.fileno(), min(chunk_size, end - offset), offset)
+            chunk = system.pread(file.fileno(), min(chunk_size, end - offset), offset)
             if not chunk:
                 raise SourceError("the file that holds its value ended before it did", source.label)
             yield chunk
@@ -107,7 +107,7 @@ def _read_at(buffer: Any, offset: int, size: int) -> Chunk:
     if buffer.__class__ is io.BytesIO:
         return buffer.getbuffer()[offset : offset + size]
     if _is_plain_file(buffer):
-        return os.pread(buffer.fileno(), size, offset)
+        return system.pread(buffer.fileno(), size, offset)
     with restored_position(buffer):
         buffer.seek(offset)
         chunk: bytes = buffer.read(size)

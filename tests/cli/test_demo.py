@@ -12,7 +12,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_frames
 
-from streamdcm.cli import demo
+from streamdcm.cli import demo, memory
 from streamdcm.cli.app import main
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter, anonymous_memory
@@ -201,5 +201,19 @@ def test_memory_is_known_without_proc(monkeypatch):
         raise FileNotFoundError
 
     known = anonymous_memory()
-    monkeypatch.setattr("builtins.open", missing)
-    assert anonymous_memory() > known / 2
+    with monkeypatch.context() as without_proc:
+        without_proc.setattr(memory, "open", missing, raising=False)
+        assert known / 2 < anonymous_memory() < 2 * known
+
+
+def test_memory_is_known_without_psutil_and_unknown_without_both(monkeypatch):
+    known = anonymous_memory()
+    monkeypatch.setattr(memory, "psutil", None)
+    assert known / 2 < anonymous_memory() < 2 * known
+
+    def missing(*arguments):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(memory, "open", missing, raising=False)
+    meter = MemoryMeter()
+    assert (meter.read(), meter.most) == (None, None)

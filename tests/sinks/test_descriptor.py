@@ -9,7 +9,8 @@ import pytest
 
 from streamdcm.errors import NotWritableError, TargetTypeError, WouldBlockError
 from streamdcm.sinks import resolve
-from streamdcm.sinks.descriptor import IOV_MAX, write_all
+from streamdcm.sinks.descriptor import write_all
+from streamdcm.system import MOST_BUFFERS
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_short_writes_are_completed(most):
 
 
 def test_more_buffers_than_the_system_takes_at_once(file):
-    pieces = [bytes([index % 251]) for index in range(3 * IOV_MAX + 5)]
+    pieces = [bytes([index % 251]) for index in range(3 * MOST_BUFFERS + 5)]
     opened(file).write(pieces)
     file.seek(0)
     assert file.read() == b"".join(pieces)

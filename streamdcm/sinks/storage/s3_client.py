@@ -1,11 +1,11 @@
 """Clients of S3, of boto3 or aiobotocore, their errors, and the names of what they are asked for."""
 
-import os
 import re
 import sys
 from threading import Lock
 from typing import Any
 
+from streamdcm import system
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError, TargetTypeError
 from streamdcm.sinks.locations import printable
@@ -28,8 +28,7 @@ def _renew_lock() -> None:
     _MAKING_CLIENT = Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+system.after_fork(_renew_lock)
 
 
 def bucket_and_key(url: str) -> tuple[str, str]:
