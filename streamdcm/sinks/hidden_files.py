@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
+from streamdcm.cleanup import afterwards
 from streamdcm.errors import TargetError
 
 _NAME = re.compile(r"\.[0-9a-f]{12}\.partial")
@@ -127,7 +129,7 @@ def _files_named_as_ours(directory: str) -> list[str]:
 def _locked(path: str, flags: int) -> Iterator[os.stat_result | None]:
     """Open and lock what is at `path` and give its status, or nothing if another process has it locked."""
     descriptor = os.open(path, flags | os.O_CLOEXEC)
-    try:
+    with afterwards(partial(os.close, descriptor)):
         try:
             mine = _lock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
@@ -135,5 +137,3 @@ def _locked(path: str, flags: int) -> Iterator[os.stat_result | None]:
                 error.errno, f"it cannot be locked ({error.strerror}), so that nobody knows whose it is", path
             ) from error
         yield os.fstat(descriptor) if mine else None
-    finally:
-        os.close(descriptor)
