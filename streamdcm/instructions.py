@@ -11,6 +11,8 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
+from streamdcm.cleanup import afterwards
+
 T = TypeVar("T")
 Yield = TypeVar("Yield")
 
@@ -146,7 +148,7 @@ def substitute(
         Returns what `inner` returns.
     """
     advance: Callable[[], Any] = partial(next, inner)
-    try:
+    with afterwards(inner.close):
         while True:
             try:
                 thing = advance()
@@ -163,8 +165,6 @@ def substitute(
                 advance = partial(inner.throw, error)
             else:
                 advance = partial(inner.send, answer)
-    finally:
-        inner.close()
 
 
 def as_chunk(data: Any) -> Chunk:

@@ -4,12 +4,14 @@ import os
 from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BufferedIOBase, FileIO, RawIOBase, UnsupportedOperation
 from threading import Lock, RLock
 from typing import Any, Literal, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards, on_error
 from streamdcm.errors import SourceError, ValueTypeError
 from streamdcm.instructions import Copy
 
@@ -226,11 +228,8 @@ class FileSource:
             raise SourceError(
                 f"the file that holds its value cannot be opened: {error.strerror}; read the dataset again", self.label
             ) from error
-        try:
+        with on_error(file.close):
             self.check(file)
-        except BaseException:
-            file.close()
-            raise
         return file
 
     def check(self, file: FileIO) -> None:
@@ -303,10 +302,8 @@ def restored_position(buffer: Any) -> Iterator[int]:
     """Hold a buffer for oneself and put its position, which is given, back at the end."""
     with _locks.of(buffer):
         position: int = buffer.tell()
-        try:
+        with afterwards(partial(buffer.seek, position), what="the position of its buffer is not what it was"):
             yield position
-        finally:
-            buffer.seek(position)
 
 
 def describe(buffer: BufferedIOBase, label: str) -> Copy | StreamSource:

@@ -18,8 +18,8 @@ PACKAGE = ROOT / "streamdcm"
 
 # A package or module of the top level imports what stands before it.
 CHAIN = (
-    "errors system instructions sources engine options encode pixels plan sinks write files aio network dicomweb dimse "
-    "batch cli stages testing"
+    "errors system cleanup instructions sources engine options encode pixels plan sinks write files aio network "
+    "dicomweb dimse batch cli stages testing"
 )
 PLACES = [*CHAIN.split(), "__init__", "__main__"]
 
@@ -170,6 +170,31 @@ def test_the_exceptions_are_in_use() -> None:
     for (name, where), allowed in ASKS_A_SOURCE.items():
         tree = next(module.tree for module in MODULES if module.name == name)
         assert allowed == {called for place, called in calls(tree) if place == where and OPENS.fullmatch(called)}
+
+
+# Calls in a ``finally`` that cannot fail: all else goes through `streamdcm.cleanup`, lest it hide the error before it.
+CANNOT_FAIL = {
+    "charls['destroy']",
+    "_is_silenced.reset",
+    "_once.reset",
+    "self._send.close",
+    "close_async",
+    "ended.put",
+    "suppress",
+    "thread.join",
+    "signal.signal",
+}
+
+
+@each_module
+def test_cleaning_up_hides_no_error(module: Module) -> None:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Try):
+            for call in (inner for step in node.finalbody for inner in ast.walk(step) if isinstance(inner, ast.Call)):
+                called = ast.unparse(call.func)
+                assert called in CANNOT_FAIL, f"{module.name}:{call.lineno}: {called} in a finally; use afterwards"
+    imported = {name for name, _ in imports(module.tree)}
+    assert not imported & {"contextlib.closing", "contextlib.aclosing"}, f"{module.name}: use afterwards"
 
 
 @each_module

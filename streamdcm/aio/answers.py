@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from copy import deepcopy
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.threads import worker_thread
+from streamdcm.cleanup import afterwards_async
 from streamdcm.instructions import END, Answer, Chunk, Need
 from streamdcm.pixels.arrays import kept_frame
 from streamdcm.pixels.given_frames import apart, each_frame, number_given
@@ -59,10 +61,9 @@ class AsyncSources:
 
     async def close(self) -> None:
         """Close what was opened and is not exhausted."""
-        await self._tasks.aclose()
-        while self._open:
-            _, pieces = self._open.popitem()
-            await close_async(pieces)
+        pieces, self._open = self._open.values(), {}
+        async with afterwards_async(*(partial(close_async, each) for each in pieces)):
+            await self._tasks.aclose()
 
     async def _pieces_of(self, source: Any) -> AsyncIterator[Any]:
         if isinstance(source, FrameSource):
@@ -94,13 +95,10 @@ async def answered_by(sources: AsyncSources, need: Need, session: Resumable[Step
 
 async def _kept(frames: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """Give frames that stay what they are when the next one is asked for."""
-    try:
-        async with worker_thread() as worker:
-            async for given in frames:
-                frame = await awaited(given)
-                yield frame if frame.__class__ is bytes else await worker.run(_kept_frame, frame)
-    finally:
-        await close_async(frames)
+    async with afterwards_async(partial(close_async, frames)), worker_thread() as worker:
+        async for given in frames:
+            frame = await awaited(given)
+            yield frame if frame.__class__ is bytes else await worker.run(_kept_frame, frame)
 
 
 def _kept_frame(given: Any) -> Any:
@@ -118,13 +116,11 @@ async def awaited(frame: Any) -> Any:
 async def _stream_pieces(source: StreamSource, chunk_size: int, length: int | None) -> AsyncGenerator[Chunk, None]:
     reading = StreamReading(source, chunk_size, length)
     pieces = _read_pieces(reading) if source.stream.reads else aiter(reading.stream)
-    try:
+    async with afterwards_async(partial(close_async, pieces)):
         async for piece in pieces:
             if view := reading.taken(piece):
                 yield view
         reading.finish()
-    finally:
-        await close_async(pieces)
 
 
 async def _read_pieces(reading: StreamReading) -> AsyncIterator[Any]:

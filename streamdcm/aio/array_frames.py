@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from anyio import CancelScope
@@ -12,6 +13,7 @@ from pydicom.dataset import Dataset
 from streamdcm.aio.answers import awaited
 from streamdcm.aio.prefetch import close_async
 from streamdcm.aio.threads import worker_thread
+from streamdcm.cleanup import afterwards_async
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.errors import StreamdcmError, element_name
 from streamdcm.instructions import END
@@ -86,13 +88,13 @@ class CodedOnLoop(AsyncIterator[Any]):
 
     async def aclose(self) -> None:
         """Close what gives the frames, and wait for what is being encoded."""
-        try:
+        async with afterwards_async(self._end_coding, partial(close_async, self._pieces)):
             await close_async(self._frames)
-        finally:
-            with CancelScope(shield=True):
-                async with worker_thread() as worker:
-                    await worker.run(self._arrays.close)
-            await close_async(self._pieces)
+
+    async def _end_coding(self) -> None:
+        with CancelScope(shield=True):
+            async with worker_thread() as worker:
+                await worker.run(self._arrays.close)
 
     async def _coded(self, ready: list[Any]) -> AsyncGenerator[Any, None]:
         async with worker_thread() as worker:

@@ -10,8 +10,9 @@ from typing import Any
 from anyio import CancelScope
 
 from streamdcm.aio.threads import Worker, to_the_end, worker_thread
+from streamdcm.cleanup import afterwards_async, noted
 from streamdcm.options import Options
-from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, noted, resolve_async
+from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, resolve_async
 from streamdcm.write.targets import refuse_options_in_vain
 
 
@@ -51,9 +52,12 @@ class AsyncDelivery:
 
     async def give_up(self, error: BaseException | None) -> None:
         """Leave what was there before; see `Delivery.give_up`."""
-        if self._output is not None:
-            with CancelScope(shield=True), noted(error, "what was written could not be taken back"):
-                await self._output.abort()
+        async with afterwards_async(partial(self._give_up_on_thread, error)):
+            if self._output is not None:
+                with CancelScope(shield=True), noted(error, "what was written could not be taken back"):
+                    await self._output.abort()
+
+    async def _give_up_on_thread(self, error: BaseException | None) -> None:
         if self.on_thread.is_resolved:
             await to_the_end(self.worker, partial(self.on_thread.give_up, error))
         elif is_discardable(self.target):

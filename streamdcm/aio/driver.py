@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from streamdcm.aio.performing import Performing
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.session import Divide, Prepare, Session
 from streamdcm.aio.threads import Caller, Here, to_the_end, worker_thread
+from streamdcm.cleanup import afterwards_async
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.release import Write
 from streamdcm.engine.result import WriteResult
@@ -64,7 +64,7 @@ async def write(
         What the encoder returned.
     """
     worker = delivery.worker
-    try:
+    async with afterwards_async(partial(close_given, options.frames, worker)):
         output = await delivery.resolve(options) if divide is None else None
         if output is None:
             async with _turn(delivery.target, options, waits=waits):
@@ -73,8 +73,6 @@ async def write(
         if is_short():
             return await _write_step_by_step(Performing(Here(), prepare, delivery, output, options), options)
         return await _write_ahead(Performing(worker, prepare, delivery, output, options))
-    finally:
-        await close_given(options.frames, worker)
 
 
 async def chunks(
@@ -84,13 +82,11 @@ async def chunks(
 
     There is neither a task group nor a cancel scope around a yield: whoever iterates may leave at any.
     """
-    async with (
-        collecting(prepare, options, is_short=is_short) as (made, session),
-        aclosing(made) as batches,
-        aclosing(chunks_of(batches, Progress(options.progress, session.total))) as encoded,
-    ):
-        async for chunk in encoded:
-            yield chunk
+    async with collecting(prepare, options, is_short=is_short) as (batches, session), afterwards_async(batches.aclose):
+        encoded = chunks_of(batches, Progress(options.progress, session.total))
+        async with afterwards_async(encoded.aclose):
+            async for chunk in encoded:
+                yield chunk
 
 
 @asynccontextmanager
@@ -102,13 +98,8 @@ async def collecting(
         collector = Collector(options.chunk_size)
         caller = Here() if is_short() else worker
         session = Session(caller, prepare, Delivery(collector), options, collector=collector)
-        try:
+        async with afterwards_async(session.close, partial(close_given, options.frames, worker)):
             yield session.batches(await session.begin()), session  # which keeps no batch when it is used
-        finally:
-            try:
-                await session.close()
-            finally:
-                await close_given(options.frames, worker)
 
 
 async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncGenerator[bytes, None]:
@@ -141,15 +132,13 @@ async def _turn(target: Any, options: Options, *, waits: bool) -> AsyncIterator[
 async def _write_step_by_step(writing: Performing[T], options: Options) -> tuple[WriteResult, T | None]:
     sources = AsyncSources(options.chunk_size, writing.session.count_frames, ahead=True)
     try:
-        need = await writing.begin()
-        while need is not DONE:
-            need = await answered_by(sources, need, writing)
-    finally:
-        error = sys.exception()
-        try:
-            await sources.close()
-        finally:
-            await writing.session.abandon(error)
+        async with afterwards_async(sources.close):
+            need = await writing.begin()
+            while need is not DONE:
+                need = await answered_by(sources, need, writing)
+    except BaseException as error:
+        await writing.session.abandon(error)
+        raise
     return writing.result()
 
 
@@ -165,8 +154,9 @@ async def _write_ahead(writing: Performing[T]) -> tuple[WriteResult, T | None]:
             async with Prefetch(made) as batches:
                 async for batch in batches:
                     await writing.perform(batch)
-    finally:
-        await writing.session.abandon(sys.exception())
+    except BaseException as error:
+        await writing.session.abandon(error)
+        raise
     return writing.result()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
@@ -19,6 +19,7 @@ from streamdcm.aio.session import Prepare
 from streamdcm.aio.short import is_short
 from streamdcm.aio.threads import worker_thread
 from streamdcm.aio.twins import twin_of
+from streamdcm.cleanup import afterwards_async, on_error
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Encoder
@@ -122,13 +123,10 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) 
         frames are closed with it; if the call itself raises, they are still the caller's.
     """
     options = async_options(dict(kwargs), "iter_chunks_async")
-    try:
+    with on_error(partial(close_frames, options.frames)):
         if isinstance(options.frames, (list, tuple)):  # which may be asked for the first one here
             dataset, options = with_coded_arrays(dataset, options)
         plan = plan_file(dataset, options, chunk_capabilities(options))
-    except BaseException:
-        close_frames(options.frames)
-        raise
     if may_be_encoded(dataset, options):
         return _coded_chunks(dataset, options)
     is_asked_later = not (options.frames is None or isinstance(options.frames, (list, tuple, CodedFrames)))
@@ -178,12 +176,10 @@ async def open_chunks_async(
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     dataset, options = await with_coded_arrays_async(dataset, options)
-    async with (
-        collecting(_chunked(dataset, options), options) as (made, session),
-        Prefetch(made) as batches,
-        aclosing(chunks_of(batches, Progress(options.progress, session.total))) as encoded,
-    ):
-        yield encoded
+    async with collecting(_chunked(dataset, options), options) as (made, session), Prefetch(made) as batches:
+        encoded = chunks_of(batches, Progress(options.progress, session.total))
+        async with afterwards_async(encoded.aclose):
+            yield encoded
 
 
 @twin_of(encoded_size)
@@ -199,7 +195,8 @@ async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions
 async def _coded_chunks(dataset: Dataset, options: Options) -> AsyncGenerator[bytes, None]:
     """Give the chunks of a dataset whose first frame is asked for with the first of them."""
     dataset, options = await with_coded_arrays_async(dataset, options)
-    async with aclosing(chunks(_chunked(dataset, options), options)) as made:
+    made = chunks(_chunked(dataset, options), options)
+    async with afterwards_async(made.aclose):
         async for chunk in made:
             yield chunk
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from anyio import CancelScope, EndOfStream, create_memory_object_stream, create_task_group, get_cancelled_exc_class
+
+from streamdcm.cleanup import CLOSING, afterwards, afterwards_async, noted
 
 T = TypeVar("T")
 
@@ -25,6 +28,7 @@ class Prefetch(Generic[T]):
     def __init__(self, things: AsyncGenerator[T, None]) -> None:
         self._things = things
         self._error: BaseException | None = None
+        self._unclosed: Exception | None = None
 
     async def __aenter__(self) -> Self:
         self._send, self._receive = create_memory_object_stream[T](0)
@@ -37,13 +41,11 @@ class Prefetch(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._group.cancel_scope.cancel()
-        try:
-            # without the error of the block, which would be wrapped in an ExceptionGroup
-            await self._group.__aexit__(None, None, None)
-        finally:
-            self._send.close()
-            self._receive.close()
-            await close_async(self._things)  # where the task was cancelled before it began
+        with noted(error, CLOSING), afterwards(self._send.close, self._receive.close, self._raise_unclosed):
+            # where the task was cancelled before it began, it has closed nothing
+            async with afterwards_async(partial(close_async, self._things)):
+                # without the error of the block, which would be wrapped in an ExceptionGroup
+                await self._group.__aexit__(None, None, None)
 
     def __aiter__(self) -> Self:
         return self
@@ -66,7 +68,14 @@ class Prefetch(Generic[T]):
             self._error = error
         finally:
             self._send.close()
-            await close_async(self._things)
+            try:
+                await close_async(self._things)
+            except Exception as error:  # raised where the block ends
+                self._unclosed = error
+
+    def _raise_unclosed(self) -> None:
+        if self._unclosed is not None:
+            raise self._unclosed
 
 
 async def close_async(iterator: Any) -> None:

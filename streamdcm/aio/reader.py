@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from streamdcm.aio.functions import iter_chunks_async
 from streamdcm.aio.prefetch import close_async
 from streamdcm.aio.twins import twin_of
+from streamdcm.cleanup import CLOSING, noted
 from streamdcm.options import AsyncChunkOptions
 from streamdcm.write.reader import open_reader
 
@@ -68,7 +69,8 @@ class AsyncDicomReader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.aclose()
+        with noted(error, CLOSING):
+            await self.aclose()
 
     async def _next_part(self, most: int | None) -> memoryview:
         if self._is_closed:

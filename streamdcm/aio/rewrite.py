@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 from streamdcm.aio.answers import AsyncSources
@@ -12,6 +13,7 @@ from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, write
 from streamdcm.aio.threads import to_the_end, worker_thread
 from streamdcm.aio.twins import twin_of
+from streamdcm.cleanup import CLOSING, afterwards, afterwards_async, noted, on_error, on_error_async
 from streamdcm.engine.result import WriteResult
 from streamdcm.files.chunks import opened_chunks, rewrite_chunks
 from streamdcm.files.edits import Edit
@@ -57,10 +59,8 @@ async def rewrite_async(
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "rewrite_async")
         prepare = partial(opened_rewrite, source, target, request, options, files, on_loop=True)
-        try:
+        async with afterwards_async(partial(to_the_end, delivery.worker, files.close)):
             result, _ = await write(prepare, delivery, options, waits=incoming(source) is not None)
-        finally:
-            await to_the_end(delivery.worker, files.close)
     return result
 
 
@@ -84,24 +84,22 @@ class RewrittenChunksAsync(AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
-        try:
+        with on_error(self._files.close):
             return await anext(self._encoded)
-        except BaseException:
-            self._files.close()
-            raise
 
     async def aclose(self) -> None:
         """Close what is read."""
-        try:
+        with afterwards(self._files.close):
             await self._encoded.aclose()
-        finally:
-            self._files.close()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *exception: object) -> None:
-        await self.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with noted(error, CLOSING):
+            await self.aclose()
 
 
 @twin_of(rewrite_chunks)
@@ -135,12 +133,8 @@ async def rewrite_chunks_async(
     options = check_options(dict(kwargs), "rewrite_chunks_async")
     files = ExitStack()
     request = Request(edit, transfer_syntax, force)
-    async with worker_thread() as worker:
-        try:
-            encoder, size = await worker.run(partial(opened_chunks, source, request, options, files, on_loop=True))
-        except BaseException:
-            await to_the_end(worker, files.close)
-            raise
+    async with worker_thread() as worker, on_error_async(partial(to_the_end, worker, files.close)):
+        encoder, size = await worker.run(partial(opened_chunks, source, request, options, files, on_loop=True))
     return RewrittenChunksAsync(chunks(lambda _: (encoder, size), options), size, files)
 
 
@@ -168,14 +162,18 @@ async def read_header_async(
             )
     sources = AsyncSources(BLOCK, lambda count: None)
     encoder = header_forward(comes, force=force)
-    try:
-        need = next(encoder)
-        while True:
-            assert isinstance(need, Need)
-            need = encoder.send(await sources.next_piece(need.source))
-    except StopIteration as stop:
-        header: Header = stop.value
-        return header
-    finally:
-        encoder.close()
-        await sources.close()
+    async with afterwards_async(sources.close):
+        with afterwards(encoder.close):
+            try:
+                need = next(encoder)
+                while True:
+                    assert isinstance(need, Need)
+                    try:
+                        piece = await sources.next_piece(need.source)
+                    except Exception as error:
+                        need = encoder.throw(error)
+                    else:
+                        need = encoder.send(piece)
+            except StopIteration as stop:
+                header: Header = stop.value
+                return header

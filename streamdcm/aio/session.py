@@ -14,6 +14,7 @@ from streamdcm.aio.bridge import bridged
 from streamdcm.aio.collector import Batch, Collector
 from streamdcm.aio.threads import Caller, to_the_end
 from streamdcm.aio.uploads import Tasks
+from streamdcm.cleanup import afterwards_async
 from streamdcm.engine.progress import Progress, ProgressEvent
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import StreamdcmError, tell_of
@@ -109,7 +110,7 @@ class Session(Generic[T]):
     async def batches(self, batch: Batch) -> AsyncGenerator[Batch, None]:
         """Give the first batch, and all others; answer all needs, and close everything in the end."""
         sources = AsyncSources(self._options.chunk_size, self.count_frames)
-        try:
+        async with afterwards_async(sources.close, self.close):
             while True:
                 if batch.operations or batch.then is DONE:  # else whoever is ahead would wait here
                     yield batch
@@ -118,11 +119,6 @@ class Session(Generic[T]):
                 if batch.then is DONE:
                     return
                 batch = await (self.advance() if batch.then is FULL else answered_by(sources, batch.then, self))
-        finally:
-            try:
-                await sources.close()
-            finally:
-                await self.close()
 
     async def abandon(self, error: BaseException | None) -> None:
         """Give up what is not committed; what goes wrong is told with the error that led to it, if there is one."""

@@ -14,6 +14,7 @@ from anyio import CancelScope, Event, get_cancelled_exc_class
 from anyio.lowlevel import checkpoint_if_cancelled, current_token
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards
 
 T = TypeVar("T")
 
@@ -168,10 +169,8 @@ def return_worker(worker: Worker) -> None:
 async def worker_thread() -> AsyncIterator[Worker]:
     """Give a thread to work for the block."""
     worker = take_worker()
-    try:
+    with afterwards(partial(return_worker, worker)):
         yield worker
-    finally:
-        return_worker(worker)
 
 
 async def to_the_end(caller: Caller, function: Callable[[], object]) -> None:

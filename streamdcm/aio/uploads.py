@@ -12,6 +12,7 @@ from anyio import from_thread
 from anyio.from_thread import BlockingPortal
 from anyio.lowlevel import EventLoopToken
 
+from streamdcm.cleanup import afterwards
 from streamdcm.sinks.storage.requests import Outcome, Request, Requests
 
 T = TypeVar("T")
@@ -64,9 +65,8 @@ class Tasks:
     def stop(self) -> None:
         """Cancel the requests that are being made, and wait until that is done."""
         if self._host is not None and self._thread is not None:
-            self._portal.result().call(partial(self._portal.result().stop, cancel_remaining=True))
-            self._host.result()
-            self._thread.shutdown()
+            with afterwards(self._host.result, self._thread.shutdown):
+                self._portal.result().call(partial(self._portal.result().stop, cancel_remaining=True))
 
     def _opened(self) -> BlockingPortal:
         if self._host is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -15,6 +16,7 @@ from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
 from streamdcm.aio.threads import return_worker, take_worker, to_the_end
 from streamdcm.aio.twins import twin_of
+from streamdcm.cleanup import afterwards, afterwards_async, noted, take_all
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
@@ -22,7 +24,7 @@ from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import Options, WriterOptions
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import Delivery, noted
+from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, is_async, is_pushed
 from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, Next
@@ -132,27 +134,17 @@ class AsyncFrameWriter(PushedWrite):
         if not self._is_open:
             return
         self._is_open = False
-        try:
+        async with afterwards_async(partial(self._writing.session.abandon, error), partial(self._leave, error)):
             with noted(error, "the sources could not be closed"):
-                await to_the_end(self._delivery.worker, self._arrays.close)
-                await self._sources.close()
-        finally:
-            try:
-                await self._writing.session.abandon(error)
-            finally:
-                await self._leave(error)
+                async with afterwards_async(self._sources.close):
+                    await to_the_end(self._delivery.worker, self._arrays.close)
 
     async def _leave(self, error: BaseException | None) -> None:
-        try:
+        with afterwards(partial(return_worker, self._delivery.worker)):
             await self._delivery.give_up(error)
-        finally:
-            return_worker(self._delivery.worker)
 
     def _drop(self) -> None:
-        try:
-            self._arrays.close()
-        finally:
-            self._writing.session.drop()
+        take_all(self._arrays.close, self._writing.session.drop)
 
     def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[PixelsWritten | None], int | None]:
         self._taker = planned = PushedPlan(self._dataset, self._options, capabilities, self._arrays)

@@ -8,10 +8,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
+from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from streamdcm import system
 from streamdcm.batch.listing import Found
+from streamdcm.cleanup import noted
 from streamdcm.errors import JournalError
 
 BLOCK: Final = 10_000
@@ -124,8 +126,10 @@ class Journal:
             self._closing = stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with self._closing:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with noted(error, "the journal may not know all that was done"), self._closing:
             self._database.commit()
 
     def _claim(self, stack: contextlib.ExitStack) -> None:

@@ -19,6 +19,7 @@ from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import LARGE, Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job, Pool
 from streamdcm.batch.stamps import size_in, stamp_of
 from streamdcm.batch.template import TargetTemplate, normal
+from streamdcm.cleanup import afterwards
 from streamdcm.errors import WorkerDied
 from streamdcm.sinks import scheme_of
 
@@ -165,11 +166,12 @@ class Run:
     def complete(self, is_stopped: Callable[[], bool]) -> None:
         """Do all instances that are not done, until that is stopped."""
         waiting = self._entries()
-        try:
+        with afterwards(self._stop):
             while not is_stopped() and (self._give(waiting) or self._underway or self._again):
                 self._note(self._pool.events(_POLL))
-        finally:
-            self._note(self._pool.stop())
+
+    def _stop(self) -> None:
+        self._note(self._pool.stop())
 
     @property
     def skipped(self) -> int:

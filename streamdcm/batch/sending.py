@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
+from streamdcm.cleanup import afterwards, take_all
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import StoreFailedError
 from streamdcm.files.plan_rewrite import Request
@@ -68,10 +69,8 @@ class Sending:
         """
         connection = self._connection()
         item = self._item(source, request, connection)
-        try:
+        with afterwards(item.close):
             verdict = connection.store(item)
-        finally:
-            item.close()
         if verdict.error is not None:
             raise verdict.error
         if verdict.status == "failed":
@@ -83,8 +82,7 @@ class Sending:
         with self._lock:
             kept, self._kept = self._kept, []
             self._own = threading.local()
-        for connection in kept:
-            connection.close()
+        take_all(*(connection.close for connection in kept))
 
     def _connection(self) -> KeptConnection:
         connection: KeptConnection | None = getattr(self._own, "connection", None)

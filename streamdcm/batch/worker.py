@@ -17,6 +17,7 @@ from streamdcm.batch.instance import Work, described, pause_before_another_try
 from streamdcm.batch.messages import packed, received
 from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Claimed, Job, job_from
+from streamdcm.cleanup import afterwards
 
 _LAST_SECONDS: Final = 1.5
 """How long what is underway has to clean up when the coordinator is gone."""
@@ -36,10 +37,8 @@ def main() -> None:
     sys.path[:] = first["path"]
     work = Work(Batch.from_json(first["plan"]))
     _say(speaks, {"ready": True})
-    try:
+    with afterwards(work.close):
         _Conversation(work, messages, speaks).run()
-    finally:
-        work.close()
 
 
 class _Conversation:

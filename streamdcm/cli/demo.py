@@ -20,6 +20,7 @@ from pydicom.encaps import get_frame
 from pydicom.misc import size_in_bytes
 from pydicom.uid import generate_uid
 
+from streamdcm.cleanup import afterwards
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter
 from streamdcm.cli.progress import binary_size, shown
@@ -184,11 +185,8 @@ def _place(out: Path | None, keep: bool) -> Iterator[Path]:
         return
     directory = Path(tempfile.mkdtemp(prefix="streamdcm-"))
     path = directory / "demo.dcm"
-    try:
+    with afterwards(lambda: None if keep and path.exists() else shutil.rmtree(directory)):
         yield path
-    finally:
-        if not (keep and path.exists()):
-            shutil.rmtree(directory)
 
 
 def _check_place(path: Path, size: int) -> None:

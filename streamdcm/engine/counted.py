@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from streamdcm.cleanup import afterwards
 from streamdcm.instructions import Copy, Encoder, Fill, Instruction, Need, Reserve
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ def counted_until(encoder: Encoder[T], counted: CountedUntil) -> Encoder[T]:
     """Run an encoder and count what it encodes until that is over; from then on it costs nothing."""
     step: Callable[[Any], Instruction] = encoder.send
     argument: Any = None
-    try:
+    with afterwards(encoder.close):
         while not counted.is_over:
             try:
                 instruction = step(argument)
@@ -46,8 +47,6 @@ def counted_until(encoder: Encoder[T], counted: CountedUntil) -> Encoder[T]:
             except Exception as error:
                 step, argument = encoder.throw, error
         return (yield from encoder)
-    finally:
-        encoder.close()
 
 
 def content_size(instruction: Instruction) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias, TypeVar
 
+from streamdcm.cleanup import afterwards
 from streamdcm.engine.release import Operation, ReleasePolicy
 from streamdcm.instructions import Answer, Encoder, Instruction, Need
 
@@ -35,7 +36,7 @@ def steps(encoder: Encoder[T], policy: ReleasePolicy) -> Steps[T]:
     step: Callable[[Any], Instruction] = encoder.send
     argument: Any = None
     feed = policy.feed
-    try:
+    with afterwards(encoder.close):
         while True:
             try:
                 instruction = step(argument)
@@ -53,5 +54,3 @@ def steps(encoder: Encoder[T], policy: ReleasePolicy) -> Steps[T]:
                 argument = yield instruction
             except Exception as error:
                 step, argument = encoder.throw, error
-    finally:
-        encoder.close()

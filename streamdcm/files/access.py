@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards
 from streamdcm.files.inflate import Inflated
 from streamdcm.files.scan_words import BLOCK, Scan, T
 from streamdcm.instructions import Copy
@@ -152,10 +154,8 @@ def accessed(source: Any) -> Iterator[Access]:
     if isinstance(source, (str, bytes, os.PathLike)):
         path = os.path.abspath(os.fsdecode(source))
         descriptor = os.open(path, os.O_RDONLY | system.BINARY)
-        try:
+        with afterwards(partial(os.close, descriptor)):
             yield PathAccess(path, descriptor)
-        finally:
-            os.close(descriptor)
         return
     if not all(callable(getattr(source, name, None)) for name in ("read", "seek", "tell")):
         raise TypeError(f"the source must be a path or a binary file that can seek, not {type(source).__name__}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from types import TracebackType
 from typing import Any, Self, Unpack
 
+from streamdcm.cleanup import CLOSING, afterwards, noted, on_error
 from streamdcm.files.edits import Edit
 from streamdcm.files.inputs import Input
 from streamdcm.files.plan_rewrite import Request
@@ -38,24 +40,22 @@ class RewrittenChunks(Iterator[bytes]):
         return self
 
     def __next__(self) -> bytes:
-        try:
+        with on_error(self.close):
             return next(self._encoded)
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close what is read."""
-        try:
+        with afterwards(self._files.close):
             self._encoded.close()  # type: ignore[attr-defined]
-        finally:
-            self._files.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with noted(error, CLOSING):
+            self.close()
 
 
 def rewrite_chunks(

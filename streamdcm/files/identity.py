@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydicom.config import IGNORE
 from pydicom.uid import UID
 
+from streamdcm.cleanup import afterwards
 from streamdcm.encode.tags import (
     MEDIA_STORAGE_SOP_CLASS_UID,
     MEDIA_STORAGE_SOP_INSTANCE_UID,
@@ -104,10 +105,8 @@ def read_header(
         if comes.stream.stream.is_async:
             raise TypeError("the source is asynchronous; use read_header_async")
         sources = Sources(BLOCK, Progress(None))
-        try:
+        with afterwards(sources.close):
             return _run(answered(header_forward(comes, force=force), sources))
-        finally:
-            sources.close()
 
 
 def _run(encoder: Iterator[Any]) -> Header:

@@ -12,6 +12,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final
 
+from streamdcm.cleanup import afterwards, take_all
 from streamdcm.network.instances import Intake
 from streamdcm.network.items import Body
 from streamdcm.network.operations import Call, Close, Job, Open, Operation, Post, Pull, SourceFailed, Steps, Take, Wait
@@ -53,8 +54,7 @@ class Stop:
 
     def close(self) -> None:
         """Let go of everything, when all have ended."""
-        self.reads.close()
-        self._writes.close()
+        take_all(self.reads.close, self._writes.close)
 
 
 class Blocking:
@@ -87,7 +87,7 @@ class Blocking:
         """Perform everything, to the end."""
         step: Callable[[Any], Operation] = steps.send
         argument: Any = None
-        try:
+        with afterwards(steps.close, self._close_all):
             while True:
                 try:
                     operation = step(argument)
@@ -99,13 +99,9 @@ class Blocking:
                     step, argument = steps.send, self._actions[operation.__class__](operation)
                 except Exception as error:
                     step, argument = steps.throw, error
-        finally:
-            try:
-                steps.close()
-            finally:
-                self._close(Close())
-                for job in tuple(self._jobs):
-                    self._close(Close(job))
+
+    def _close_all(self) -> None:
+        take_all(*(partial(self._close, Close(job)) for job in (None, *self._jobs)))
 
     def _next_job(self, _: Take) -> Job | None:
         job = self._take()
@@ -139,14 +135,11 @@ class Blocking:
             raise SourceFailed(error) from error
 
     def _close(self, close: Close) -> None:
-        if self._body is not None:
-            body, self._body = self._body, None
-            body.close()
+        body, self._body, item = self._body, None, None
         if close.job is not None:
             self._jobs.discard(close.job)
             item, close.job.item = close.job.item, None
-            if item is not None:
-                item.close()
+        take_all(*(thing.close for thing in (body, item) if thing is not None))
 
 
 def send_blocking(senders: list[Callable[[], Steps[None]]], intake: Intake) -> None:
@@ -161,13 +154,11 @@ def send_blocking(senders: list[Callable[[], Steps[None]]], intake: Intake) -> N
             return intake.take()
 
     stop = Stop()
-    try:
+    with afterwards(stop.close):
         if len(senders) == 1:
             Blocking(take, stop).run(senders[0]())
         else:
             _run_threads([partial(_run, sender, Blocking(take, stop)) for sender in senders], stop)
-    finally:
-        stop.close()
 
 
 def _run(sender: Callable[[], Steps[None]], driver: Blocking) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, closing
 from typing import Any
 
+from streamdcm.cleanup import afterwards, afterwards_async
 from streamdcm.network.items import Item
 from streamdcm.network.multipart import layout, web_syntax
 from streamdcm.network.operations import Job, SourceFailed
@@ -69,7 +69,7 @@ class BlockingBody(Body):
                 body = item.open(web_syntax(item), "file")
             except Exception as error:
                 raise self.fail(error, piece) from error
-            with closing(body):
+            with afterwards(body.close):
                 while True:
                     try:
                         chunk = body.next_chunk()
@@ -110,7 +110,7 @@ class AsyncBody(Body):
                 chunks: Any = await opened(item, web_syntax(item), "file", self.worker)
             except Exception as error:
                 raise self.fail(error, piece) from error
-            async with aclosing(chunks):
+            async with afterwards_async(chunks.aclose):
                 while True:
                     try:
                         chunk = await anext(chunks, None)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from streamdcm import system
+from streamdcm.cleanup import nothing, take_all
 from streamdcm.encode.transfer_syntaxes import transfer_syntax as row_of
 from streamdcm.errors import PlanError, SourceError, silenced
 from streamdcm.files.identity import read_header
@@ -59,12 +60,7 @@ class Body:
 
     def close(self) -> None:
         """Close what is read."""
-        try:
-            close = getattr(self._chunks, "close", None)
-            if close is not None:
-                close()
-        finally:
-            self._files.close()
+        take_all(getattr(self._chunks, "close", nothing), self._files.close)
 
 
 class Item(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from streamdcm.cleanup import afterwards, on_error
 from streamdcm.network.blocking import Blocking, Stop
 from streamdcm.network.bodies import BlockingBody
 from streamdcm.network.destination import Destination
@@ -72,16 +73,9 @@ class KeptConnection:
 
     def close(self) -> None:
         """Leave the server in good order."""
-        try:
+        with afterwards(*self._ends, self._stop.close):
             self._run(self._session.finish())
-        finally:
-            for end in self._ends:
-                end()
-            self._stop.close()
 
     def _run(self, steps: Steps[None]) -> None:
-        try:
+        with on_error(self._session.abandon):
             Blocking(lambda: None, self._stop).run(steps)
-        except BaseException:
-            self._session.abandon()
-            raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import aclosing, closing
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from streamdcm.cleanup import afterwards, afterwards_async
 from streamdcm.errors import PlanError
 from streamdcm.network.instances import AsyncInstances, Instances, Intake, is_one
 from streamdcm.network.items import Item
@@ -96,32 +97,30 @@ class Multipart:
                 yield piece
                 continue
             item = _item(piece)
-            try:
+            with afterwards(item.close):
                 body = item.open(web_syntax(item), "file")
-                with closing(body):
+                with afterwards(body.close):
                     while (chunk := body.next_chunk()) is not None:
                         yield chunk
-            finally:
-                item.close()
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         """Give the body on an event loop."""
         from streamdcm.aio.threads import worker_thread
         from streamdcm.network.on_loop import let_go, opened
 
-        async with worker_thread() as worker, aclosing(self._each_async(worker.run)) as jobs:
-            async for job in jobs:
-                item = _item(job)
-                yield part_head(self._boundary)
-                try:
-                    chunks: Any = await opened(item, web_syntax(item), "file", worker)
-                    async with aclosing(chunks):
-                        async for chunk in chunks:
-                            yield chunk
-                finally:
-                    await let_go(item, worker)
-                yield AFTER
-            yield closing_delimiter(self._boundary)
+        async with worker_thread() as worker:
+            jobs = self._each_async(worker.run)
+            async with afterwards_async(jobs.aclose):
+                async for job in jobs:
+                    item = _item(job)
+                    yield part_head(self._boundary)
+                    async with afterwards_async(partial(let_go, item, worker)):
+                        chunks: Any = await opened(item, web_syntax(item), "file", worker)
+                        async with afterwards_async(chunks.aclose):
+                            async for chunk in chunks:
+                                yield chunk
+                    yield AFTER
+                yield closing_delimiter(self._boundary)
 
     def _each(self) -> Iterator[Job]:
         yield from self._jobs

@@ -10,6 +10,7 @@ from anyio import CancelScope, Lock, create_task_group, move_on_after, sleep, wa
 
 from streamdcm.aio.prefetch import close_async
 from streamdcm.aio.threads import Worker, to_the_end, worker_thread
+from streamdcm.cleanup import afterwards, afterwards_async, on_error
 from streamdcm.network.instances import Intake
 from streamdcm.network.items import Body, Item
 from streamdcm.network.operations import Call, Close, Job, Open, Operation, Post, Pull, SourceFailed, Steps, Take, Wait
@@ -46,25 +47,26 @@ class OnLoop:
 
     async def run(self, steps: Steps[None]) -> None:
         """Perform everything, to the end."""
+        async with afterwards_async(self._close_all):
+            with afterwards(steps.close):
+                await self._perform(steps)
+
+    async def _perform(self, steps: Steps[None]) -> None:
         step: Callable[[Any], Operation] = steps.send
         argument: Any = None
-        try:
-            while True:
-                try:
-                    operation = step(argument)
-                except StopIteration:
-                    return
-                try:
-                    step, argument = steps.send, await self._actions[operation.__class__](operation)
-                except Exception as error:
-                    step, argument = steps.throw, error
-        finally:
+        while True:
             try:
-                steps.close()
-            finally:
-                await self._close(Close())
-                for job in tuple(self._jobs):
-                    await self._close(Close(job))
+                operation = step(argument)
+            except StopIteration:
+                return
+            try:
+                step, argument = steps.send, await self._actions[operation.__class__](operation)
+            except Exception as error:
+                step, argument = steps.throw, error
+
+    async def _close_all(self) -> None:
+        async with afterwards_async(*(partial(self._close, Close(job)) for job in (None, *self._jobs))):
+            pass
 
     async def _next_job(self, _: Take) -> Job | None:
         job = await self._take()
@@ -88,14 +90,12 @@ class OnLoop:
             raise SourceFailed(error) from error
 
     async def _close(self, close: Close) -> None:
-        if self._body is not None:
-            body, self._body = self._body, None
-            await close_async(body)
+        body, self._body, item = self._body, None, None
         if close.job is not None:
             self._jobs.discard(close.job)
             item, close.job.item = close.job.item, None
-            if item is not None:
-                await let_go(item, self._worker)
+        async with afterwards_async(*([] if item is None else [partial(let_go, item, self._worker)])):
+            await close_async(body)
 
 
 async def opened(item: Item, syntax: str, framing: Framing, worker: Worker) -> AsyncIterator[bytes]:
@@ -118,21 +118,16 @@ async def let_go(item: Item, worker: Worker) -> None:
 
 def _begun(item: Item, syntax: str, framing: Framing) -> tuple[Body, list[bytes]]:
     body = item.open(syntax, framing)
-    try:
+    with on_error(body.close):
         return body, body.batch()
-    except BaseException:
-        body.close()
-        raise
 
 
 async def _chunks(body: Body, batch: list[bytes], worker: Worker) -> AsyncGenerator[bytes, None]:
-    try:
+    async with afterwards_async(partial(to_the_end, worker, body.close)):
         while batch:
             for chunk in batch:
                 yield chunk
             batch = await worker.run(body.batch)
-    finally:
-        await to_the_end(worker, body.close)
 
 
 async def _wait(wait: Wait) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from streamdcm.cleanup import afterwards
 from streamdcm.errors import (
     AssociationRejectedError,
     PeerAccessError,
@@ -64,7 +65,7 @@ class Sender:
 
     def run(self) -> Steps[None]:
         """Send until there are no more instances."""
-        try:
+        with afterwards(self._session.abandon):
             while True:
                 jobs, unreadable = yield from self._taken()
                 if jobs:
@@ -75,8 +76,6 @@ class Sender:
                     break
                 del jobs, unreadable  # so that nothing of them is held while the next ones are asked for
             yield from self._session.finish()
-        finally:
-            self._session.abandon()
 
     def _taken(self) -> Steps[tuple[list[Job], SourceFailed | None]]:
         """Take a batch of instances, which ends early at one that cannot be read."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from streamdcm.cleanup import afterwards, afterwards_async
 from streamdcm.network.answers import LARGEST
 from streamdcm.network.bodies import AsyncBody, Body
 from streamdcm.network.web import Answer
@@ -33,19 +35,15 @@ class BlockingSender:
         def send(stop: Any) -> Answer:
             request.extensions["trace"] = self._connection.notice
             stop.also(self._connection.shut_down)
-            try:
+            with afterwards(partial(stop.no_longer, self._connection.shut_down)):
                 response = self._client.send(request, stream=True, follow_redirects=False, **arguments)
-                try:
+                with afterwards(response.close):
                     pieces, size = [], 0
                     for piece in response.iter_bytes():
                         size += len(piece)
                         if size > LARGEST:
                             break
                         pieces.append(piece)
-                finally:
-                    response.close()
-            finally:
-                stop.no_longer(self._connection.shut_down)
             return _answer(response, pieces, size)
 
         return send
@@ -61,19 +59,15 @@ def async_sender(client: Any) -> Any:
     def sender(request: Any, body: AsyncBody, arguments: dict[str, Any]) -> Callable[[Any], Any]:
         async def send(worker: Any) -> Answer:
             body.worker = worker
-            try:
+            async with afterwards_async(partial(_close, body)):
                 response = await client.send(request, stream=True, follow_redirects=False, **arguments)
-            finally:
-                await _close(body)
-            try:
+            async with afterwards_async(partial(_close, response)):
                 pieces, size = [], 0
                 async for piece in response.aiter_bytes():
                     size += len(piece)
                     if size > LARGEST:
                         break
                     pieces.append(piece)
-            finally:
-                await _close(response)
             return _answer(response, pieces, size)
 
         return send

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from streamdcm.cleanup import afterwards
 from streamdcm.encode.header import sequence_header
 from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.encode.padding import padding_headers
@@ -85,7 +86,7 @@ class FrameGroups:
         step: Callable[[Any], Instruction] = pixels.send
         argument: Any = None
         need = self._frames.need
-        try:
+        with afterwards(pixels.close):
             while True:
                 try:
                     instruction = step(argument)
@@ -102,8 +103,6 @@ class FrameGroups:
                     step, argument = pixels.throw, error
                 else:
                     argument = answer if answer is END else (yield from self._frame_of(answer, field))
-        finally:
-            pixels.close()
 
     def _frame_of(self, given: Any, field: _GroupsField) -> Encoder[Any]:
         """Put the item into the field that came with a frame, and return the frame."""

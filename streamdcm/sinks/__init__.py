@@ -1,7 +1,7 @@
 """Sinks: everything that bytes can be written to, behind one small protocol."""
 
 from streamdcm.sinks.asynchronous import resolve_async
-from streamdcm.sinks.delivery import Delivery, noted
+from streamdcm.sinks.delivery import Delivery
 from streamdcm.sinks.handles import is_discardable
 from streamdcm.sinks.locations import printable, printable_text
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput, policy_of
@@ -35,7 +35,6 @@ __all__ = [
     "Uploading",
     "is_discardable",
     "is_remote_path",
-    "noted",
     "policy_of",
     "printable",
     "printable_text",

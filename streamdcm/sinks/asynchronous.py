@@ -318,7 +318,7 @@ async def _answer(call: Call, function: Callable[[], Any]) -> Any:
         return function()  # which did nothing yet but ask for the loop
     except BaseException:
         for answer in filter(iscoroutine, answers):
-            answer.close()
+            answer.close()  # which has not begun
         raise
     return answers[0]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from streamdcm.errors import reason_of, tell_of
+from streamdcm.cleanup import noted
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.output import Output, PartsOutput
 from streamdcm.sinks.protocols import Interruptible
@@ -93,22 +91,3 @@ class Delivery:
     ) -> None:
         if error is not None:
             self.give_up(error)
-
-
-@contextmanager
-def noted(error: BaseException | None, what: str) -> Iterator[None]:
-    """Let no exception of the block take the place of the error that led to it: it becomes a note of that.
-
-    Parameters
-    ----------
-    error : BaseException or None
-        The error on its way to the caller; without one, exceptions of the block are raised.
-    what : str
-        What it means for the caller.
-    """
-    try:
-        yield
-    except Exception as problem:
-        if error is None:
-            raise
-        tell_of(f"{what} ({reason_of(problem)})", error)

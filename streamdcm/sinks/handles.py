@@ -7,6 +7,7 @@ import sys
 from types import BuiltinMethodType, MethodType
 from typing import Any
 
+from streamdcm.cleanup import afterwards
 from streamdcm.errors import StorageError
 
 _KINDS_OF_FSSPEC = (
@@ -103,13 +104,12 @@ def _discard_local(handle: Any) -> None:
     """Remove the file that a handle of fsspec writes in place, or its temporary one."""
     if handle.autocommit:
         if "w" in handle.mode and not handle.closed:
-            is_same = os.path.samestat(os.fstat(handle.f.fileno()), os.stat(handle.path))
-            handle.close()
-            if is_same:
-                os.unlink(handle.path)
+            with afterwards(handle.close):
+                if os.path.samestat(os.fstat(handle.f.fileno()), os.stat(handle.path)):
+                    os.unlink(handle.path)
     elif not handle.closed:
-        handle.close()
-        handle.discard()
+        with afterwards(handle.discard):
+            handle.close()
 
 
 def _is_a(sink: object, module: str, kind: str) -> bool:

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards
 from streamdcm.errors import TargetError
 
 _LONGEST_WAIT = timedelta(hours=1)
@@ -135,7 +137,7 @@ def _files_named_as_ours(directory: str) -> list[str]:
 def _locked(path: str, flags: int) -> Iterator[os.stat_result | None]:
     """Open and lock what is at `path` and give its status, or nothing if another process has it locked."""
     descriptor = os.open(path, flags | system.BINARY)
-    try:
+    with afterwards(partial(os.close, descriptor)):
         try:
             mine = system.lock(descriptor)
         except OSError as error:
@@ -143,5 +145,3 @@ def _locked(path: str, flags: int) -> Iterator[os.stat_result | None]:
                 error.errno, f"it cannot be locked ({error.strerror}), so that nobody knows whose it is", path
             ) from error
         yield os.fstat(descriptor) if mine else None
-    finally:
-        os.close(descriptor)

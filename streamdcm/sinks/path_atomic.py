@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards
 from streamdcm.errors import AtomicReplaceError, InPlaceError, TargetError
 from streamdcm.sinks.descriptor import read_descriptor
 from streamdcm.sinks.directories import Directory, open_directory
@@ -92,14 +93,13 @@ class AtomicOutput(FileAtPath):
         self.prepare()
         self._publish()
         self._committed = True
-        try:
-            self._remove_hidden_name()
-        except TargetError as error:
-            raise InPlaceError(
-                error.errno, f"the new file is in place and complete, but {error.strerror}", self.location
-            ) from error.__cause__
-        finally:
-            self._close()
+        with afterwards(self._close):
+            try:
+                self._remove_hidden_name()
+            except TargetError as error:
+                raise InPlaceError(
+                    error.errno, f"the new file is in place and complete, but {error.strerror}", self.location
+                ) from error.__cause__
         self._name_to_disk()
 
     def abort(self) -> None:
@@ -107,11 +107,8 @@ class AtomicOutput(FileAtPath):
         self._directory = None
         if system.OPEN_FILES_STAY:
             self._close()
-        try:
+        with afterwards(self._remove_probe, self._close):
             self._remove_hidden_name()
-            self._remove_probe()
-        finally:
-            self._close()
 
     def _existing_mode(self) -> int | None:
         if not os.path.basename(self._path):
@@ -144,13 +141,11 @@ class AtomicOutput(FileAtPath):
         file = open_unnamed(self._parent, 0o600)
         if file is None:
             return False
-        with file:
+        with file, afterwards(self._remove_hidden_name):
             try:
                 self._take_hidden_name(file.fileno())
             except OSError:
                 return False
-            finally:
-                self._remove_hidden_name()
         return True
 
     def _create_hidden(self, *, exists: bool) -> os.stat_result:

@@ -6,6 +6,7 @@ import stat
 from contextlib import suppress
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards
 from streamdcm.sinks.descriptor import choose_patching, is_patchable, read_descriptor
 from streamdcm.sinks.path_common import FileAtPath, PathOutput
 
@@ -72,15 +73,17 @@ class InPlaceOutput(FileAtPath):
         if self._file is None or self._committed:
             return
         if self._created is not None and not self._created.closed:
-            self._identity = os.fstat(self._created.fileno())
+            try:
+                self._identity = os.fstat(self._created.fileno())
+            except OSError:  # after an interrupt, it is still open to be looked at again
+                self._close()
+                raise
         if system.OPEN_FILES_STAY:
             self._close()
-        try:
+        with afterwards(self._close):
             if self._created is not None:
                 self._remove_created()
                 self._created = None
-        finally:
-            self._close()
 
     def _remove_created(self) -> None:
         with suppress(FileNotFoundError):

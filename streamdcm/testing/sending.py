@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from streamdcm.cleanup import on_error
 from streamdcm.engine.release import Operation, Part, Patch, Whole, Write
 from streamdcm.instructions import Instruction
 from streamdcm.sinks import Output, PartsOutput, policy_of, resolve
@@ -32,14 +33,11 @@ def send(target: Any, instructions: Iterable[Instruction]) -> None:
     """Write what `instructions` say, as the drivers do."""
     output = opened(target)
     policy = policy_of(output, chunk_size=_CHUNK_SIZE, hold_limit=_HOLD_LIMIT)
-    try:
+    with on_error(output.abort):
         for instruction in instructions:
             _perform(output, policy.feed(instruction))
         _perform(output, policy.finish())
         output.commit()
-    except BaseException:
-        output.abort()
-        raise
 
 
 def _perform(output: Any, operations: Iterable[Operation]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
+from streamdcm.cleanup import afterwards, take_all
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.spool import Keep, Spool
 from streamdcm.errors import refuse_running_generator
@@ -62,16 +64,13 @@ class Sources:
 
     def forget_spools(self) -> None:
         """Close the temporary files, when nothing is held back any more."""
-        while self._spools:
-            _, file = self._spools.popitem()
-            file.close()
+        files, self._spools = self._spools.values(), {}
+        take_all(*(file.close for file in files))
 
     def close(self) -> None:
         """Close what was opened and is not exhausted, frames included."""
-        self.forget_spools()
-        while self._open:
-            _, pieces = self._open.popitem()
-            close_pieces(pieces)
+        pieces, self._open = self._open.values(), {}
+        take_all(self.forget_spools, *(partial(close_pieces, each) for each in pieces))
 
     def _pieces_of(self, source: Any) -> Iterator[Any]:
         if isinstance(source, Keep):
@@ -87,7 +86,7 @@ def answered(run: Encoder[T], sources: Sources) -> Generator[Any, None, T]:
     step: Callable[[Any], Instruction] = run.send
     argument: Any = None
     take = sources.next_piece
-    try:
+    with afterwards(run.close):
         while True:
             try:
                 thing = step(argument)
@@ -102,8 +101,6 @@ def answered(run: Encoder[T], sources: Sources) -> Generator[Any, None, T]:
                 argument = take(thing.source)
             except Exception as error:
                 step, argument = run.throw, error
-    finally:
-        run.close()
 
 
 def close_frames(frames: Any) -> None:

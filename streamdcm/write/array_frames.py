@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import afterwards, on_error
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.errors import (
     PlanError,
@@ -55,11 +57,8 @@ def with_coded_arrays(dataset: Dataset, options: Options) -> tuple[Dataset, Opti
     given = _Given(frames)
     if not is_pixels(given.first):
         return dataset, _uncoded(options, given)
-    try:
+    with on_error(given.close):
         return _coded(dataset, options, syntax, given)
-    except BaseException:
-        given.close()
-        raise
 
 
 def refuse_arrays_to_encode(dataset: Dataset, options: Options) -> None:
@@ -98,16 +97,14 @@ class _Given:
 
     def all(self) -> Generator[Any, None, None]:
         """Give all frames, the first one again."""
-        try:
+        with afterwards(self.close):
             if self.first is not END:
                 yield from chain([self.first], self._pieces)
-        finally:
-            self.close()
 
     def close(self) -> None:
         """Close what gives them."""
-        self.close_pieces()
-        close_frames(self.frames)
+        with afterwards(partial(close_frames, self.frames)):
+            self.close_pieces()
 
     def close_pieces(self) -> None:
         """Close what asks for them."""
@@ -168,8 +165,6 @@ class SizedCodedFrames(CodedFrames):
 
 
 def _native(frames: Generator[Any, None, None], coding: ArrayCoding) -> Generator[Any, None, None]:
-    try:
+    with afterwards(frames.close):
         for number, frame in enumerate(frames, start=1):
             yield coding.native(frame, number)
-    finally:
-        frames.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 
+from streamdcm.cleanup import afterwards, take_all
 from streamdcm.engine.counted import content_size
 from streamdcm.engine.in_order import in_order
 from streamdcm.engine.progress import Progress
@@ -12,7 +14,7 @@ from streamdcm.errors import refuse_running_generator
 from streamdcm.instructions import Answer, Encoder
 from streamdcm.options import StreamSettings
 from streamdcm.sources import FrameSource, StreamSource, underlying
-from streamdcm.write.answers import Sources, answered, close_pieces
+from streamdcm.write.answers import Sources, answered, close_frames, close_pieces
 
 
 class Chunks(Iterator[bytes]):
@@ -26,10 +28,13 @@ class Chunks(Iterator[bytes]):
         `chunk_size`, `hold_limit`, `spool` and `progress` count.
     total : int or None
         The number of bytes that there will be, for progress, if that is known.
+    frames : object, optional
+        What the caller gave as frames; closed in the end, whether or not a frame was asked for.
     """
 
-    def __init__(self, encoder: Encoder[Any], options: StreamSettings, total: int | None) -> None:
-        self._chunks = _chunks(encoder, options, total)
+    def __init__(self, encoder: Encoder[Any], options: StreamSettings, total: int | None, frames: Any = None) -> None:
+        self._close_frames = partial(close_frames, frames)
+        self._chunks = _chunks(encoder, options, total, self._close_frames)
 
     def __next__(self) -> bytes:
         try:
@@ -40,24 +45,21 @@ class Chunks(Iterator[bytes]):
 
     def close(self) -> None:
         """Close the encoder and its sources."""
-        close_pieces(self._chunks)
+        take_all(partial(close_pieces, self._chunks), self._close_frames)
 
 
-def _chunks(encoder: Encoder[Any], options: StreamSettings, total: int | None) -> Generator[bytes, None, None]:
+def _chunks(
+    encoder: Encoder[Any], options: StreamSettings, total: int | None, close: Callable[[], object]
+) -> Generator[bytes, None, None]:
     progress = Progress(options.progress, total)
     sources = Sources(options.chunk_size, progress)
     ordered = in_order(encoder, chunk_size=options.chunk_size, hold_limit=options.hold_limit, spool=options.spool)
     encoded = answered(ordered, sources)
-    try:
+    with afterwards(encoded.close, sources.close, close):
         for chunk in encoded:
             yield bytes(chunk)
             progress.add(len(chunk))
         progress.tell()
-    finally:
-        try:
-            encoded.close()
-        finally:
-            sources.close()
 
 
 def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
@@ -66,12 +68,11 @@ def measure(encoder: Encoder[Any], options: StreamSettings) -> int | None:
     `None` if that would use up a source that gives its bytes only once.
     """
     sources = _Reusable(options.chunk_size, Progress(None))
-    try:
-        return sum(map(content_size, answered(encoder, sources)))
-    except _UsedUpError:
-        return None
-    finally:
-        sources.close()
+    with afterwards(sources.close):
+        try:
+            return sum(map(content_size, answered(encoder, sources)))
+        except _UsedUpError:
+            return None
 
 
 class _UsedUpError(Exception):

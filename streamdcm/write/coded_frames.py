@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any, Final
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards
 from streamdcm.encode.late import LateValues
 from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.engine.parts import MIB
@@ -96,12 +97,10 @@ class CodedFrames:
 
     def __iter__(self) -> Iterator[Any]:
         pool = OrderedPool(iter(self._frames), coding_work(self._recoding, self._workers, self._count))
-        try:
+        with afterwards(pool.close):
             for frame in pool:
                 self.ratio.add(frame)
                 yield frame
-        finally:
-            pool.close()
         self.ratio.tell()
 
 

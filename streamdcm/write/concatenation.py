@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import take_all
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PER_FRAME_GROUPS
@@ -200,11 +201,9 @@ class Concatenation:
 
     def abort(self, error: BaseException | None) -> None:
         """Leave what was there before; what goes wrong is told with the error that led to it, if there is one."""
-        with ExitStack() as stack:
-            for delivery, _ in self._complete:
-                stack.callback(delivery.give_up, error)
-            for instance in self._open:
-                stack.callback(instance.abort, error)
+        instances = (instance.abort for instance in self._open)
+        deliveries = (delivery.give_up for delivery, _ in self._complete)
+        take_all(*(partial(leave, error) for leave in (*instances, *deliveries)))
 
     def interrupt(self, error: BaseException) -> None:
         """Have a write of an instance raise an error that waits on another thread for others."""

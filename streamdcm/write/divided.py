@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import afterwards, noted
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Need
 from streamdcm.options import Options
 from streamdcm.pixels.given_frames import check_frames
-from streamdcm.sinks import Delivery, noted
+from streamdcm.sinks import Delivery
 from streamdcm.sources import FrameSource, PushedSource, is_pushed
 from streamdcm.write.answers import Sources
 from streamdcm.write.concatenation import open_instances
@@ -138,11 +140,8 @@ class Dividing:
 
     def abandon(self, error: BaseException | None) -> None:
         """Close the frames, and leave everything as it was before."""
-        try:
-            with noted(error, "the sources could not be closed"):
-                self.close()
-        finally:
-            self.instances.abort(error)
+        with afterwards(partial(self.instances.abort, error)), noted(error, "the sources could not be closed"):
+            self.close()
 
     def interrupt(self, error: BaseException) -> None:
         """Have a write raise an error that waits on another thread for others."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
+from streamdcm.cleanup import afterwards, noted
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
 from streamdcm.engine.release import SLICES, Operation, Part, Patch, Transfer, Whole, Write
@@ -16,7 +18,7 @@ from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Need, substitute
 from streamdcm.options import StreamSettings
-from streamdcm.sinks import Checksummed, Delivery, Output, TakesSize, noted, policy_of
+from streamdcm.sinks import Checksummed, Delivery, Output, TakesSize, policy_of
 from streamdcm.sources import CopySource, is_pushed
 from streamdcm.write.answers import Sources
 from streamdcm.write.reading import descriptor_of, read
@@ -146,10 +148,8 @@ class Writing(Generic[T]):
     def close(self) -> None:
         """Close the encoder and its sources, whatever has become of them."""
         self._refuse_while_running()
-        try:
+        with afterwards(self._sources.close):
             self._steps.close()
-        finally:
-            self._sources.close()
 
     def interrupt(self, error: BaseException) -> None:
         """Have a write raise an error that waits on another thread for parts to be sent."""
@@ -169,11 +169,8 @@ class Writing(Generic[T]):
             The reason, which gets notes of what goes wrong here; without one that is raised.
         """
         self._refuse_while_running()
-        try:
-            with noted(error, "the sources could not be closed"):
-                self.close()
-        finally:
-            self._delivery.give_up(error)
+        with afterwards(partial(self._delivery.give_up, error)), noted(error, "the sources could not be closed"):
+            self.close()
 
     def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Step:
         self._refuse_while_running()

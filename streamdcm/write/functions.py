@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Unpack
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import afterwards, on_error
 from streamdcm.encode._pydicom import uses_future_pydicom
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
@@ -83,15 +85,13 @@ def dcmwrite(
     """
     with Delivery(filename) as delivery:
         options = _drop_in_options(__write_like_original, dict(kwargs))
-        try:
+        with afterwards(partial(close_frames, options.frames)):
             refuse_async_frames(options)
             if options.split is not None:
                 return write_divided(delivery, *with_coded_arrays(dataset, options))
             output = resolve_target(delivery, options)
             file, total = encoder_for(filename, dataset, options, Capabilities(output.can_patch))
             result, table = write(file, delivery, options, total)
-        finally:
-            close_frames(options.frames)
     return with_frames(result, table)
 
 
@@ -170,7 +170,8 @@ def open_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator
     >>> with open_chunks(ds, frames=camera()) as chunks:
     ...     requests.post(url, data=chunks)
     """
-    with closing(_chunks(dataset, check_options(dict(kwargs), "open_chunks"))) as chunks:
+    chunks = _chunks(dataset, check_options(dict(kwargs), "open_chunks"))
+    with afterwards(chunks.close):
         yield chunks
 
 
@@ -223,12 +224,9 @@ def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[Enc
     >>> streamdcm.write_encoder(whole, "out.dcm")
     """
     options = check_options(dict(kwargs), "encoder")
-    try:
+    with on_error(partial(close_frames, options.frames)):
         capabilities = Capabilities(flag("patchable", patchable), framing_of(options))
         return encoded(plan_file(*with_coded_arrays(dataset, options), capabilities))
-    except BaseException:
-        close_frames(options.frames)
-        raise
 
 
 def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
@@ -265,13 +263,10 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
 
 
 def _chunks(dataset: Dataset, options: Options) -> Chunks:
-    try:
+    with on_error(partial(close_frames, options.frames)):
         refuse_async_frames(options)
         file, total = encoder_for(None, dataset, options, chunk_capabilities(options))
-    except BaseException:
-        close_frames(options.frames)
-        raise
-    return Chunks(file, options, total)
+    return Chunks(file, options, total, options.frames)
 
 
 def _unknown_size(plan: Plan) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Generic, Self, TypeVar
 
+from streamdcm.cleanup import nothing, on_error, take_all
 from streamdcm.write.answers import close_pieces
 
 P = TypeVar("P")
@@ -37,8 +39,8 @@ class OrderedWork(Generic[P, R]):
         work: Callable[[P, int], R],
         workers: int,
         *,
-        stop: Callable[[], object] | None = None,
-        close: Callable[[], object] | None = None,
+        stop: Callable[[], object] = nothing,
+        close: Callable[[], object] = nothing,
     ) -> None:
         self._work = work
         self._most = 1 if workers == 1 else workers + _AHEAD
@@ -77,15 +79,11 @@ class OrderedWork(Generic[P, R]):
         if self.is_closed:
             return
         self.is_closed = True
-        try:
-            if self._stop is not None:
-                self._stop()
-            if self._threads is not None:
-                self._threads.shutdown(wait=True, cancel_futures=True)
-            self._underway.clear()
-        finally:
-            if self._close is not None:
-                self._close()
+        take_all(self._stop, self._stop_threads, self._underway.clear, self._close)
+
+    def _stop_threads(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 class OrderedPool(Iterator[R], Generic[P, R]):
@@ -113,20 +111,14 @@ class OrderedPool(Iterator[R], Generic[P, R]):
     def __next__(self) -> R:
         if self._work.is_closed:
             raise StopIteration
-        try:
+        with on_error(self.close):
             return self._next()
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """End it: wait for what is running, and close the iterator of pieces."""
         if self._work.is_closed:
             return
-        try:
-            self._work.close()
-        finally:
-            close_pieces(self._pieces)
+        take_all(self._work.close, partial(close_pieces, self._pieces))
 
     def _next(self) -> R:
         work = self._work

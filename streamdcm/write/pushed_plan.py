@@ -9,6 +9,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import afterwards
 from streamdcm.instructions import Answer, Encoder, Instruction, Need
 from streamdcm.options import Options
 from streamdcm.pixels.frame_count import FrameCount
@@ -108,7 +109,7 @@ def _with_answer(run: Encoder[PixelsWritten | None], source: object, answer: Ans
     """Run an encoder whose first need for a source has been answered already."""
     step: Callable[[], Instruction] = partial(next, run)
     is_answered = False
-    try:
+    with afterwards(run.close):
         while isinstance(thing := step(), Need) or not is_answered:
             if not is_answered and isinstance(thing, Need) and thing.source is source:
                 is_answered, step = True, partial(run.send, answer)
@@ -119,5 +120,3 @@ def _with_answer(run: Encoder[PixelsWritten | None], source: object, answer: Ans
                 step = partial(run.throw, error)
         yield thing
         return (yield from run)
-    finally:
-        run.close()

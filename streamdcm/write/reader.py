@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from functools import partial
+from types import TracebackType
 from typing import Any, Unpack
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import CLOSING, afterwards, noted, on_error
 from streamdcm.options import ChunkOptions, Options, check_options
 from streamdcm.plan.plan import plan_file
 from streamdcm.write.answers import close_frames
@@ -36,12 +39,9 @@ class DicomReader(io.BufferedIOBase):
     def __init__(self, dataset: Dataset, options: Options) -> None:
         super().__init__()
         self._frames = options.frames
-        try:
+        with on_error(partial(close_frames, options.frames)):
             refuse_async_frames(options)
             self._plan = plan_file(*with_coded_arrays(dataset, options), chunk_capabilities(options))
-        except BaseException:
-            close_frames(options.frames)
-            raise
         self._dataset = dataset
         self._options = options
         self._can_repeat = not isinstance(options.frames, Iterator)
@@ -121,12 +121,15 @@ class DicomReader(io.BufferedIOBase):
         """Close what is read, the frames included."""
         if self.closed:
             return
-        try:
+        with afterwards(partial(close_frames, self._frames), super().close):
             if self._chunks is not None:
                 self._chunks.close()
-            close_frames(self._frames)
-        finally:
-            super().close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with noted(error, CLOSING):
+            self.close()
 
     def _next_part(self, most: int | None) -> memoryview:
         """Return what comes next, at most so many bytes; nothing at the end."""

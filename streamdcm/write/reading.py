@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from streamdcm import system
+from streamdcm.cleanup import afterwards, nothing
 from streamdcm.errors import InstructionError, SourceError, reason_of
 from streamdcm.instructions import Chunk, Copy
 from streamdcm.pixels.given_frames import each_frame
@@ -132,15 +133,11 @@ def _stream_pieces(source: StreamSource, chunk_size: int, length: int | None = N
         )
     reading = StreamReading(source, chunk_size, length)
     pieces = _read_pieces(reading) if source.stream.reads else iter(reading.stream)
-    try:
+    with afterwards(getattr(pieces, "close", nothing)):
         for piece in pieces:
             if view := reading.taken(piece):
                 yield view
         reading.finish()
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
 
 
 def _read_pieces(reading: StreamReading) -> Iterator[Any]:

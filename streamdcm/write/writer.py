@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from types import TracebackType
 from typing import Any, Protocol, Self, Unpack
 
 from pydicom.dataset import Dataset
 
+from streamdcm.cleanup import CLOSING, afterwards, noted
 from streamdcm.encode.tags import LOSSY_RATIO
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
@@ -236,10 +238,8 @@ class FrameWriter(PushedWrite):
     def _give_up(self, error: BaseException | None) -> None:
         if self._is_new or self._is_open:
             self._is_new = self._is_open = False
-            try:
+            with afterwards(partial(self._instances.abort, error)), noted(error, CLOSING):
                 self._arrays.close()
-            finally:
-                self._instances.abort(error)
 
     def _give_up_last(self, error: BaseException) -> None:
         """Give up after the call that another thread is still making, if there is one: nobody else would."""

@@ -184,6 +184,8 @@ class TestBackpressure:
 
     async def read_late(self, connection, frames):
         connection.setblocking(False)
+        while not frames.taken:
+            await anyio.sleep(0.01)
         await settled(frames)
         assert 0 < frames.taken < 200
         content = bytearray()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from streamdcm.cleanup import afterwards
 from streamdcm.engine.parts import MIB, PartSizes
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import (
@@ -20,7 +21,7 @@ from streamdcm.sinks.storage.object_reader import ObjectReader
 from streamdcm.sinks.storage.parts_upload import PartsUpload
 from streamdcm.sinks.storage.problems import Service
 from streamdcm.sinks.storage.refusal import refuse, refused_by
-from streamdcm.sinks.storage.requests import Requests
+from streamdcm.sinks.storage.requests import Requests, close_own
 
 try:
     from azure.core import MatchConditions
@@ -61,7 +62,7 @@ def reader_for(url: str, storage: StorageSettings) -> Iterator[ObjectReader]:
     with AZURE.errors_reading(location):
         service = storage.client or _make_service(dict(storage.storage_options))
         blob = service.get_blob_client(found["container"], found["name"])
-    try:
+    with afterwards(partial(close_own, service, storage)):
         with AZURE.errors_reading(location):
             about = blob.get_blob_properties()
 
@@ -72,9 +73,6 @@ def reader_for(url: str, storage: StorageSettings) -> Iterator[ObjectReader]:
             return data
 
         yield ObjectReader(location, about.size, fetch)
-    finally:
-        if storage.client is None:
-            service.close()
 
 
 class AzureOutput(PartsUpload[str]):
@@ -143,8 +141,8 @@ class AzureOutput(PartsUpload[str]):
 
     def close(self) -> None:
         """Close the client if it is not the caller's."""
-        if self._service is not None and self._storage.client is None:
-            self._service.close()
+        if self._service is not None:
+            close_own(self._service, self._storage)
 
     def _about(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from streamdcm.cleanup import afterwards, nothing, take_all
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError, SourceError, StreamdcmError, TargetTypeError
 from streamdcm.instructions import Chunk
@@ -205,10 +206,12 @@ class FsspecOutput(Output):
         """Discard what was written."""
         if self._file is not None:
             file, self._file = self._file, None
-            with FSSPEC.errors_of(self.location):
+            with FSSPEC.errors_of(self.location), afterwards(self._remove_temporary):
                 _discard(file)
-                if self._temporary is not None and self._system.exists(self._temporary):
-                    self._system.rm(self._temporary)
+
+    def _remove_temporary(self) -> None:
+        if self._temporary is not None and self._system.exists(self._temporary):
+            self._system.rm(self._temporary)
 
     def _open(self, path: str) -> Any:
         return self._system.open(path, "wb", block_size=self._storage.part_size, autocommit=False)
@@ -224,9 +227,7 @@ def _discard(file: Any) -> None:
     if isinstance(file, AbstractBufferedFile):
         discard_handle(file)
     else:
-        file.close()
-        if hasattr(file, "discard"):
-            file.discard()
+        take_all(file.close, getattr(file, "discard", nothing))
 
 
 def _commits(file: Any) -> bool:

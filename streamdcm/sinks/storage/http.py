@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from threading import Condition, Thread
 from typing import Any, Final
 
+from streamdcm.cleanup import afterwards
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.http_clients import make_client
@@ -23,6 +25,7 @@ from streamdcm.sinks.storage.http_request import (
     Start,
     Wait,
 )
+from streamdcm.sinks.storage.requests import close_own
 
 LARGEST_ANSWER: Final = 64 * 1024
 """The most bytes that are read from the body of an answer, so that its connection can be used again."""
@@ -190,10 +193,10 @@ class Sending:
         status: int | None = None
         error: BaseException | None = None
         try:
-            status = self._send_all()
+            with afterwards(self._connection.close):
+                status = self._send_all()
         except BaseException as problem:  # raised again by whoever gives the body, whatever it is
             error = problem
-        self._connection.close()
         with self._changed:
             self._status, self._error = status, error
             self._changed.notify_all()
@@ -201,11 +204,8 @@ class Sending:
     def _send_all(self) -> int:
         storage = self._put.storage
         client = storage.client or make_client(self._put.library, storage.storage_options, asynchronous=False)
-        try:
+        with afterwards(partial(close_own, client, storage)):
             return self._exchange(client)
-        finally:
-            if storage.client is None:
-                client.close()
 
     def _exchange(self, client: Any) -> int:
         exchange = self._put.exchange(client, self, self._start, self._connection.notice)
@@ -234,13 +234,10 @@ class Sending:
             response = client.send(todo.request, stream=True, follow_redirects=False, **todo.arguments)
         except EarlyAnswerError as early:
             return early.answer
-        try:
-            with suppress(self._put.library.http.HTTPError):  # the status says it all
-                size = 0
-                for piece in response.iter_raw():
-                    size += len(piece)
-                    if size > LARGEST_ANSWER:
-                        break
-        finally:
-            response.close()
+        with afterwards(response.close), suppress(self._put.library.http.HTTPError):  # the status says it all
+            size = 0
+            for piece in response.iter_raw():
+                size += len(piece)
+                if size > LARGEST_ANSWER:
+                    break
         return Answer(response.status_code, response.headers.get("Location"))

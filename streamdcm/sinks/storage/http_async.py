@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import anyio
 
+from streamdcm.cleanup import afterwards_async
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.http_clients import make_client
@@ -97,13 +98,11 @@ class AsyncHttpOutput(AsyncOutput):
 
     async def abort(self) -> None:
         """Break off: without its end the body is not complete."""
-        try:
+        async with afterwards_async(self._close):
             if self._request is not None:
                 request, self._request = self._request, None
                 with suppress(AbortedError, self._put.library.http.HTTPError):
                     await _Resumed(request, AbortedError())
-        finally:
-            await self._close()
 
     def _make_client(self) -> None:
         self._client = make_client(self._put.library, self._put.storage.storage_options, asynchronous=True)
@@ -172,15 +171,13 @@ class AsyncHttpOutput(AsyncOutput):
             response = await self._client.send(todo.request, stream=True, follow_redirects=False, **todo.arguments)
         except EarlyAnswerError as early:
             return early.answer
-        try:
+        async with afterwards_async(response.aclose):
             with suppress(self._put.library.http.HTTPError):  # the status says it all
                 size = 0
                 async for piece in response.aiter_raw():
                     size += len(piece)
                     if size > LARGEST_ANSWER:
                         break
-        finally:
-            await response.aclose()
         return Answer(response.status_code, response.headers.get("Location"))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from threading import Condition
 from typing import Generic, TypeVar
 
+from streamdcm.cleanup import afterwards
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.result import Checksum
 from streamdcm.engine.storage_settings import StorageSettings
@@ -125,11 +126,10 @@ class PartsUpload(PartsOutput, Generic[R]):
 
     def abort(self) -> None:
         """Stop sending, and remove what was sent."""
-        if self._sending is not None:
-            self._sending.stop()
-            self._sending = None
-        self._performer.perform(self.discard())
-        self.close()
+        with afterwards(lambda: self._performer.perform(self.discard()), self.close):
+            if self._sending is not None:
+                self._sending.stop()
+                self._sending = None
 
     def connect(self) -> Requests[None]:
         """Connect, and look for what must not be replaced."""

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from streamdcm.engine.storage_settings import StorageSettings
+
 T = TypeVar("T")
 
 Request: TypeAlias = Callable[[], Any]
@@ -75,6 +77,12 @@ class Threads:
         """Wait for the requests that are being made."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+def close_own(client: Any, storage: StorageSettings) -> None:
+    """Close a client that was made for these settings; one of the caller's stays open."""
+    if storage.client is None:
+        client.close()
 
 
 def performed(requests: Requests[T]) -> T:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
+from streamdcm.cleanup import take_all
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import ConnectionLostError, StorageError, tell_of
 from streamdcm.sinks.storage.parts_upload import PartsUpload
-from streamdcm.sinks.storage.requests import Request, Requests
+from streamdcm.sinks.storage.requests import Request, Requests, close_own
 from streamdcm.sinks.storage.s3_client import (
     S3,
     bucket_and_key,
@@ -138,10 +139,8 @@ class S3Output(PartsUpload[Sent]):
     def close(self) -> None:
         """Close the client if it is not the caller's."""
         if self._client is not None:
-            heed_once_no_more(self._client)
-            if self._storage.client is None:
-                self._client.close()
-            self._client = None
+            client, self._client = self._client, None
+            take_all(partial(heed_once_no_more, client), partial(close_own, client, self._storage))
 
     def _appear(self, request: Request) -> Requests[None]:
         """Make a request that makes the object appear; one that seems to fail may have done it."""

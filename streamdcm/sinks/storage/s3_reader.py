@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from streamdcm.cleanup import afterwards
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.storage.object_reader import ObjectReader
+from streamdcm.sinks.storage.requests import close_own
 from streamdcm.sinks.storage.s3_client import S3, bucket_and_key, is_asynchronous, location_of, make_client
 
 
@@ -29,7 +32,7 @@ def reader_for(url: str, storage: StorageSettings) -> Iterator[ObjectReader]:
         )
     with S3.errors_reading(location):
         client = make_client(storage)
-    try:
+    with afterwards(partial(close_own, client, storage)):
         with S3.errors_reading(location):
             about = client.head_object(**named)
 
@@ -40,6 +43,3 @@ def reader_for(url: str, storage: StorageSettings) -> Iterator[ObjectReader]:
             return data
 
         yield ObjectReader(location, about["ContentLength"], fetch)
-    finally:
-        if storage.client is None:
-            client.close()

@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from streamdcm.cleanup import afterwards
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks.locations import printable
 from streamdcm.sinks.storage.parts_upload import PendingUpload
-from streamdcm.sinks.storage.requests import Requests, performed
+from streamdcm.sinks.storage.requests import Requests, close_own, performed
 from streamdcm.sinks.storage.s3_client import S3, is_asynchronous, location_of, make_client
 
 _PREFIX = re.compile(r"[sS]3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
@@ -41,13 +42,10 @@ def pending_uploads(url: str, storage: StorageSettings) -> Iterator[list[Pending
 
         return PendingUpload(location, upload_id, begun, abort)
 
-    try:
+    with afterwards(partial(close_own, client, storage)):
         with S3.errors_of(printable(url)):
             uploads = performed(list_uploads(client, bucket, prefix))
         yield [pending(upload["Key"], upload["UploadId"], upload["Initiated"]) for upload in uploads]
-    finally:
-        if storage.client is None:
-            client.close()
 
 
 def list_uploads(client: Any, bucket: str, prefix: str) -> Requests[list[dict[str, Any]]]:
