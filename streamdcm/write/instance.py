@@ -18,7 +18,7 @@ from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.plan import plan_file
-from streamdcm.sinks import Delivery, Output, PartsOutput, TakesSize
+from streamdcm.sinks import Delivery, Output, PartsOutput, takes_size
 from streamdcm.write.driver import Writing
 from streamdcm.write.targets import resolve_target
 
@@ -66,7 +66,7 @@ class Instance:
             self.pixels = replace(self.pixels, first=first)
         plan = replace(plan, pixels=self.pixels)
         self._late = plan.late_values()
-        if isinstance(output, TakesSize) and (size := plan.size()) is not None:
+        if takes_size(output) and (size := plan.size()) is not None:
             output.expect(size)
         self._writing = Writing(plan.encode(self._late), delivery, options, progress, self._is_given)
 
