@@ -12,7 +12,7 @@ from anyio.lowlevel import EventLoopToken
 from streamdcm.aio.collector import lasting
 from streamdcm.instructions import Chunk
 from streamdcm.options import Options
-from streamdcm.sinks import AsyncOutput, Output, TakesSize, resolve_async
+from streamdcm.sinks import AsyncOutput, Output, resolve_async, takes_size
 
 
 class BridgedOutput(Output):
@@ -37,7 +37,7 @@ class BridgedOutput(Output):
 
     def expect(self, size: int) -> None:
         """Tell the output how many bytes there will be, if it has a use for that."""
-        if isinstance(self._output, TakesSize):
+        if takes_size(self._output):
             self._output.expect(size)
 
     def open(self) -> None:

@@ -15,7 +15,7 @@ from streamdcm.engine.release import Patch
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
-from streamdcm.sinks import AsyncOutput, Delivery, TakesSize
+from streamdcm.sinks import AsyncOutput, Delivery, takes_size
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, FULL, Next
 
@@ -86,7 +86,7 @@ class Performing(Generic[T]):
             await self.session.prepare()
             total = self.session.total
             self._progress = Progress(self._callback, total)
-            if total is not None and isinstance(self._output, TakesSize):
+            if total is not None and takes_size(self._output):
                 self._output.expect(total)
             await self._output.open()
         return await self.session.begin()

@@ -6,6 +6,7 @@ from streamdcm.options.settings import (
     PlanSettings,
     StreamSettings,
     TargetSettings,
+    are_defaults,
     check_options,
     refuse_in_vain,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "TargetSettings",
     "WriteOptions",
     "WriterOptions",
+    "are_defaults",
     "check_options",
     "refuse_in_vain",
 ]

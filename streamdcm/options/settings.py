@@ -178,6 +178,11 @@ def check_options(given: dict[str, Any], function: str) -> Options:
 _DEFAULTS: Final = Options()
 
 
+def are_defaults(settings: PlanSettings | TargetSettings) -> bool:
+    """Whether no option was given, so that none can be in vain."""
+    return settings is _DEFAULTS
+
+
 def refuse_in_vain(settings: PlanSettings | TargetSettings, names: Iterable[str], why: str) -> None:
     """Refuse options that can have no effect, unless they have their default.
 
@@ -195,7 +200,7 @@ def refuse_in_vain(settings: PlanSettings | TargetSettings, names: Iterable[str]
     PlanError
         If one of them was given.
     """
-    if settings is _DEFAULTS:
+    if are_defaults(settings):
         return
     for name in names:
         if getattr(settings, name) != getattr(_DEFAULTS, name):

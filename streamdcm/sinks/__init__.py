@@ -13,6 +13,7 @@ from streamdcm.sinks.protocols import (
     TakesSize,
     Transactional,
     Uploading,
+    takes_size,
 )
 from streamdcm.sinks.resolve import resolve
 from streamdcm.sinks.spool import SpoolFile, spooled
@@ -42,6 +43,7 @@ __all__ = [
     "resolve_async",
     "scheme_of",
     "spooled",
+    "takes_size",
     "url_reader",
     "wants_size",
 ]

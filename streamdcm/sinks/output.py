@@ -12,7 +12,7 @@ from streamdcm.engine.release import SLICES, ReleasePolicy
 from streamdcm.engine.spool import Spool
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import copy_range
-from streamdcm.sinks.protocols import TakesSize
+from streamdcm.sinks.protocols import takes_size
 
 
 class Transaction(ABC):
@@ -27,6 +27,9 @@ class Transaction(ABC):
 
     can_patch: bool = False
     """Whether bytes that were written can be overwritten, so that a value that comes late finds its place."""
+
+    part_sizes: PartSizes | None = None
+    """How large parts are to be, where there are parts."""
 
     @property
     @abstractmethod
@@ -178,7 +181,7 @@ class PassingOutput(Output):
 
     def expect(self, size: int) -> None:
         """Tell the output how many bytes there will be, if it has a use for that."""
-        if isinstance(self._output, TakesSize):
+        if takes_size(self._output):
             self._output.expect(size)
 
     def open(self) -> None:
@@ -259,7 +262,7 @@ def policy_of(
         output.release,
         chunk_size=chunk_size,
         hold_limit=hold_limit,
-        part_sizes=output.part_sizes if isinstance(output, PartsOutput) else None,
+        part_sizes=output.part_sizes,
         slices=slices,
         spool=spool,
     )

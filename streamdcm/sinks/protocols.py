@@ -1,7 +1,7 @@
 """What a sink or an output can do, each capability a small protocol."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from streamdcm.engine.result import Checksum
 
@@ -80,3 +80,8 @@ class TakesSize(Protocol):
 
     def expect(self, size: int) -> None:
         """Be told how many bytes there will be, before it is opened."""
+
+
+def takes_size(output: object) -> TypeGuard[TakesSize]:
+    """Tell what ``isinstance(output, TakesSize)`` tells, in a hundredth of the time: every write asks."""
+    return getattr(output, "expect", None) is not None

@@ -5,7 +5,7 @@ import os
 import socket
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -17,6 +17,7 @@ from streamdcm.sinks.descriptor import choose_patching
 from streamdcm.sinks.direct import FileOutput, SocketOutput
 from streamdcm.sinks.hashed import HashedOutput
 from streamdcm.sinks.locations import printable
+from streamdcm.sinks.memory import MemoryOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.output import Output, PartsOutput, PassingOutput
 from streamdcm.sinks.path import path_output
@@ -73,9 +74,12 @@ def resolve(
         If a path cannot be looked up.
     """
     output: Output | PartsOutput
-    if (scheme := scheme_of(target)) == "file":
+    scheme = scheme_of(target)
+    if scheme == "file":
         target, scheme = _path_of(target), None
-    if isinstance(target, (Output, PartsOutput)):
+    if type(target) in _BY_CLASS:
+        output = _BY_CLASS[type(target)](target, seekable=seekable)
+    elif isinstance(target, (Output, PartsOutput)):
         output = _given(target, seekable)
     elif scheme is not None:
         output = url_output(target, scheme, storage, overwrite=overwrite, tasks=tasks)
@@ -119,11 +123,6 @@ def _path_of(url: str) -> str:
 
 
 def _object_output(target: Any, seekable: bool | None) -> Output:
-    # Only the exact classes: a subclass may transform what is written (TLS) before it reaches the descriptor.
-    if type(target) is io.FileIO:
-        return FileOutput(target, seekable=seekable)
-    if type(target) is socket.socket:
-        return SocketOutput(target, seekable=seekable)
     if isinstance(target, Dataset):
         raise TargetTypeError(
             f"a {type(target).__name__} is nothing to write to: the target comes first, and then the dataset"
@@ -137,3 +136,16 @@ def _object_output(target: Any, seekable: bool | None) -> Output:
         "os.PathLike), a stream socket, or an object whose write() takes bytes, such as a file opened "
         "in mode 'wb'"
     )
+
+
+def _memory_output(buffer: io.BytesIO, *, seekable: bool | None) -> Output:
+    # An attribute of its own may be a name, or a write() in the place of the one that is known.
+    return ObjectOutput(buffer, seekable=seekable) if vars(buffer) else MemoryOutput(buffer, seekable=seekable)
+
+
+# Only the exact classes: a subclass may transform what is written (TLS) before it reaches the descriptor.
+_BY_CLASS: Final[dict[type, Callable[..., Output]]] = {
+    io.BytesIO: _memory_output,
+    io.FileIO: FileOutput,
+    socket.socket: SocketOutput,
+}

@@ -105,7 +105,7 @@ def answered(run: Encoder[T], sources: Sources) -> Generator[Any, None, T]:
 
 def close_frames(frames: Any) -> None:
     """Close an iterator of frames, whether or not a frame was asked for."""
-    if isinstance(frames, Iterator):
+    if frames is not None and isinstance(frames, Iterator):
         close_pieces(frames)
 
 

@@ -18,7 +18,7 @@ from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Need, substitute
 from streamdcm.options import StreamSettings
-from streamdcm.sinks import Checksummed, Delivery, Output, TakesSize, policy_of
+from streamdcm.sinks import Delivery, policy_of, takes_size
 from streamdcm.sources import CopySource, is_pushed
 from streamdcm.write.answers import Sources
 from streamdcm.write.reading import descriptor_of, read
@@ -109,7 +109,7 @@ class Writing(Generic[T]):
             slices=slices,
             spool=spool_for(options.spool),
         )
-        run = steps(encoder if isinstance(output, Output) else read_copies(encoder), policy)
+        run = steps(read_copies(encoder) if output.release == "parts" else encoder, policy)
         self._steps: Steps[T] = run if asked_for is None else asking_for_copies(run, asked_for)
         self._running = False
         self._unseen = 0  # bytes that were held back in a file since an output that collects was full
@@ -142,8 +142,9 @@ class Writing(Generic[T]):
 
     def result(self) -> WriteResult:
         """Return what was written, when all is."""
-        checksum = self._output.checksum if isinstance(self._output, Checksummed) else None
-        return WriteResult(self._progress.bytes_written, self.patches, self._output.location, checksum=checksum)
+        output = self._output
+        checksum = getattr(output, "checksum", None)
+        return WriteResult(self._progress.bytes_written, self.patches, output.location, checksum=checksum)
 
     def close(self) -> None:
         """Close the encoder and its sources, whatever has become of them."""
@@ -258,7 +259,7 @@ def write(
     object
         What the encoder returned.
     """
-    if total is not None and isinstance(delivery.output, TakesSize):
+    if total is not None and takes_size(delivery.output):
         delivery.output.expect(total)
     writing = Writing(encoder, delivery, options, Progress(options.progress, total))
     try:

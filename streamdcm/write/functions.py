@@ -323,5 +323,5 @@ def encoder_for(
 
 def refuse_async_frames(options: Options) -> None:
     """Refuse what only an event loop can answer, before anything is written."""
-    if isinstance(options.frames, AsyncIterable):
+    if options.frames is not None and isinstance(options.frames, AsyncIterable):
         raise PlanError("frames is an asynchronous iterable; use the function of the same name that ends in _async")

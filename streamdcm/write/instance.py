@@ -17,7 +17,7 @@ from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video_plan import VideoPlan
 from streamdcm.plan.capabilities import Capabilities
-from streamdcm.sinks import Delivery, Output, PartsOutput, TakesSize
+from streamdcm.sinks import Delivery, Output, PartsOutput, takes_size
 from streamdcm.write.driver import Writing
 from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.pushed_plan import PushedPlan
@@ -64,7 +64,7 @@ class Instance:
         with delivery:
             output = resolve(delivery, options)
             self._planned = planned = PushedPlan(dataset, options, Capabilities(output.can_patch), arrays, first=first)
-        if isinstance(output, TakesSize) and (size := planned.plan.size()) is not None:
+        if takes_size(output) and (size := planned.plan.size()) is not None:
             output.expect(size)
         self._writing = Writing(planned.encode(), delivery, options, progress, self._is_given)
 

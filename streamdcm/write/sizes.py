@@ -9,4 +9,4 @@ from streamdcm.sinks import wants_size
 
 def expected_size(plan: Plan, options: Options, target: object) -> int | None:
     """Return the size of a file as planned, if somebody wants it: for progress events, or to tell the target."""
-    return plan.size() if wants_size(target) or options.progress is not None else None
+    return plan.size() if options.progress is not None or wants_size(target) else None

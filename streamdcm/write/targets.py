@@ -14,7 +14,7 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
-from streamdcm.options import StorageOptions, TargetSettings, refuse_in_vain
+from streamdcm.options import StorageOptions, TargetSettings, are_defaults, refuse_in_vain
 from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, is_remote_path, scheme_of
 
 _ABOUT_PATHS: Final = ("atomic", "durable")
@@ -59,6 +59,8 @@ def refuse_options_in_vain(target: Any, options: TargetSettings) -> None:
     PlanError
         If one of them was given.
     """
+    if are_defaults(options):
+        return
     is_url = scheme_of(target) not in (None, "file") or is_remote_path(target)
     if is_url:
         refuse_in_vain(options, _ABOUT_PATHS, "is about paths, and the target is a URL")

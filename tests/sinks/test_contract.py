@@ -42,6 +42,13 @@ class TestBytesIO(SinkContract):
         return sink.getvalue()
 
 
+class TestNamedBytesIO(TestBytesIO):
+    def make_sink(self):
+        sink = io.BytesIO()
+        sink.name = "slice.dcm"
+        return sink
+
+
 class TestDicomBytesIO(TestBytesIO):
     def make_sink(self):
         return DicomBytesIO()

@@ -10,11 +10,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from pydicom.filebase import DicomIO
+from pydicom.filebase import DicomBytesIO, DicomIO
 
 from streamdcm.errors import TargetTypeError
 from streamdcm.sinks import Output, SeekableSink, Sink, Transactional, resolve
 from streamdcm.sinks.direct import FileOutput, SocketOutput
+from streamdcm.sinks.memory import MemoryOutput
 from streamdcm.sinks.object import ObjectOutput
 from streamdcm.sinks.path_atomic import AtomicOutput
 from streamdcm.sinks.path_in_place import InPlaceOutput, SpecialOutput
@@ -60,8 +61,19 @@ def test_what_is_written_directly_is_chosen_by_its_exact_class(tmp_path):
         assert isinstance(resolve(file), FileOutput)
         assert isinstance(resolve(left), SocketOutput)
         assert isinstance(resolve(other), ObjectOutput)
+    assert isinstance(resolve(io.BytesIO()), MemoryOutput)
+    assert isinstance(resolve(DicomBytesIO()), ObjectOutput)
     assert isinstance(resolve(tmp_path / "c", atomic=False), InPlaceOutput)
     assert isinstance(resolve("/dev/null"), SpecialOutput)
+
+
+def test_a_buffer_with_attributes_of_its_own_is_an_object_like_others():
+    named, counted, calls = io.BytesIO(), io.BytesIO(), []
+    named.name = "slice.dcm"
+    counted.write = lambda data: calls.append(bytes(data)) or len(data)
+    assert resolve(named).location == "slice.dcm"
+    resolve(counted).write([b"bytes"])
+    assert calls == [b"bytes"]
 
 
 def text_targets(directory):
@@ -84,7 +96,7 @@ def test_text_is_refused_before_the_first_byte(tmp_path):
 
 
 def test_standard_output_is_text_and_its_buffer_is_not():
-    with io.TextIOWrapper(io.BytesIO()) as stdout:
+    with io.TextIOWrapper(io.BufferedWriter(io.BytesIO())) as stdout:
         with pytest.raises(TargetTypeError, match="binary mode"):
             resolve(stdout)
         assert isinstance(resolve(stdout.buffer), ObjectOutput)

@@ -9,7 +9,7 @@ from typing import Any
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError, TargetTypeError
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
-from streamdcm.sinks.protocols import Call, TakesSize
+from streamdcm.sinks.protocols import Call, takes_size
 from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
 from streamdcm.sinks.storage.refusal import refuse
 from streamdcm.sinks.storage.requests import Performer
@@ -36,8 +36,9 @@ def scheme_of(target: Any) -> str | None:
 
 def wants_size(target: Any) -> bool:
     """Tell whether a target has a use for the number of bytes before the first one."""
-    is_output = isinstance(target, (Output, PartsOutput, AsyncOutput))
-    return scheme_of(target) in _HTTP or (is_output and isinstance(target, TakesSize))
+    if takes_size(target):
+        return isinstance(target, (Output, PartsOutput, AsyncOutput))
+    return scheme_of(target) in _HTTP
 
 
 def async_url_output(target: Any, storage: StorageSettings, call: Call, *, overwrite: bool) -> AsyncOutput | None:
