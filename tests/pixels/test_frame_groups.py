@@ -10,6 +10,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
     UID,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -20,10 +21,19 @@ import streamdcm
 from streamdcm.engine.parts import PartSizes, PartsPolicy
 from streamdcm.engine.release import Part, Whole
 from streamdcm.engine.steps import steps
-from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, ValueTypeError
+from streamdcm.errors import (
+    EncodeError,
+    HoldLimitError,
+    InvalidValueError,
+    LengthOverflowError,
+    PlanError,
+    ValueTypeError,
+)
 from streamdcm.instructions import Need
 from streamdcm.sources import FrameSource
+from tests.support.frames import frames_in, table_in
 from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
+from tests.support.targets import WriteOnly
 from tests.support.tools import run
 
 PADDING = 0x52010010, 0x52011000
@@ -89,6 +99,72 @@ def test_frames_are_pairs(given: Callable[[int], dict[str, Any]]) -> None:
     streamdcm.dcmwrite(file, enhanced(), **given(12))
     file.seek(0)
     check(file, 12)
+
+
+WAYS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "list": as_list,
+    "announced": lambda count: {**announced(count), "frame_groups": 1},
+    "bounded": bounded,
+    "unknown": lambda count: {"frames": frames(count)},
+}
+
+
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 100])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize("way", WAYS)
+def test_frames_are_put_aside_for_what_cannot_seek(way: str, syntax: UID, hold_limit: Any) -> None:
+    sink = WriteOnly()
+    result = streamdcm.dcmwrite(sink, enhanced(syntax), hold_limit=hold_limit, **WAYS[way](200))
+    ds = check(io.BytesIO(sink.data), 200)
+    assert padding_of(ds) == []
+    assert result.bytes_written == len(sink.data)
+    if syntax != DeflatedExplicitVRLittleEndian:
+        assert not ds[0x52009230].is_undefined_length
+    chunks = streamdcm.iter_chunks(enhanced(syntax), hold_limit=hold_limit, **WAYS[way](200))
+    assert b"".join(chunks) == sink.data
+
+
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 100])
+def test_frames_of_unknown_number_are_put_aside_for_a_file(hold_limit: Any, tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    with streamdcm.open_writer(path, enhanced(), hold_limit=hold_limit, frame_index=True) as writer:
+        for pixels, item in frames(100):
+            writer.write_frame(pixels, groups=item)
+    assert padding_of(check(path, 100)) == []
+    assert writer.result is not None
+    assert writer.result.frames is not None
+    data = path.read_bytes()
+    for number, (offset, length) in enumerate(writer.result.frames):
+        assert data[offset : offset + length] == np.full((ROWS, ROWS), number, "<u2").tobytes()
+    sink = WriteOnly()
+    streamdcm.dcmwrite(sink, enhanced(), frames=frames(100))
+    assert sink.data == data
+
+
+@pytest.mark.parametrize("table", ["basic", "extended", "empty"])
+def test_encapsulated_frames_are_put_aside_with_their_table(table: Any) -> None:
+    given = [(RLE + bytes(2 * number), groups_of(number)) for number in range(9)]
+    sink = WriteOnly()
+    syntax = enhanced(RLELossless)
+    streamdcm.dcmwrite(sink, syntax, frames=iter(given), number_of_frames=9, offset_table=table, hold_limit=0)
+    ds = dcmread(io.BytesIO(sink.data))
+    assert table_in(ds) == table
+    assert frames_in(ds) == [frame for frame, _ in given]
+    assert list(ds.PerFrameFunctionalGroupsSequence) == [item for _, item in given]
+
+
+def test_without_a_temporary_file_what_is_too_much_is_refused() -> None:
+    streamdcm.dcmwrite(WriteOnly(), enhanced(), frames=frames(100), spool="never")
+    with pytest.raises(HoldLimitError, match=r"PerFrameFunctionalGroupsSequence.*spool='never'"):
+        streamdcm.dcmwrite(WriteOnly(), enhanced(), frames=frames(100), spool="never", hold_limit="10 KiB")
+
+
+def test_a_size_that_may_have_been_told_is_kept() -> None:
+    assert streamdcm.encoded_size(enhanced(), frames=frames(3), number_of_frames=3) > 0
+    with pytest.raises(PlanError, match="the size is not known before"):
+        streamdcm.encoded_size(enhanced(), frames=frames(3), number_of_frames=3, frame_groups=600)
+    with pytest.raises(InvalidValueError, match="frame_groups="):
+        streamdcm.dcmwrite(WriteOnly(), enhanced(), frames=frames(3), number_of_frames=3)
 
 
 def test_the_size_of_an_item_is_a_bound_for_the_sum(tmp_path: Path) -> None:
