@@ -6,8 +6,8 @@ from typing import TypeAlias, TypeVar
 
 from streamdcm.engine.release import COALESCE, filling
 from streamdcm.engine.spool import Keep, Spool
-from streamdcm.errors import HoldLimitError
-from streamdcm.instructions import Chunk, Content, Copy, Encoder, Fill, Need, Reserve, substitute
+from streamdcm.errors import HoldLimitError, InstructionError
+from streamdcm.instructions import Chunk, Content, Copy, Encoder, Fill, Insert, Need, Reserve, substitute
 
 T = TypeVar("T")
 
@@ -55,15 +55,20 @@ class Aside:
             yield from self._close_tail()
             self._parts.append(content)
             self.size += content.length
+        elif isinstance(content, Insert):
+            raise InstructionError("nothing can be inserted into what is put aside")
         else:
             yield from self._add_bytes(content)
 
     def released(self) -> Encoder[None]:
         """Yield what was put aside, in order."""
+        yield from (yield from self.pieces())
+
+    def pieces(self) -> Encoder[list[bytes | Copy]]:
+        """Return what was put aside, in order, and forget it."""
         yield from self._close_tail()
-        for part in self._parts:
-            yield self._values.pop(part) if isinstance(part, Reserve) else part
-        self._parts.clear()
+        parts, self._parts = self._parts, []
+        return [self._values.pop(part) if isinstance(part, Reserve) else part for part in parts]
 
     def _add_bytes(self, chunk: Chunk) -> Encoder[None]:
         size = memoryview(chunk).nbytes

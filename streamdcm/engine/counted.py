@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from streamdcm.instructions import Copy, Encoder, Fill, Instruction, Need, Reserve
+from streamdcm.instructions import Copy, Encoder, Fill, Insert, Instruction, Need, Reserve
 
 T = TypeVar("T")
 
@@ -56,6 +56,6 @@ def content_size(instruction: Instruction) -> int:
         return instruction.length
     if isinstance(instruction, Reserve):
         return instruction.size
-    if isinstance(instruction, (Fill, Need)):
+    if isinstance(instruction, (Fill, Insert, Need)):
         return 0
     return memoryview(instruction).nbytes

@@ -14,13 +14,16 @@ from streamdcm.engine.aside import Aside
 from streamdcm.engine.fields import FieldsInTurn, fields_of
 from streamdcm.engine.spool import spool_for
 from streamdcm.errors import InvalidValueError, LengthOverflowError, element_name
-from streamdcm.instructions import END, Encoder, Fill, Instruction, Reserve
+from streamdcm.instructions import END, Encoder, Fill, Insert, Instruction, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.given_frames import apart
 from streamdcm.pixels.group_items import GroupItems
 from streamdcm.pixels.table_plan import PixelsWritten
 
 _LABEL: Final = element_name(PER_FRAME_GROUPS)
+_LEAST_INSERTED: Final = 4 * 1024 * 1024
+"""What is written moves in pieces of this size, at least: by as many bytes as are inserted."""
+
 _IN_MEMORY: Final = 16 * 1024 * 1024
 """The most bytes of items, and of frames, that are put aside in memory."""
 
@@ -46,6 +49,8 @@ class GroupsPlan(NamedTuple):
         The most bytes to put aside in memory.
     are_announced : bool
         Whether they are sure to come, so that the number of bytes is not known ahead.
+    can_grow : bool
+        Whether the sink can move what was written, so that more items get in than there is space reserved for.
     """
 
     scope: Scope
@@ -56,6 +61,7 @@ class GroupsPlan(NamedTuple):
     spool: str
     hold_limit: int
     are_announced: bool
+    can_grow: bool
 
     def aside(self) -> Aside:
         """Return what takes frames, or items, until all have come."""
@@ -112,10 +118,9 @@ class FrameGroups:
         """Encode the pixel data, or release what was put aside of it."""
         return self._pixels
 
-    def finish(self) -> Encoder[None]:
-        """Complete the sequence when all frames have come."""
-        if self._field is not None:
-            yield from self._field.finish()
+    def finish(self) -> Encoder[int]:
+        """Complete the sequence when all frames have come; return by how many bytes these have moved for it."""
+        return 0 if self._field is None else (yield from self._field.finish())
 
     def _put_aside(self, first: bytes) -> Encoder[int]:
         """Put all frames aside, and then encode the sequence of the items that came with them."""
@@ -187,10 +192,14 @@ class _GroupsField:
     """
 
     def __init__(self, plan: GroupsPlan, size: int) -> None:
+        self._plan = plan
         self._group = plan.padding_group
         self._encoding = plan.scope.layout.encoding
         self._most = min(size + size % 2, MAX_LENGTH)
+        self._size = self._most + len(padding_headers(self._group, 0, self._encoding))
         self._used = 0
+        self._end = Reserve(0)
+        self._beyond: Aside | None = None
         self._length = Reserve(4, label=f"the length of {_LABEL}")
         self._fields: FieldsInTurn
 
@@ -199,25 +208,54 @@ class _GroupsField:
         header = sequence_header(PER_FRAME_GROUPS, 0, self._encoding)
         yield header[:-4]
         yield self._length
-        size = self._most + len(padding_headers(self._group, 0, self._encoding))
-        fields = fields_of(size, _LABEL)
+        fields = fields_of(self._size, _LABEL)
         yield from fields
+        yield self._end
         self._fields = FieldsInTurn(fields)
-        return len(header) + size
+        return len(header) + self._size
 
     def add(self, item: bytes) -> Encoder[None]:
         """Fill in the next item."""
-        if self._used + len(item) > self._most:
+        used, self._used = self._used, self._used + len(item)
+        if self._beyond is not None:
+            yield from self._beyond.add(item)
+        elif self._used <= self._most:
+            yield from self._fields.add(item)
+        else:
+            self._refuse_more()
+            self._beyond = self._plan.aside()
+            yield from self._fields.add(item[: self._size - used])
+            yield from self._beyond.add(item[self._size - used :])
+
+    def finish(self) -> Encoder[int]:
+        """Fill in the private block and the length of the sequence; return how many bytes were inserted."""
+        inserted = 0
+        if self._beyond is None:
+            yield from self._fields.add(padding_headers(self._group, self._most - self._used, self._encoding))
+            yield from self._fields.finish()
+            yield Fill(self._end, b"")
+        else:
+            inserted = yield from self._insert(self._beyond)
+        is_defined = self._used <= MAX_LENGTH
+        yield Fill(self._length, self._encoding.pack_length(self._used if is_defined else UNDEFINED_LENGTH))
+        return inserted
+
+    def _insert(self, beyond: Aside) -> Encoder[int]:
+        """Insert the items that the field has no space for, and a private block that makes it worth while."""
+        if self._used > MAX_LENGTH:
+            yield from beyond.add(self._encoding.sequence_end)
+        yield from self._fields.finish()
+        unused = max(0, _LEAST_INSERTED - beyond.size)
+        yield from beyond.add(padding_headers(self._group, unused, self._encoding))
+        yield from beyond.add(bytes(unused))
+        size = beyond.size
+        yield Insert(self._end, (yield from beyond.pieces()), size)
+        return size
+
+    def _refuse_more(self) -> None:
+        if not self._plan.can_grow:
             raise LengthOverflowError(
-                f"{self._used + len(item):,} bytes of items do not fit the {self._most:,} that were reserved; give "
-                "frame_groups= the size of an item, a larger one than this time",
+                f"{self._used:,} bytes of items do not fit the {self._most:,} that were reserved, and nothing that was "
+                "written can be moved; give frame_groups= the size of an item, a larger one than this time",
                 _LABEL,
             )
-        self._used += len(item)
-        yield from self._fields.add(item)
-
-    def finish(self) -> Encoder[None]:
-        """Fill in the private block and the length of the sequence."""
-        yield from self._fields.add(padding_headers(self._group, self._most - self._used, self._encoding))
-        yield from self._fields.finish()
-        yield Fill(self._length, self._encoding.pack_length(self._used))

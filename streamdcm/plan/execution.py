@@ -167,8 +167,7 @@ class Plan:
         is_indexed = isinstance(self.pixels, PixelPlan) and self.pixels.is_indexed
         yield from counted_until(body, before) if is_indexed else body
         yield from late.fills()
-        if groups is not None:
-            yield from groups.finish()
+        inserted_later = 0 if groups is None else (yield from groups.finish())
         if written is not None and written.frames is not None:
-            return written._replace(frames=written.frames.moved(before.count))
+            return written._replace(frames=written.frames.moved(before.count + inserted_later))
         return written

@@ -17,7 +17,7 @@ from streamdcm.sources import FrameSource
 
 
 def plan_groups(
-    pixels: PixelPlan, options: Options, scope: Scope, tags: Set[int], *, patchable: bool
+    pixels: PixelPlan, options: Options, scope: Scope, tags: Set[int], *, patchable: bool, can_grow: bool
 ) -> GroupsPlan | None:
     """Decide what becomes of functional groups, should they come with the frames; `None` if they cannot.
 
@@ -33,6 +33,8 @@ def plan_groups(
         The tags of all elements, those included that come late.
     patchable : bool
         Whether the sink can fill values in later.
+    can_grow : bool
+        Whether it can move what was written.
     """
     is_one = not has_number_of_frames(scope.view())
     given = pixels.source.frames if isinstance(pixels.source, FrameSource) else None
@@ -54,6 +56,7 @@ def plan_groups(
         options.spool,
         options.hold_limit,
         are_announced,
+        can_grow and options.overflow == "rewrite",
     )
 
 
