@@ -5,7 +5,7 @@ It knows no offsets, sinks, files or event loops, owns no resources and does not
 Encoders compose with ``yield from`` and return their bookkeeping.
 """
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -66,6 +66,27 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Insert:
+    """Bytes that come where `mark` was yielded, before all that was yielded since.
+
+    Only for a target that says that it `can_grow`: it moves what was written behind them.
+
+    Parameters
+    ----------
+    mark : Reserve
+        An open field of no bytes, which this fills.
+    pieces : sequence of bytes or Copy
+        The bytes.
+    size : int
+        Their number.
+    """
+
+    mark: Reserve
+    pieces: Sequence[bytes | Copy]
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Need:
     """A request for the next piece of a lazy `source`; the driver answers with bytes or `END`."""
 
@@ -83,7 +104,7 @@ END: Final = _End.END
 """The answer to a `Need` whose source is exhausted."""
 
 Answer: TypeAlias = Chunk | Literal[_End.END] | None
-Content: TypeAlias = Chunk | Reserve | Fill | Copy
+Content: TypeAlias = Chunk | Reserve | Fill | Copy | Insert
 """What becomes of an encoder's output: every instruction but a `Need`."""
 
 Instruction: TypeAlias = Content | Need
@@ -118,7 +139,7 @@ def through(
     """
 
     def on_content(content: Content) -> Encoder[None]:
-        if isinstance(content, (Reserve, Fill, Copy)):
+        if isinstance(content, (Reserve, Fill, Copy, Insert)):
             yield content
         else:
             yield from on_chunk(content)

@@ -98,8 +98,8 @@ def duplicate(connection: socket.socket) -> socket.socket:
     return socket.socket(fileno=os.dup(connection.fileno()))
 
 
-def copy_file_range(source: int, target: int, length: int, offset: int) -> int:
-    """Copy bytes of a file to the position of another within the kernel.
+def copy_file_range(source: int, target: int, length: int, offset: int, to: int | None = None) -> int:
+    """Copy bytes of a file to an offset of another, or to its position, within the kernel.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def copy_file_range(source: int, target: int, length: int, offset: int) -> int:
     """
     if not hasattr(os, "copy_file_range"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    return os.copy_file_range(source, target, length, offset)
+    return os.copy_file_range(source, target, length, offset, to)
 
 
 def send_file(target: int, source: int, offset: int, length: int) -> int:

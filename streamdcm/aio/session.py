@@ -26,7 +26,7 @@ from streamdcm.sources import is_async
 from streamdcm.write.divided import Dividing
 from streamdcm.write.driver import DONE, FULL, Step, Writing
 from streamdcm.write.instance import Resolve
-from streamdcm.write.targets import resolve_target
+from streamdcm.write.targets import capabilities_of, resolve_target
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ class Session(Generic[T]):
             output = resolve_target(self._delivery, self._options, self._tasks)
         else:
             output = self._delivery.resolve(storage=self._options)
-        encoder, self.total = self._prepare(Capabilities(output.can_patch))
+        encoder, self.total = self._prepare(capabilities_of(output))
         self._progress = progress = self._watched() if collector is None else Progress(None)
         asked_for = is_async if collector is None else _any
         return Writing(encoder, self._delivery, self._options, progress, self._outside, asked_for, collector)

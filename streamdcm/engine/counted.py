@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from streamdcm.cleanup import afterwards
-from streamdcm.instructions import Copy, Encoder, Fill, Instruction, Need, Reserve
+from streamdcm.instructions import Copy, Encoder, Fill, Insert, Instruction, Need, Reserve
 
 T = TypeVar("T")
 
@@ -55,6 +55,6 @@ def content_size(instruction: Instruction) -> int:
         return instruction.length
     if isinstance(instruction, Reserve):
         return instruction.size
-    if isinstance(instruction, (Fill, Need)):
+    if isinstance(instruction, (Fill, Insert, Need)):
         return 0
     return memoryview(instruction).nbytes

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from streamdcm.engine.release import Part, Whole, filling, no_instruction, not_open, open_already, still_open
 from streamdcm.errors import PartLimitError
-from streamdcm.instructions import Fill, Instruction, Reserve
+from streamdcm.instructions import Fill, Insert, Instruction, Reserve
 
 MIB = 1024 * 1024
 
@@ -82,6 +82,19 @@ class _Filling:
             self._bytes = memoryview(bytearray(self.size))
         self._bytes[start : start + len(view)] = view
 
+    def insert(self, start: int, pieces: Iterable[bytes]) -> None:
+        """Put bytes at a place in the part, which becomes so much larger."""
+        before = b"" if self._bytes is None else bytes(self._bytes[start : self.filled])
+        added = [*pieces, before]
+        data = self.handed_over()
+        del data[start:]
+        for piece in added:
+            data += piece
+        self.size += len(data) - self.filled
+        self.filled = len(data)
+        data += bytes(self.size - self.filled)
+        self._bytes = memoryview(data)
+
     def handed_over(self) -> bytearray:
         """Return the bytes; the part is not used again."""
         if self._bytes is None:
@@ -126,6 +139,8 @@ class PartsPolicy:
             return self._reserve(instruction)
         if isinstance(instruction, Fill):
             return self._fill(instruction)
+        if isinstance(instruction, Insert):
+            return self._insert(instruction)
         raise no_instruction(instruction)
 
     def finish(self) -> Iterable[Part | Whole]:
@@ -154,6 +169,9 @@ class PartsPolicy:
             raise open_already()
         spans = self._fields[reserve] = []
         left = reserve.size
+        if not left:  # bytes may be inserted here, so that the part is held back as well
+            spans.append(_Span(self._last, self._last.filled, self._last.filled))
+            self._last.open_fields += 1
         while left:
             yield from self._make_space()
             part, start = self._last, self._last.filled
@@ -167,6 +185,25 @@ class PartsPolicy:
         for part, start, stop in self._fields.pop(fill.reserve):
             part.put(start, value[: stop - start])
             value = value[stop - start :]
-            part.open_fields -= 1
-            if not part.open_fields and part is not self._last:
-                yield Part(part.number, part.handed_over())
+            yield from self._closed(part)
+
+    def _insert(self, insert: Insert) -> Iterator[Part]:
+        """Put bytes into the part with the mark, which has not been released yet; it may have any size."""
+        if insert.mark not in self._fields:
+            raise not_open()
+        [(part, at, _)] = self._fields.pop(insert.mark)
+        part.insert(at, [piece for piece in insert.pieces if isinstance(piece, bytes)])
+        for spans in self._fields.values():
+            spans[:] = [_moved(span, part, at, insert.size) for span in spans]
+        yield from self._closed(part)
+
+    def _closed(self, part: _Filling) -> Iterator[Part]:
+        """Release a part if the last of its fields was filled."""
+        part.open_fields -= 1
+        if not part.open_fields and part is not self._last:
+            yield Part(part.number, part.handed_over())
+
+
+def _moved(span: _Span, part: _Filling, at: int, distance: int) -> _Span:
+    is_behind = span.part is part and span.start >= at
+    return _Span(part, span.start + distance, span.stop + distance) if is_behind else span

@@ -1,9 +1,10 @@
 """Copies read by whoever must see their bytes: sinks that take nothing else, and stages that transform them."""
 
+from collections.abc import Generator
 from typing import TypeVar
 
 from streamdcm.errors import InstructionError
-from streamdcm.instructions import END, Content, Copy, Encoder, Need, substitute
+from streamdcm.instructions import END, Answer, Content, Copy, Encoder, Insert, Need, substitute
 from streamdcm.sources import CopySource
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ def read_copies(inner: Encoder[T]) -> Encoder[T]:
     def on_content(content: Content) -> Encoder[None]:
         if isinstance(content, Copy):
             yield from read_copy(content)
+        elif isinstance(content, Insert):
+            yield (yield from _read_insert(content))
         else:
             yield content
 
@@ -47,3 +50,15 @@ def read_copy(copy: Copy) -> Encoder[None]:
         yield piece
     if left:
         raise InstructionError(f"a Copy of {copy.length:,} bytes was answered with {copy.length - left:,}")
+
+
+def _read_insert(insert: Insert) -> Generator[Need, Answer, Insert]:
+    pieces: list[bytes] = []
+    for piece in insert.pieces:
+        if isinstance(piece, bytes):
+            pieces.append(piece)
+            continue
+        need = Need(CopySource(piece))
+        while (read := (yield need)) is not END and read is not None:
+            pieces.append(bytes(read))
+    return Insert(insert.mark, pieces, insert.size)

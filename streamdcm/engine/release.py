@@ -6,12 +6,12 @@ becomes a small `Patch`. It coalesces small pieces and hands large ones on uncop
 `streamdcm.engine.parts`, for those that take numbered parts in any order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from streamdcm.engine.spool import Keep
 from streamdcm.errors import InstructionError
-from streamdcm.instructions import Chunk, Copy, Fill, Instruction, Need, Reserve
+from streamdcm.instructions import Chunk, Copy, Fill, Insert, Instruction, Need, Reserve
 
 COALESCE = 64 * 1024
 """Pieces below this size are joined; larger ones are passed on uncopied."""
@@ -52,7 +52,15 @@ class Whole(NamedTuple):
     data: bytearray
 
 
-Operation: TypeAlias = Write | Patch | Transfer | Keep | Part | Whole
+class Insertion(NamedTuple):
+    """Put so many bytes between those before `offset` and those behind it, which were written before."""
+
+    offset: int
+    pieces: Sequence[bytes | Copy]
+    size: int
+
+
+Operation: TypeAlias = Write | Patch | Transfer | Insertion | Keep | Part | Whole
 
 
 class ReleasePolicy(Protocol):
@@ -189,6 +197,8 @@ class PatchPolicy:
             self._buffer.position += instruction.length
             self._buffer.released = self._buffer.position
             return (*writes, Transfer(instruction))
+        if isinstance(instruction, Insert):
+            return self._insert(instruction)
         raise no_instruction(instruction)
 
     def finish(self) -> Iterable[Operation]:
@@ -207,6 +217,19 @@ class PatchPolicy:
         # a field that is large was released at once: its bytes are not kept
         self._fields[reserve] = offset, field if offset >= self._buffer.released else None
         return writes
+
+    def _insert(self, insert: Insert) -> Iterable[Operation]:
+        if insert.mark not in self._fields:
+            raise not_open()
+        offset, _ = self._fields.pop(insert.mark)
+        writes = self._buffer.flush()
+        self._fields = {
+            reserve: (start + insert.size if start >= offset else start, None)
+            for reserve, (start, _) in self._fields.items()
+        }
+        self._buffer.position += insert.size
+        self._buffer.released = self._buffer.position
+        return (*writes, Insertion(offset, insert.pieces, insert.size))
 
     def _fill(self, fill: Fill) -> Iterable[Operation]:
         if fill.reserve not in self._fields:

@@ -22,6 +22,7 @@ from streamdcm.options.typed import (
     NumberOfFrames,
     OffsetTableChoice,
     OnVrConflict,
+    Overflow,
     ProgressCallback,
     SequenceLengths,
 )
@@ -95,6 +96,7 @@ class PlanSettings:
     check_frames: bool = _option(True, checks.flag, _FRAMES)
     frame_index: bool = _option(False, checks.flag, _with_twins("dcmwrite", "open_writer"))
     frame_groups: int | None = _option(None, checks.optional_size, _FRAMES)
+    overflow: Overflow = _option("rewrite", checks.one_of(*get_args(Overflow)), _FRAMES)
     late: LateNames = _option((), checks.late, _FRAMES)
     split: Split | None = _option(None, checks.split, _DIVIDERS)
 

@@ -13,6 +13,7 @@ SequenceLengths: TypeAlias = Literal["preserve", "defined", "undefined"]
 GroupLengths: TypeAlias = Literal["omit", "write"]
 LongValues: TypeAlias = Literal["UN", "refuse"]
 OnVrConflict: TypeAlias = Literal["refuse", "drop"]
+Overflow: TypeAlias = Literal["rewrite", "refuse"]
 NumberOfFrames: TypeAlias = int | Literal["count"] | None
 OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
@@ -139,6 +140,8 @@ class FrameOptions(TableOptions, total=False):
     frame_groups : int or str, optional
         How many bytes an item of functional groups takes that comes with its frame, on average; if it is not given, as
         many as the first one, and a quarter more.
+    overflow : {"rewrite", "refuse"}
+        What becomes of such items that take more than was reserved: what is written moves, once, or they are an error.
     late : mapping or iterable, optional
         Keywords or tags of elements whose values are set while writing (see `open_writer`); a mapping
         gives the number of bytes to reserve.
@@ -150,6 +153,7 @@ class FrameOptions(TableOptions, total=False):
     fragment_size: int | None
     check_frames: bool
     frame_groups: int | str | None
+    overflow: Overflow
     late: LateNames
 
 

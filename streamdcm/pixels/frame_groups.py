@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol
 
 from streamdcm.cleanup import afterwards
 from streamdcm.encode.header import sequence_header
-from streamdcm.encode.layout import MAX_LENGTH
+from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH
 from streamdcm.encode.padding import padding_headers
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PER_FRAME_GROUPS
+from streamdcm.engine.aside import Aside
 from streamdcm.engine.fields import FieldsInTurn, fields_of
+from streamdcm.engine.spool import spool_for
 from streamdcm.errors import InvalidValueError, LengthOverflowError, element_name
-from streamdcm.instructions import END, Encoder, Fill, Instruction, Reserve
+from streamdcm.instructions import END, Encoder, Fill, Insert, Instruction, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.given_frames import apart
 from streamdcm.pixels.group_items import GroupItems
+from streamdcm.pixels.table_plan import PixelsWritten
 
-T = TypeVar("T")
+_LABEL: Final = element_name(PER_FRAME_GROUPS)
+_LEAST_INSERTED: Final = 4 * 1024 * 1024
+"""What is written moves in pieces of this size, at least: by as many bytes as are inserted."""
+
+_IN_MEMORY: Final = 16 * 1024 * 1024
+"""The most bytes of items, and of frames, that are put aside in memory."""
 
 
 class GroupsPlan(NamedTuple):
@@ -28,21 +36,46 @@ class GroupsPlan(NamedTuple):
     ----------
     scope : Scope
         The dataset, and how items are laid out: with defined lengths (PS3.5 §7.5.1).
-    most : int
-        For how many items a field is reserved.
+    most : int or None
+        For how many items a field is reserved; `None`: frames are put aside until all items have come.
     item_size : int or None
         How many bytes of it each item gets on average; `None`: those of the first item, and a quarter more.
     padding_group : int
         The odd group behind (5200,9230) for the private block that takes up what is left.
     dimensions : int
         The number of items in Dimension Index Sequence.
+    spool : str
+        Where the frames go that are put aside: the option.
+    hold_limit : int
+        The most bytes to put aside in memory.
+    are_announced : bool
+        Whether they are sure to come, so that the number of bytes is not known ahead.
+    can_grow : bool
+        Whether the sink can move what was written, so that more items get in than there is space reserved for.
     """
 
     scope: Scope
-    most: int
+    most: int | None
     item_size: int | None
     padding_group: int
     dimensions: int
+    spool: str
+    hold_limit: int
+    are_announced: bool
+    can_grow: bool
+
+    def aside(self) -> Aside:
+        """Return what takes frames, or items, until all have come."""
+        spool = spool_for(self.spool)
+        limit = self.hold_limit if spool is None else min(self.hold_limit, _IN_MEMORY)
+        return Aside(spool, limit, f"{_LABEL}, which comes with the frames")
+
+
+class _TakesItems(Protocol):
+    """Where items go."""
+
+    def add(self, item: bytes) -> Encoder[None]:
+        """Take the next item."""
 
 
 class FrameGroups:
@@ -54,35 +87,60 @@ class FrameGroups:
         What was decided ahead.
     frames : CountedFrames
         Asks for the frames.
+    pixels : Encoder
+        That of the pixel data.
     """
 
-    def __init__(self, plan: GroupsPlan, frames: CountedFrames) -> None:
+    def __init__(self, plan: GroupsPlan, frames: CountedFrames, pixels: Encoder[PixelsWritten]) -> None:
         self._plan = plan
         self._frames = frames
+        self._pixels = pixels
         self._items = GroupItems(plan.scope, plan.dimensions)
         self._field: _GroupsField | None = None
 
     def begin(self) -> Encoder[int]:
-        """Ask for the first frame; if it comes with functional groups, reserve the field where the sequence will be."""
+        """Ask for the first frame; if it comes with functional groups, encode their sequence, or reserve a field.
+
+        Returns the number of bytes.
+        """
         item = yield from self._frames.ask_ahead()
         if item is None:
             return 0
         first = self._items.encode(item)
-        self._field = _GroupsField(self._plan, self._plan.item_size or len(first) * 5 // 4)
+        if self._plan.most is None:
+            return (yield from self._put_aside(first))
+        self._field = _GroupsField(self._plan, self._plan.most * (self._plan.item_size or len(first) * 5 // 4))
         length = yield from self._field.reserve()
         yield from self._field.add(first)
+        self._pixels = self._taking_items(self._pixels, self._field)
         return length
 
-    def taken_from(self, pixels: Encoder[T]) -> Encoder[T]:
-        """Return the encoder of the pixel data, which is given the frames without what they came with."""
-        return pixels if self._field is None else self._taken_from(pixels, self._field)
+    def pixel_data(self) -> Encoder[PixelsWritten]:
+        """Encode the pixel data, or release what was put aside of it."""
+        return self._pixels
 
-    def finish(self) -> Encoder[None]:
-        """Complete the sequence when all frames have come."""
-        if self._field is not None:
-            yield from self._field.finish()
+    def finish(self) -> Encoder[int]:
+        """Complete the sequence when all frames have come; return by how many bytes these have moved for it."""
+        return 0 if self._field is None else (yield from self._field.finish())
 
-    def _taken_from(self, pixels: Encoder[T], field: _GroupsField) -> Encoder[T]:
+    def _put_aside(self, first: bytes) -> Encoder[int]:
+        """Put all frames aside, and then encode the sequence of the items that came with them."""
+        items, frames = self._plan.aside(), self._plan.aside()
+        yield from items.add(first)
+        written = yield from frames.run(self._taking_items(self._pixels, items))
+        self._pixels = _released(frames, written)
+        encoding = self._plan.scope.layout.encoding
+        is_defined = items.size <= MAX_LENGTH
+        header = sequence_header(PER_FRAME_GROUPS, items.size if is_defined else UNDEFINED_LENGTH, encoding)
+        yield header
+        yield from items.released()
+        if is_defined:
+            return len(header) + items.size
+        yield encoding.sequence_end
+        return len(header) + items.size + len(encoding.sequence_end)
+
+    def _taking_items(self, pixels: Encoder[PixelsWritten], items: _TakesItems) -> Encoder[PixelsWritten]:
+        """Run the encoder of the pixel data on the frames without what they came with."""
         step: Callable[[Any], Instruction] = pixels.send
         argument: Any = None
         need = self._frames.need
@@ -91,7 +149,7 @@ class FrameGroups:
                 try:
                     instruction = step(argument)
                 except StopIteration as stop:
-                    result: T = stop.value
+                    result: PixelsWritten = stop.value
                     return result
                 step, argument = pixels.send, None
                 if instruction is not need:
@@ -102,18 +160,23 @@ class FrameGroups:
                 except Exception as error:
                     step, argument = pixels.throw, error
                 else:
-                    argument = answer if answer is END else (yield from self._frame_of(answer, field))
+                    argument = answer if answer is END else (yield from self._frame_of(answer, items))
 
-    def _frame_of(self, given: Any, field: _GroupsField) -> Encoder[Any]:
-        """Put the item into the field that came with a frame, and return the frame."""
+    def _frame_of(self, given: Any, items: _TakesItems) -> Encoder[Any]:
+        """Take the item that came with a frame, and return the frame."""
         frame, item = apart(given)
         if item is None:
             raise InvalidValueError(
                 "comes without functional groups, and the frames before it came with theirs; give each frame its item",
                 self._frames.label_of_next,
             )
-        yield from field.add(self._items.encode(item))
+        yield from items.add(self._items.encode(item))
         return frame
+
+
+def _released(frames: Aside, written: PixelsWritten) -> Encoder[PixelsWritten]:
+    yield from frames.released()
+    return written
 
 
 class _GroupsField:
@@ -123,17 +186,20 @@ class _GroupsField:
     ----------
     plan : GroupsPlan
         What was decided ahead.
-    item_size : int
-        How many bytes each item gets on average.
+    size : int
+        How many bytes all items get.
     """
 
-    def __init__(self, plan: GroupsPlan, item_size: int) -> None:
+    def __init__(self, plan: GroupsPlan, size: int) -> None:
+        self._plan = plan
         self._group = plan.padding_group
         self._encoding = plan.scope.layout.encoding
-        size = plan.most * item_size
         self._most = min(size + size % 2, MAX_LENGTH)
+        self._size = self._most + len(padding_headers(self._group, 0, self._encoding))
         self._used = 0
-        self._length = Reserve(4, label="the length of the functional groups of the frames")
+        self._end = Reserve(0)
+        self._beyond: Aside | None = None
+        self._length = Reserve(4, label=f"the length of {_LABEL}")
         self._fields: FieldsInTurn
 
     def reserve(self) -> Encoder[int]:
@@ -141,25 +207,54 @@ class _GroupsField:
         header = sequence_header(PER_FRAME_GROUPS, 0, self._encoding)
         yield header[:-4]
         yield self._length
-        size = self._most + len(padding_headers(self._group, 0, self._encoding))
-        fields = fields_of(size, "the functional groups of the frames")
+        fields = fields_of(self._size, _LABEL)
         yield from fields
+        yield self._end
         self._fields = FieldsInTurn(fields)
-        return len(header) + size
+        return len(header) + self._size
 
     def add(self, item: bytes) -> Encoder[None]:
         """Fill in the next item."""
-        if self._used + len(item) > self._most:
-            raise LengthOverflowError(
-                f"{self._used + len(item):,} bytes of items do not fit the {self._most:,} that were reserved; give "
-                "frame_groups= the size of an item, a larger one than this time",
-                element_name(PER_FRAME_GROUPS),
-            )
-        self._used += len(item)
-        yield from self._fields.add(item)
+        used, self._used = self._used, self._used + len(item)
+        if self._beyond is not None:
+            yield from self._beyond.add(item)
+        elif self._used <= self._most:
+            yield from self._fields.add(item)
+        else:
+            self._refuse_more()
+            self._beyond = self._plan.aside()
+            yield from self._fields.add(item[: self._size - used])
+            yield from self._beyond.add(item[self._size - used :])
 
-    def finish(self) -> Encoder[None]:
-        """Fill in the private block and the length of the sequence."""
-        yield from self._fields.add(padding_headers(self._group, self._most - self._used, self._encoding))
+    def finish(self) -> Encoder[int]:
+        """Fill in the private block and the length of the sequence; return how many bytes were inserted."""
+        inserted = 0
+        if self._beyond is None:
+            yield from self._fields.add(padding_headers(self._group, self._most - self._used, self._encoding))
+            yield from self._fields.finish()
+            yield Fill(self._end, b"")
+        else:
+            inserted = yield from self._insert(self._beyond)
+        is_defined = self._used <= MAX_LENGTH
+        yield Fill(self._length, self._encoding.pack_length(self._used if is_defined else UNDEFINED_LENGTH))
+        return inserted
+
+    def _insert(self, beyond: Aside) -> Encoder[int]:
+        """Insert the items that the field has no space for, and a private block that makes it worth while."""
+        if self._used > MAX_LENGTH:
+            yield from beyond.add(self._encoding.sequence_end)
         yield from self._fields.finish()
-        yield Fill(self._length, self._encoding.pack_length(self._used))
+        unused = max(0, _LEAST_INSERTED - beyond.size)
+        yield from beyond.add(padding_headers(self._group, unused, self._encoding))
+        yield from beyond.add(bytes(unused))
+        size = beyond.size
+        yield Insert(self._end, (yield from beyond.pieces()), size)
+        return size
+
+    def _refuse_more(self) -> None:
+        if not self._plan.can_grow:
+            raise LengthOverflowError(
+                f"{self._used:,} bytes of items do not fit the {self._most:,} that were reserved, and nothing that was "
+                "written can be moved; give frame_groups= the size of an item, a larger one than this time",
+                _LABEL,
+            )

@@ -21,8 +21,11 @@ class Capabilities:
         network does (PS3.10 §7.1, PS3.7 §9.3.1).
     transfer_syntaxes : tuple of str, optional
         The UIDs of the transfer syntaxes that it takes, the one that it likes best first; `None` for all.
+    can_grow : bool
+        Whether it can move what was written, for bytes that belong before it.
     """
 
     patchable: bool
     framing: Framing = "file"
     transfer_syntaxes: tuple[str, ...] | None = None
+    can_grow: bool = False

@@ -121,7 +121,7 @@ class Plan:
         """
         encoding = self.layout.encoding
         pixels = self._pixels_size()
-        if self.deflated or pixels is None:
+        if self.deflated or pixels is None or (self.groups is not None and self.groups.are_announced):
             return None
         body = body_size(self.elements, Scope(self.dataset, self.layout), self.encapsulated)
         if body is None:
@@ -138,27 +138,27 @@ class Plan:
 
     def without_frames(self) -> Self:
         """Return the plan of a file that has all elements but the pixel data and those that come late."""
-        return replace(self, pixels=None, late=())
+        return replace(self, pixels=None, late=(), groups=None)
 
     def _body_with_frames(self, late: LateValues, head: int) -> Encoder[PixelsWritten | None]:
         encoding = self.layout.encoding
         written = None
         before = CountedUntil(head)
-        groups = None
+        groups: FrameGroups | None = None
 
-        def pixels_of(frames: CountedFrames, pixels: PixelPlan) -> Encoder[int]:
+        def counted(pixels: Encoder[PixelsWritten]) -> Encoder[int]:
             nonlocal written
             before.is_over = True
-            encoder = pixel_data(pixels, encoding, late, frames)
-            written = yield from encoder if groups is None else groups.taken_from(encoder)
+            written = yield from pixels if groups is None else groups.pixel_data()
             return written.length
 
         inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
         if isinstance(self.pixels, PixelPlan):
             frames = CountedFrames(self.pixels)
-            inserted[self.pixels.tag] = pixels_of(frames, self.pixels)
+            pixels = pixel_data(self.pixels, encoding, late, frames)
+            inserted[self.pixels.tag] = counted(pixels)
             if self.groups is not None:
-                groups = FrameGroups(self.groups, frames)
+                groups = FrameGroups(self.groups, frames, pixels)
                 inserted[PER_FRAME_GROUPS] = groups.begin()
         elif self.pixels is not None:
             inserted[PIXEL_DATA] = bit_stream(self.pixels)
@@ -167,8 +167,7 @@ class Plan:
         is_indexed = isinstance(self.pixels, PixelPlan) and self.pixels.is_indexed
         yield from counted_until(body, before) if is_indexed else body
         yield from late.fills()
-        if groups is not None:
-            yield from groups.finish()
+        inserted_later = 0 if groups is None else (yield from groups.finish())
         if written is not None and written.frames is not None:
-            return written._replace(frames=written.frames.moved(before.count))
+            return written._replace(frames=written.frames.moved(before.count + inserted_later))
         return written

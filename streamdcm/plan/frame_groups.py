@@ -7,16 +7,17 @@ from collections.abc import Set
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PER_FRAME_GROUPS
-from streamdcm.options import PlanSettings
+from streamdcm.options import Options
 from streamdcm.pixels.frame_count import has_number_of_frames
 from streamdcm.pixels.frame_groups import GroupsPlan
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.given_frames import may_come_with_groups
+from streamdcm.pixels.native import native_size
 from streamdcm.sources import FrameSource
 
 
 def plan_groups(
-    pixels: PixelPlan, options: PlanSettings, scope: Scope, tags: Set[int], *, patchable: bool
+    pixels: PixelPlan, options: Options, scope: Scope, tags: Set[int], *, patchable: bool, can_grow: bool
 ) -> GroupsPlan | None:
     """Decide what becomes of functional groups, should they come with the frames; `None` if they cannot.
 
@@ -24,25 +25,39 @@ def plan_groups(
     ----------
     pixels : PixelPlan
         How frames are written.
-    options : PlanSettings
-        `frame_groups` counts.
+    options : Options
+        `frame_groups`, `spool` and `hold_limit` count.
     scope : Scope
         The dataset, and how it is laid out.
     tags : set of int
         The tags of all elements, those included that come late.
     patchable : bool
         Whether the sink can fill values in later.
+    can_grow : bool
+        Whether it can move what was written.
     """
     is_one = not has_number_of_frames(scope.view())
     given = pixels.source.frames if isinstance(pixels.source, FrameSource) else None
     if PER_FRAME_GROUPS in tags or is_one or not may_come_with_groups(given):
         return None
     group = _free_group(tags | {pixels.tag})
-    if not patchable or pixels.number.most is None or group is None:
-        return None
+    has_field = patchable and group is not None
+    are_announced = given.__class__ in (list, tuple) or options.frame_groups is not None
+    if not patchable and not are_announced and native_size(pixels, scope.layout.encoding) is not None:
+        return None  # whoever gets the bytes may be told their number before the first frame comes
     laid_out = Scope(scope.dataset, scope.layout._replace(sequence_lengths="defined"))
     dimensions = len(value_of(scope.dataset, "DimensionIndexSequence") or ())
-    return GroupsPlan(laid_out, pixels.number.most, options.frame_groups, group, dimensions)
+    return GroupsPlan(
+        laid_out,
+        pixels.number.most if has_field else None,
+        options.frame_groups,
+        group or 0,
+        dimensions,
+        options.spool,
+        options.hold_limit,
+        are_announced,
+        can_grow and options.overflow == "rewrite",
+    )
 
 
 def _free_group(tags: Set[int]) -> int | None:

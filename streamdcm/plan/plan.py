@@ -109,12 +109,12 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
     )
     check_directory(plan, meta)
     if options.frames is not None or options.late:
-        plan = _with_frames(plan, options, row)
+        plan = _with_frames(plan, options, row, can_grow=capabilities.can_grow)
     check_bulk_lengths(plan)
     return plan
 
 
-def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
+def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, *, can_grow: bool) -> Plan:
     """Reserve places for frames and late values among the elements."""
     if plan.layout.group_lengths == "write":
         raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
@@ -152,7 +152,8 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax) -> Plan:
         elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)
     groups = None
     if isinstance(pixels, PixelPlan):
-        groups = plan_groups(pixels, options, Scope(view, plan.layout), {*elements, *late}, patchable=plan.patchable)
+        scope, tags = Scope(view, plan.layout), {*elements, *late}
+        groups = plan_groups(pixels, options, scope, tags, patchable=plan.patchable, can_grow=can_grow)
     return replace(_with_late(plan, elements, late, pixels), groups=groups)
 
 

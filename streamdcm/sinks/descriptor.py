@@ -19,6 +19,8 @@ _NOT_TOGETHER = frozenset(
     }
 )
 
+_MOVED_AT_ONCE = 16 * 1024 * 1024
+
 
 class Pending:
     """Buffers that are handed to a vectored write such as ``os.writev`` until all of their bytes were taken."""
@@ -119,6 +121,29 @@ def read_descriptor(descriptor: int, position: int, size: int) -> bytes:
     if size:
         raise OSError(errno.EIO, "the file is shorter than what was written to it")
     return b"".join(pieces)
+
+
+def move_tail(descriptor: int, offset: int, size: int) -> None:
+    """Move all bytes of a file from `offset` on by `size` bytes, the last of them first, and seek to its new end."""
+    end = os.fstat(descriptor).st_size
+    os.lseek(descriptor, end + size, os.SEEK_SET)
+    in_kernel = True
+    while end > offset:
+        start = max(offset, end - min(size, _MOVED_AT_ONCE))
+        at, left = start, end - start  # not more than they move by, so that the two ranges do not overlap
+        while in_kernel and left:
+            try:
+                moved = system.copy_file_range(descriptor, descriptor, left, at, at + size)
+            except OSError as error:
+                if error.errno not in _NOT_TOGETHER:
+                    raise
+                in_kernel = False
+            else:
+                in_kernel = moved > 0
+                at, left = at + moved, left - moved
+        if left:
+            patch_descriptor(descriptor, at + size, read_descriptor(descriptor, at, left))
+        end = start
 
 
 def is_patchable(descriptor: int) -> bool:

@@ -33,6 +33,7 @@ class HashedOutput(PassingOutput):
         self._patched = False
         self._written = 0
         self.can_patch = output.can_patch
+        self.can_grow = output.can_grow
         self.checksum: Checksum | None = None
 
     def write(self, buffers: Sequence[Chunk]) -> None:
@@ -46,6 +47,12 @@ class HashedOutput(PassingOutput):
         """Overwrite bytes; those that come after them were hashed too early."""
         self._patched = True
         self._output.patch(offset, value)
+
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written, and so was hashed at another place."""
+        self._patched = True
+        self._written += size
+        self._output.make_space(offset, size)
 
     def prepare(self) -> None:
         """Complete the digest, and prepare the output."""

@@ -44,6 +44,9 @@ _TAKE_BORROWED = {
 NEEDS_A_LOOP = re.compile("no (running|current) event loop")
 
 
+_MOVED_AT_ONCE = 1024 * 1024
+
+
 class ObjectOutput(CallersOutput):
     """An object with ``write()``, used by ``write``, ``seek`` and ``tell`` alone; it stays open.
 
@@ -111,6 +114,22 @@ class ObjectOutput(CallersOutput):
         if size:
             raise SinkContractError(f"{_kind(self._sink)} did not give back what was written to it")
         return b"".join(pieces)
+
+    @property
+    def can_grow(self) -> bool:  # type: ignore[override]
+        """Whether what was written can be moved: it can be read."""
+        return self.can_read
+
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written from `offset` on by `size` bytes, the last of it first, and return to the end."""
+        end = self._written
+        self._written += size
+        while end > offset:
+            start = max(offset, end - min(size, _MOVED_AT_ONCE))
+            self._sink.seek(self._start + start)
+            piece = self.read(start, end - start)
+            self.patch(start + size, piece)
+            end = start
 
     def abort(self) -> None:
         """Leave the object alone, except for a handle whose closing would publish what was written as if complete."""

@@ -31,6 +31,9 @@ class Transaction(ABC):
     part_sizes: PartSizes | None = None
     """How large parts are to be, where there are parts."""
 
+    can_grow: bool = False
+    """Whether what was written can be moved, for bytes that belong before it."""
+
     @property
     @abstractmethod
     def release(self) -> Release:
@@ -124,6 +127,16 @@ class Output(Transaction):
         """
         raise io.UnsupportedOperation("what was written to this target cannot be overwritten")
 
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written from `offset` on by `size` bytes; what lies between is written by `patch` then.
+
+        Raises
+        ------
+        io.UnsupportedOperation
+            Unless overridden, as it is to be where `can_grow` is true.
+        """
+        raise io.UnsupportedOperation("what was written to this target cannot be moved")
+
 
 class PartsOutput(Transaction):
     """A target that takes numbered parts in any order, as object storages do; the twin of `Output`.
@@ -132,6 +145,7 @@ class PartsOutput(Transaction):
     """
 
     can_patch = True
+    can_grow = True
 
     part_sizes: PartSizes = PartSizes()
     """How large the parts are to be."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from streamdcm import system
 from streamdcm.errors import NotDurableError, TargetError
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.descriptor import patch_descriptor, write_descriptor
+from streamdcm.sinks.descriptor import move_tail, patch_descriptor, write_descriptor
 from streamdcm.sinks.directories import Directory, open_directory
 from streamdcm.sinks.output import Output
 
@@ -54,6 +54,10 @@ class PathOutput(Output):
         """Overwrite bytes at `offset` from where the write began."""
         patch_descriptor(self._opened().fileno(), self._start + offset, value)
 
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written from `offset` on by `size` bytes, within the kernel where it can."""
+        move_tail(self._opened().fileno(), self._start + offset, size)
+
     def _opened(self) -> io.FileIO:
         if self._file is None:
             raise ValueError("the output was not opened")
@@ -95,6 +99,11 @@ class FileAtPath(PathOutput):
     """
 
     can_read = True
+
+    @property
+    def can_grow(self) -> bool:  # type: ignore[override]
+        """Whether what was written can be moved: it can be read."""
+        return self.can_patch
 
     def __init__(
         self,

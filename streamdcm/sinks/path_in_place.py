@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from streamdcm import system
 from streamdcm.cleanup import afterwards
-from streamdcm.sinks.descriptor import choose_patching, is_patchable, read_descriptor
+from streamdcm.sinks.descriptor import choose_patching, is_patchable, move_tail, read_descriptor
 from streamdcm.sinks.path_common import FileAtPath, PathOutput
 
 
@@ -44,6 +44,12 @@ class InPlaceOutput(FileAtPath):
         """Read back what was written."""
         with io.FileIO(self._target, "rb") as file:
             return read_descriptor(file.fileno(), offset, size)
+
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written from `offset` on by `size` bytes, by a descriptor that can read."""
+        with io.FileIO(self._target, "r+b") as file:
+            move_tail(file.fileno(), offset, size)
+        os.lseek(self.descriptor, 0, os.SEEK_END)
 
     def prepare(self) -> None:
         """Have the content reach the disk where that was asked for."""

@@ -254,6 +254,7 @@ class Concatenation:
             frames=self._frames_of(part),
             number_of_frames=part.count,
             max_frames=part.most if part.count is None else None,
+            overflow="refuse" if isinstance(self._split, BytesEach) else self._options.overflow,
         )
         target = self._targets(part.number)
         dataset = instance_dataset(self._source, part, self._split)

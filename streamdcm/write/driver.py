@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 from streamdcm.cleanup import afterwards, noted
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
-from streamdcm.engine.release import SLICES, Operation, Part, Patch, Transfer, Whole, Write
+from streamdcm.engine.release import SLICES, Insertion, Operation, Part, Patch, Transfer, Whole, Write
 from streamdcm.engine.result import WriteResult
 from streamdcm.engine.spool import Keep, spool_for
 from streamdcm.engine.steps import Steps, steps
@@ -217,6 +217,8 @@ class Writing(Generic[T]):
             self.patches += 1
         elif isinstance(operation, Transfer):
             self._transfer(self._sources.located(operation.copy))
+        elif isinstance(operation, Insertion):
+            self._insert(operation)
         elif isinstance(operation, Keep):
             self._sources.keep(operation)
             self._unseen += sum(map(len, operation.buffers))
@@ -230,6 +232,17 @@ class Writing(Generic[T]):
         else:
             self._output.put_whole(operation.data)
         self._progress.add(size)
+
+    def _insert(self, insertion: Insertion) -> None:
+        """Move what was written, and put bytes where it was."""
+        self._output.make_space(insertion.offset, insertion.size)
+        offset = insertion.offset
+        for piece in insertion.pieces:
+            for chunk in (piece,) if isinstance(piece, bytes) else read(self._sources.located(piece), self._chunk_size):
+                self._output.patch(offset, bytes(chunk))
+                offset += len(chunk)
+        self.patches += 1
+        self._progress.add(insertion.size)
 
     def _transfer(self, copy: Copy) -> None:
         """Write a range of a source, from file to file where both are plain ones, else by reading it."""

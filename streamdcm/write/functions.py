@@ -38,7 +38,7 @@ from streamdcm.write.divided import write_divided
 from streamdcm.write.driver import write
 from streamdcm.write.instance import with_frames
 from streamdcm.write.sizes import expected_size
-from streamdcm.write.targets import Target, Targets, refuse_own_source, resolve_target
+from streamdcm.write.targets import Target, Targets, capabilities_of, refuse_own_source, resolve_target
 
 
 def dcmwrite(
@@ -90,7 +90,7 @@ def dcmwrite(
             if options.split is not None:
                 return write_divided(delivery, *with_coded_arrays(dataset, options))
             output = resolve_target(delivery, options)
-            file, total = encoder_for(filename, dataset, options, Capabilities(output.can_patch))
+            file, total = encoder_for(filename, dataset, options, capabilities_of(output))
             result, table = write(file, delivery, options, total)
     return with_frames(result, table)
 

@@ -16,12 +16,11 @@ from streamdcm.pixels.frame_count import FrameCount
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video_plan import VideoPlan
-from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery, Output, PartsOutput, takes_size
 from streamdcm.write.driver import Writing
 from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.pushed_plan import PushedPlan
-from streamdcm.write.targets import resolve_target
+from streamdcm.write.targets import capabilities_of, resolve_target
 
 Resolve: TypeAlias = Callable[[Delivery, Options], Output | PartsOutput]
 """Finds out how to write to a target, as the options say."""
@@ -63,7 +62,7 @@ class Instance:
         self._options = options
         with delivery:
             output = resolve(delivery, options)
-            self._planned = planned = PushedPlan(dataset, options, Capabilities(output.can_patch), arrays, first=first)
+            self._planned = planned = PushedPlan(dataset, options, capabilities_of(output), arrays, first=first)
         if takes_size(output) and (size := planned.plan.size()) is not None:
             output.expect(size)
         self._writing = Writing(planned.encode(), delivery, options, progress, self._is_given)

@@ -15,6 +15,7 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
 from streamdcm.options import StorageOptions, TargetSettings, are_defaults, refuse_in_vain
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, is_remote_path, scheme_of
 
 _ABOUT_PATHS: Final = ("atomic", "durable")
@@ -49,6 +50,11 @@ def resolve_target(
         storage=options,
         tasks=tasks,
     )
+
+
+def capabilities_of(output: Output | PartsOutput) -> Capabilities:
+    """Return what an output can do, as a plan has to know it."""
+    return Capabilities(output.can_patch, can_grow=output.can_grow)
 
 
 def refuse_options_in_vain(target: Any, options: TargetSettings) -> None:

@@ -62,6 +62,30 @@ async def test_asked_for_one_by_one(target: Any) -> None:
     assert getattr(file, "file", file).getvalue() == expected()
 
 
+class Stream:
+    """Takes bytes on the loop, and cannot seek."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    async def write(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 100])
+async def test_put_aside_for_a_stream(hold_limit: Any) -> None:
+    pulled, pushed = Stream(), Stream()
+    await streamdcm.dcmwrite_async(pulled, enhanced(), frames=reused(), hold_limit=hold_limit)
+    async with streamdcm.open_writer_async(pushed, enhanced(), hold_limit=hold_limit) as writer:
+        for pixels, item in frames(COUNT):
+            await writer.write_frame(pixels, groups=item)
+    check(io.BytesIO(pulled.data), COUNT)
+    assert pulled.data == pushed.data
+    chunks = streamdcm.iter_chunks_async(enhanced(), frames=reused(), hold_limit=hold_limit)
+    assert b"".join([chunk async for chunk in chunks]) == pulled.data
+
+
 async def test_divided(tmp_path: Path) -> None:
     result = await streamdcm.dcmwrite_async(tmp_path / "a.dcm", enhanced(), frames=reused(), max_frames=40, split=12)
     for start, instance in zip((0, 12, 24), result.instances, strict=True):

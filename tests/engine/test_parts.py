@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streamdcm.engine.parts import PartSizes, PartsPolicy
 from streamdcm.engine.release import Part, Whole
 from streamdcm.errors import InstructionError, PartLimitError
-from streamdcm.instructions import Copy, Fill, Instruction, Need, Reserve
+from streamdcm.instructions import Copy, Fill, Insert, Instruction, Need, Reserve
 from tests.engine.test_release import expected, streams
 
 MIB = 1024 * 1024
@@ -88,11 +88,16 @@ def test_nothing_is_held_but_parts_with_open_fields_and_the_last(stream, sizes):
         else:
             position += len(instruction)
         begun = list(parts_up_to(sizes, position))
-        held = {
-            number for number, start, end in begun if any(a < b and a < end and b > start for a, b in fields.values())
-        }
+        held = {number for number, start, end in begun if any(lies_in(*field, start, end) for field in fields.values())}
         released = {number for number, _, _ in begun[:-1]} - held
         assert set(parts.parts) == released
+
+
+def lies_in(first: int, behind: int, start: int, end: int) -> bool:
+    """Whether a field, or the place of an empty one, is in a part."""
+    if first == behind:
+        return start < first <= end or first == start == 0
+    return first < end and behind > start
 
 
 def parts_up_to(sizes: PartSizes, position: int) -> Iterable[tuple[int, int, int]]:
@@ -184,3 +189,11 @@ def test_no_part_is_smaller_or_larger_than_a_service_takes(first, number):
 def test_more_parts_than_the_service_takes_are_an_error_that_names_the_remedy():
     with pytest.raises(PartLimitError, match="raise part_size"):
         PartSizes().size(10_001)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 100))
+def test_what_is_inserted_makes_a_part_larger(before, behind, size):
+    mark, late = Reserve(0), Reserve(3)
+    stream: list[Instruction] = [b"a" * before, mark, b"b" * behind, late, b"c" * 5]
+    stream += [Insert(mark, [b"x" * size, b"y"], size + 1), Fill(late, b"ddd")]
+    assert run(PartSizes(16), stream).content == b"a" * before + b"x" * size + b"y" + b"b" * behind + b"dddccccc"

@@ -1,7 +1,9 @@
 """Functional groups that come with their frames: the item of each stands before the pixels of all."""
 
 import io
+import os
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
     UID,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -17,13 +20,19 @@ from pydicom.uid import (
 )
 
 import streamdcm
-from streamdcm.engine.parts import PartSizes, PartsPolicy
-from streamdcm.engine.release import Part, Whole
-from streamdcm.engine.steps import steps
-from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, ValueTypeError
-from streamdcm.instructions import Need
-from streamdcm.sources import FrameSource
+from streamdcm.engine.parts import PartSizes
+from streamdcm.errors import (
+    EncodeError,
+    HoldLimitError,
+    InvalidValueError,
+    LengthOverflowError,
+    PlanError,
+    ValueTypeError,
+)
+from streamdcm.sinks import PartsOutput
+from tests.support.frames import frames_in, table_in
 from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
+from tests.support.targets import WriteOnly
 from tests.support.tools import run
 
 PADDING = 0x52010010, 0x52011000
@@ -89,6 +98,72 @@ def test_frames_are_pairs(given: Callable[[int], dict[str, Any]]) -> None:
     streamdcm.dcmwrite(file, enhanced(), **given(12))
     file.seek(0)
     check(file, 12)
+
+
+WAYS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "list": as_list,
+    "announced": lambda count: {**announced(count), "frame_groups": 1},
+    "bounded": bounded,
+    "unknown": lambda count: {"frames": frames(count)},
+}
+
+
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 100])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize("way", WAYS)
+def test_frames_are_put_aside_for_what_cannot_seek(way: str, syntax: UID, hold_limit: Any) -> None:
+    sink = WriteOnly()
+    result = streamdcm.dcmwrite(sink, enhanced(syntax), hold_limit=hold_limit, **WAYS[way](200))
+    ds = check(io.BytesIO(sink.data), 200)
+    assert padding_of(ds) == []
+    assert result.bytes_written == len(sink.data)
+    if syntax != DeflatedExplicitVRLittleEndian:
+        assert not ds[0x52009230].is_undefined_length
+    chunks = streamdcm.iter_chunks(enhanced(syntax), hold_limit=hold_limit, **WAYS[way](200))
+    assert b"".join(chunks) == sink.data
+
+
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 100])
+def test_frames_of_unknown_number_are_put_aside_for_a_file(hold_limit: Any, tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    with streamdcm.open_writer(path, enhanced(), hold_limit=hold_limit, frame_index=True) as writer:
+        for pixels, item in frames(100):
+            writer.write_frame(pixels, groups=item)
+    assert padding_of(check(path, 100)) == []
+    assert writer.result is not None
+    assert writer.result.frames is not None
+    data = path.read_bytes()
+    for number, (offset, length) in enumerate(writer.result.frames):
+        assert data[offset : offset + length] == np.full((ROWS, ROWS), number, "<u2").tobytes()
+    sink = WriteOnly()
+    streamdcm.dcmwrite(sink, enhanced(), frames=frames(100))
+    assert sink.data == data
+
+
+@pytest.mark.parametrize("table", ["basic", "extended", "empty"])
+def test_encapsulated_frames_are_put_aside_with_their_table(table: Any) -> None:
+    given = [(RLE + bytes(2 * number), groups_of(number)) for number in range(9)]
+    sink = WriteOnly()
+    syntax = enhanced(RLELossless)
+    streamdcm.dcmwrite(sink, syntax, frames=iter(given), number_of_frames=9, offset_table=table, hold_limit=0)
+    ds = dcmread(io.BytesIO(sink.data))
+    assert table_in(ds) == table
+    assert frames_in(ds) == [frame for frame, _ in given]
+    assert list(ds.PerFrameFunctionalGroupsSequence) == [item for _, item in given]
+
+
+def test_without_a_temporary_file_what_is_too_much_is_refused() -> None:
+    streamdcm.dcmwrite(WriteOnly(), enhanced(), frames=frames(100), spool="never")
+    with pytest.raises(HoldLimitError, match=r"PerFrameFunctionalGroupsSequence.*spool='never'"):
+        streamdcm.dcmwrite(WriteOnly(), enhanced(), frames=frames(100), spool="never", hold_limit="10 KiB")
+
+
+def test_a_size_that_may_have_been_told_is_kept() -> None:
+    assert streamdcm.encoded_size(enhanced(), frames=frames(3), number_of_frames=3) > 0
+    with pytest.raises(PlanError, match="the size is not known before"):
+        streamdcm.encoded_size(enhanced(), frames=frames(3), number_of_frames=3, frame_groups=600)
+    with pytest.raises(InvalidValueError, match="frame_groups="):
+        streamdcm.dcmwrite(WriteOnly(), enhanced(), frames=frames(3), number_of_frames=3)
 
 
 def test_the_size_of_an_item_is_a_bound_for_the_sum(tmp_path: Path) -> None:
@@ -219,26 +294,81 @@ def failing_at_once() -> Iterator[Any]:
     yield
 
 
+def in_parts(count: int, first: int = 4096, **options: Any) -> bytes:
+    """What an upload gets, in parts of another size than one can be told to have."""
+
+    class Parts(PartsOutput):
+        part_sizes = PartSizes(first=first)
+
+        def __init__(self) -> None:
+            self.parts: dict[int, bytes] = {}
+
+        def open(self) -> None: ...
+
+        def put(self, number: int, data: bytearray) -> None:
+            self.parts[number] = bytes(data)
+
+        def put_whole(self, data: bytearray) -> None:
+            self.put(1, data)
+
+        def commit(self) -> None: ...
+
+        def abort(self) -> None: ...
+
+    target = Parts()
+    result = streamdcm.dcmwrite(target, enhanced(), frames=frames(count), **options)
+    data = b"".join(target.parts[number] for number in sorted(target.parts))
+    assert len(data) == result.bytes_written
+    return data
+
+
 def test_an_upload_in_parts_takes_them() -> None:
-    sizes = PartSizes(first=4096)
-    count = 100
-    encoder = streamdcm.encoder(enhanced(), frames=frames(count), max_frames=200)
-    parts: dict[int, bytes] = {}
-    run = steps(encoder, PartsPolicy(sizes))
-    argument, given = None, frames(count)
-    while True:
-        try:
-            thing = run.send(argument)
-        except StopIteration:
-            break
-        argument = None
-        if isinstance(thing, Need):
-            assert isinstance(thing.source, FrameSource)
-            argument = next(given, streamdcm.instructions.END)
-        else:
-            assert isinstance(thing, (Part, Whole))
-            parts[thing.number if isinstance(thing, Part) else 1] = bytes(thing.data)
-    check(io.BytesIO(b"".join(parts[number] for number in sorted(parts))), count)
+    check(io.BytesIO(in_parts(100, max_frames=200)), 100)
+
+
+def to_a_path(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
+    result = streamdcm.dcmwrite(folder / "a.dcm", enhanced(), **options)
+    return (folder / "a.dcm").read_bytes(), result
+
+
+def to_memory(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
+    file = io.BytesIO(b"before")
+    file.seek(6)
+    result = streamdcm.dcmwrite(file, enhanced(), **options)
+    assert file.getvalue()[:6] == b"before"
+    assert file.tell() == len(file.getvalue())
+    return file.getvalue()[6:], result
+
+
+def in_place(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
+    return to_a_path(folder, atomic=False, **options)
+
+
+def without_the_kernel(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(os, "copy_file_range")
+        return to_a_path(folder, **options)
+
+
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 0])
+@pytest.mark.parametrize("write", [to_a_path, to_memory, in_place, without_the_kernel])
+def test_more_than_was_reserved_moves_the_pixels_once(write: Any, hold_limit: Any, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"frame_groups": 16, "max_frames": 600, "hold_limit": hold_limit}
+    data, result = write(tmp_path, frames=frames(500), frame_index=True, checksum="sha256", **options)
+    ds = check(io.BytesIO(data), 500)
+    assert padding_of(ds) == list(PADDING)
+    assert result.bytes_written == len(data)
+    assert result.checksum is not None
+    assert result.checksum.digest == sha256(data).hexdigest()
+    for number, (offset, length) in enumerate(result.frames or ()):
+        assert data[offset : offset + length] == np.full((ROWS, ROWS), number, "<u2").tobytes()
+
+
+@pytest.mark.parametrize("first", [1000, 4096, 1 << 20, 1 << 24])
+@pytest.mark.parametrize("hold_limit", ["64 MiB", 0])
+def test_more_than_was_reserved_makes_a_part_larger(hold_limit: Any, first: int) -> None:
+    data = in_parts(500, first, frame_groups=16, max_frames=600, hold_limit=hold_limit)
+    assert padding_of(check(io.BytesIO(data), 500)) == list(PADDING)
 
 
 @pytest.mark.parametrize("value", [0, -1, "nothing", 1.5])
@@ -247,7 +377,14 @@ def test_what_is_no_size_of_an_item_is_refused(value: Any) -> None:
         streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=frames(1), frame_groups=value)
 
 
-def test_more_than_was_reserved_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{"overflow": "refuse"}, {"split": "1 MiB"}])
+def test_more_than_was_reserved_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(LengthOverflowError, match="frame_groups="):
-        streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), frames=frames(9), max_frames=9, frame_groups=100)
+        given = {"frames": frames(9), "max_frames": 9, "frame_groups": 100, **options}
+        streamdcm.dcmwrite(tmp_path / "a.dcm", enhanced(), **given)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_read_back_cannot_be_moved(tmp_path: Path) -> None:
+    with open(tmp_path / "a.dcm", "wb") as file, pytest.raises(LengthOverflowError, match=r"nothing .* can be moved"):
+        streamdcm.dcmwrite(file, enhanced(), frames=frames(9), max_frames=9, frame_groups=100)

@@ -14,6 +14,7 @@ import streamdcm
 from streamdcm.sinks import PartsOutput
 from tests.support.functional_groups import enhanced, groups_of
 from tests.support.memory import run_case
+from tests.support.targets import Counting
 
 ROWS = 8
 FRAME = bytes(2 * ROWS * ROWS)
@@ -54,7 +55,19 @@ def parts(count: int, path: Path) -> int:
     return _write(Parts(), count, max_frames=count)
 
 
-CASES: dict[str, Callable[[int, Path], int]] = {function.__name__: function for function in (patched, parts)}
+def spooled(count: int, path: Path) -> int:
+    """Put aside, since nobody says how many there may be."""
+    return _write(path, count)
+
+
+def in_order(count: int, path: Path) -> int:
+    """Put aside, since the target cannot seek."""
+    return _write(Counting(), count, max_frames=count)
+
+
+CASES: dict[str, Callable[[int, Path], int]] = {
+    function.__name__: function for function in (patched, parts, spooled, in_order)
+}
 
 
 def main(case: str, count: str, directory: str) -> None:
