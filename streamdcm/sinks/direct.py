@@ -12,6 +12,7 @@ from streamdcm.sinks.descriptor import (
     check_socket,
     choose_patching,
     is_patchable,
+    move_tail,
     patch_descriptor,
     read_descriptor,
     write_all,
@@ -41,6 +42,7 @@ class FileOutput(CallersOutput):
             is_patchable(file.fileno()) and not file.mode.startswith("a"), seekable, "the file"
         )
         self.can_read = file.readable()
+        self.can_grow = self.can_read and self.can_patch
 
     @property
     def descriptor(self) -> int:
@@ -63,6 +65,10 @@ class FileOutput(CallersOutput):
     def read(self, offset: int, size: int) -> bytes:
         """Read back what was written."""
         return read_descriptor(self._file.fileno(), self._start + offset, size)
+
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written from `offset` on by `size` bytes, within the kernel where it can."""
+        move_tail(self._file.fileno(), self._start + offset, size)
 
 
 class SocketOutput(CallersOutput):

@@ -24,7 +24,7 @@ class MemoryOutput(CallersOutput):
             check_writable(buffer)  # says so
         self._buffer = buffer
         self._start = 0
-        self.can_patch = self.can_read = seekable is not False
+        self.can_patch = self.can_read = self.can_grow = seekable is not False
 
     def open(self) -> None:
         """Note the position, which patches are relative to."""
@@ -49,3 +49,11 @@ class MemoryOutput(CallersOutput):
         data = self._buffer.read(size)
         self._buffer.seek(end)
         return data
+
+    def make_space(self, offset: int, size: int) -> None:
+        """Move what was written from `offset` on by `size` bytes."""
+        position = self._start + offset
+        with self._buffer.getbuffer() as whole:
+            tail = bytes(whole[position : self._buffer.tell()])
+        self._buffer.seek(position + size)
+        self._buffer.write(tail)

@@ -340,6 +340,17 @@ def to_memory(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResul
     return file.getvalue()[6:], result
 
 
+def to_a_file(folder: Path, buffering: int = -1, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
+    with open(folder / "a.dcm", "w+b", buffering) as file:
+        result = streamdcm.dcmwrite(file, enhanced(), **options)
+        assert file.tell() == result.bytes_written
+    return (folder / "a.dcm").read_bytes(), result
+
+
+def to_a_bare_file(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
+    return to_a_file(folder, 0, **options)
+
+
 def in_place(folder: Path, **options: Any) -> tuple[bytes, streamdcm.WriteResult]:
     return to_a_path(folder, atomic=False, **options)
 
@@ -350,8 +361,11 @@ def without_the_kernel(folder: Path, **options: Any) -> tuple[bytes, streamdcm.W
         return to_a_path(folder, **options)
 
 
+WAYS_TO_MOVE = [to_a_path, to_memory, to_a_file, to_a_bare_file, in_place, without_the_kernel]
+
+
 @pytest.mark.parametrize("hold_limit", ["64 MiB", 0])
-@pytest.mark.parametrize("write", [to_a_path, to_memory, in_place, without_the_kernel])
+@pytest.mark.parametrize("write", WAYS_TO_MOVE)
 def test_more_than_was_reserved_moves_the_pixels_once(write: Any, hold_limit: Any, tmp_path: Path) -> None:
     options: dict[str, Any] = {"frame_groups": 16, "max_frames": 600, "hold_limit": hold_limit}
     data, result = write(tmp_path, frames=frames(500), frame_index=True, checksum="sha256", **options)
