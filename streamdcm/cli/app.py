@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "batch": "do one thing to many instances",
     "send": "send files to a DICOM server",
     "index": "tell where each frame of a file is",
+    "layout": "show what is where in a file, and what is wrong with it",
     "uploads": "list or abort uploads that were never completed",
     "clean": "list or remove hidden files of writes that were killed",
     "codecs": "list what decodes and encodes frames",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from struct import Struct
@@ -133,8 +133,11 @@ class EncapsulatedFrames:
     def __init__(self, copy: Copy, syntax: str, count: int, extended: tuple[int, ...] | None = None) -> None:
         self.copy = copy
         with opened(copy) as read_range:
-            table, self._at, self._lengths = _scanned(read_range, copy.length)
-            self._firsts = self._first_fragments(read_range, syntax, count, table, extended)
+            items = items_of(read_range, copy.length)
+            if items.problem:
+                raise SourceError(items.problem, _LABEL)
+            self._at, self._lengths = items.at, items.lengths
+            self._firsts = first_fragments(read_range, items, syntax, count, extended)
 
     def __len__(self) -> int:
         return len(self._firsts)
@@ -152,84 +155,143 @@ class EncapsulatedFrames:
             last = (self._firsts[number] if number < len(self._firsts) else len(self._at)) - 1
             yield self._at[first], self._at[last] + self._lengths[last] - self._at[first]
 
-    def _first_fragments(
-        self, read_range: Read, syntax: str, count: int, table: bytes, extended: tuple[int, ...] | None
-    ) -> range | array[int]:
-        """Return the index of the first fragment of each frame."""
-        fragments = len(self._at)
-        if fragments < count:
-            raise SourceError(
-                f"has {fragments:,} fragments, and NumberOfFrames asks for {count:,} frames; correct it, or get the "
-                "file again from where it came",
-                _LABEL,
-            )
-        if fragments == count:
-            return range(count)
-        if count == 1:
-            return range(1)
-        basic = tuple(value for (value,) in _length.iter_unpack(table)) if len(table) % 4 == 0 else None
-        for offsets in (extended, basic):
-            found = self._by_offsets(offsets, count)
-            if found is not None:
-                return found
-        marker = _END_MARKERS.get(transfer_syntax(syntax).codestream or "RLE")
-        by_markers = None if marker is None else self._by_end_markers(read_range, marker, count)
-        if by_markers is not None:
-            return by_markers
-        raise EncodeError(
-            f"has {fragments:,} fragments for {count:,} frames, and neither an offset table nor the codestreams tell "
-            "where frames begin; correct NumberOfFrames or the file",
-            _LABEL,
-        )
 
-    def _by_offsets(self, offsets: tuple[int, ...] | None, count: int) -> array[int] | None:
-        """Return where frames begin by an offset table, if all of it can be true."""
-        if offsets is None or len(offsets) != count or not self._at or offsets[0] != 0:
-            return None
-        start = self._at[0] - 8  # PS3.5 §A.4: offsets count from the first byte of the first item behind the table
-        fragments = {at - 8 - start: index for index, at in enumerate(self._at)}
-        firsts = array("Q")
-        for offset in offsets:
-            index = fragments.get(offset)
-            if index is None or (firsts and index <= firsts[-1]):
-                return None
-            firsts.append(index)
-        return firsts
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of encapsulated pixel data (PS3.5 §A.4).
 
-    def _by_end_markers(self, read_range: Read, marker: bytes, count: int) -> array[int] | None:
-        """Return where frames begin by the fragments that end a codestream, if these make the right number."""
-        firsts = array("Q", [0])
-        last = len(self._at) - 1
-        for index, (at, length) in enumerate(zip(self._at, self._lengths, strict=True)):
-            tail = read_range(at + max(length - 4, 0), min(length, 4)).rstrip(b"\0")
-            if tail.endswith(marker) and index < last:
-                firsts.append(index + 1)
-            elif index == last and not tail.endswith(marker):
-                return None
-        return firsts if len(firsts) == count else None
+    Parameters
+    ----------
+    table : bytes or None
+        The Basic Offset Table; `None` if there is not even an empty one.
+    at, lengths : array of int
+        For each fragment its offset in the value, and its length.
+    end : int
+        The offset behind the delimiter, or of what is no item.
+    problem : str
+        What is wrong with them; empty if nothing is.
+    """
+
+    table: bytes | None
+    at: array[int]
+    lengths: array[int]
+    end: int
+    problem: str
 
 
-def _scanned(read_range: Read, size: int) -> tuple[bytes, array[int], array[int]]:
-    """Return the Basic Offset Table, and where fragments are and how long."""
+def items_of(read_range: Read, size: int) -> Items:
+    """Find the items of a value by their headers, up to the delimiter or to the end.
+
+    Parameters
+    ----------
+    read_range : callable
+        Reads a range of the value.
+    size : int
+        The most bytes that the value may have.
+    """
     at, lengths = array("Q"), array("Q")
     table: bytes | None = None
     position, window, base = 0, b"", 0
+    problem = ""
     while position + 8 <= size:
         if not base <= position <= base + len(window) - 8:
             is_small = lengths and lengths[-1] < _WINDOW
             window, base = read_range(position, min(_WINDOW if is_small else 8, size - position)), position
         header = window[position - base : position - base + 8]
         if header[:4] == _END:
+            position += 8
             break
         (length,) = _length.unpack(header[4:])
         if header[:4] != _ITEM or position + 8 + length > size:
-            raise SourceError(f"has no item where one should be, at byte {position:,} of its value", _LABEL)
+            problem = f"has no item where one should be, at byte {position:,} of its value"
+            break
         if table is None:
             table = read_range(position + 8, length)
         else:
             at.append(position + 8)
             lengths.append(length)
         position += 8 + length
-    if table is None:
-        raise SourceError("has no offset table, not even an empty one (PS3.5 §A.4)", _LABEL)
-    return table, at, lengths
+    if table is None and not problem:
+        problem = "has no offset table, not even an empty one (PS3.5 §A.4)"
+    return Items(table, at, lengths, position, problem)
+
+
+def first_fragments(
+    read_range: Read, items: Items, syntax: str, count: int, extended: Sequence[int] | None
+) -> range | array[int]:
+    """Return the index of the first fragment of each frame.
+
+    Parameters
+    ----------
+    read_range : callable
+        Reads a range of the value.
+    items : Items
+        What is in it.
+    syntax : str
+        The transfer syntax.
+    count : int
+        The number of frames.
+    extended : sequence of int or None
+        The Extended Offset Table, if there is one.
+
+    Raises
+    ------
+    SourceError
+        If there are fewer fragments than frames.
+    EncodeError
+        If nothing tells where frames begin.
+    """
+    fragments = len(items.at)
+    if fragments < count:
+        raise SourceError(
+            f"has {fragments:,} fragments, and NumberOfFrames asks for {count:,} frames; correct it, or get the "
+            "file again from where it came",
+            _LABEL,
+        )
+    if fragments == count:
+        return range(count)
+    if count == 1:
+        return range(1)
+    table = items.table or b""
+    basic = tuple(value for (value,) in _length.iter_unpack(table)) if len(table) % 4 == 0 else None
+    for offsets in (extended, basic):
+        found = _by_offsets(items, offsets, count)
+        if found is not None:
+            return found
+    marker = _END_MARKERS.get(transfer_syntax(syntax).codestream or "RLE")
+    by_markers = None if marker is None else _by_end_markers(read_range, items, marker, count)
+    if by_markers is not None:
+        return by_markers
+    raise EncodeError(
+        f"has {fragments:,} fragments for {count:,} frames, and neither an offset table nor the codestreams tell "
+        "where frames begin; correct NumberOfFrames or the file",
+        _LABEL,
+    )
+
+
+def _by_offsets(items: Items, offsets: Sequence[int] | None, count: int) -> array[int] | None:
+    """Return where frames begin by an offset table, if all of it can be true."""
+    if offsets is None or len(offsets) != count or not items.at or offsets[0] != 0:
+        return None
+    start = items.at[0] - 8  # PS3.5 §A.4: offsets count from the first byte of the first item behind the table
+    fragments = {at - 8 - start: index for index, at in enumerate(items.at)}
+    firsts = array("Q")
+    for offset in offsets:
+        index = fragments.get(offset)
+        if index is None or (firsts and index <= firsts[-1]):
+            return None
+        firsts.append(index)
+    return firsts
+
+
+def _by_end_markers(read_range: Read, items: Items, marker: bytes, count: int) -> array[int] | None:
+    """Return where frames begin by the fragments that end a codestream, if these make the right number."""
+    firsts = array("Q", [0])
+    last = len(items.at) - 1
+    for index, (at, length) in enumerate(zip(items.at, items.lengths, strict=True)):
+        tail = read_range(at + max(length - 4, 0), min(length, 4)).rstrip(b"\0")
+        if tail.endswith(marker) and index < last:
+            firsts.append(index + 1)
+        elif index == last and not tail.endswith(marker):
+            return None
+    return firsts if len(firsts) == count else None

@@ -1,0 +1,66 @@
+"""``streamdcm layout``: what is where in a file, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from streamdcm.cli.layout_json import as_json
+from streamdcm.cli.layout_text import lines
+from streamdcm.errors import SourceError
+from streamdcm.files.layout import layout_of
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_command(commands: Commands, summary: str) -> None:
+    """Add the command to the parser of the program."""
+    command = commands.add_parser(
+        "layout",
+        help=summary,
+        description="Show what is where in a file: its sections as one bar, its elements, its offset tables held "
+        "against the frames, and what is wrong with it. Frames are not read; values are not shown, since they may "
+        "identify a patient. The exit status is 1 if something is wrong.",
+    )
+    command.add_argument("source", metavar="FILE", help="a path, or a URL such as s3://BUCKET/KEY")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument(
+        "--frames", type=_range, metavar="A..B", help="list these frames, counted from 1, such as 10..20"
+    )
+    command.add_argument(
+        "--depth", type=int, default=0, metavar="N", help="how many sequences deep to look into items; 0 unless given"
+    )
+    command.add_argument("--values", action="store_true", help="show short values, which may identify a patient")
+    command.add_argument("--force", action="store_true", help="read a file that lacks the prefix DICM")
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Look at a file, and show it as the arguments say."""
+    found = layout_of(given.source, force=given.force, depth=max(given.depth, 0), with_values=given.values)
+    if given.json:
+        print(json.dumps(as_json(found, given.frames)))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+        for line in lines(found, given.frames, width):
+            print(line)
+    if found.problems:
+        count = len(found.problems)
+        raise SourceError(f"{count:,} problem{'s' if count > 1 else ''} found, the first: {found.problems[0]}")
+
+
+def _range(text: str) -> range:
+    """Return the frames that ``A..B`` or ``A`` names, counted from 0."""
+    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames; give one such as 10..20")
+    first = int(match[1])
+    last = int(match[2] or first)
+    if not 1 <= first <= last:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames, which count from 1 and go up")
+    return range(first - 1, last)
