@@ -29,6 +29,7 @@ def add_command(commands: Commands, summary: str) -> None:
     )
     command.add_argument("source", metavar="FILE", help="a path, or a URL such as s3://BUCKET/KEY")
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--html", metavar="OUT", help="write a page to look at in a browser, which needs no network")
     command.add_argument(
         "--frames", type=_range, metavar="A..B", help="list these frames, counted from 1, such as 10..20"
     )
@@ -43,9 +44,13 @@ def add_command(commands: Commands, summary: str) -> None:
 def run(given: argparse.Namespace) -> None:
     """Look at a file, and show it as the arguments say."""
     found = layout_of(given.source, force=given.force, depth=max(given.depth, 0), with_values=given.values)
+    if given.html:
+        from streamdcm.cli.layout_html import write_page
+
+        write_page(given.html, found)
     if given.json:
         print(json.dumps(as_json(found, given.frames)))
-    else:
+    elif not given.html:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
         for line in lines(found, given.frames, width):
             print(line)

@@ -1,7 +1,12 @@
 """``streamdcm layout`` shows what is where, hides what patients are called, and says by its status what is wrong."""
 
+import base64
 import json
+import re
+import tracemalloc
+from array import array
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
@@ -10,6 +15,7 @@ from pydicom.uid import JPEGBaseline8Bit
 import streamdcm
 from streamdcm.cli.app import main
 from streamdcm.cli.layout_text import bar
+from streamdcm.files.layout import layout_of
 from tests.support.images import compressed, template
 
 
@@ -95,10 +101,6 @@ def test_the_bar_has_a_character_for_what_is_small() -> None:
 
 @pytest.mark.slow
 def test_many_frames_take_16_bytes_each(tmp_path: Path) -> None:
-    import tracemalloc
-
-    from streamdcm.files.layout import layout_of
-
     def peak(count: int) -> int:
         path = tmp_path / f"{count}.dcm"
         frames = (b"\xff\xd8\xff\xdb" + bytes(40 + number % 100) + b"\xff\xd9" for number in range(count))
@@ -113,3 +115,47 @@ def test_many_frames_take_16_bytes_each(tmp_path: Path) -> None:
 
     few, many = peak(2_000), peak(170_000)
     assert (many - few) / 168_000 < 100
+
+
+def page_data(path: Path) -> dict[str, Any]:
+    page = path.read_text("utf-8")
+    _, _, behind = page.partition('<script id="data" type="application/json">')
+    found: dict[str, Any] = json.loads(behind.partition("</script>")[0])
+    return found
+
+
+def test_a_page_needs_no_network_and_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiles(tmp_path / "<script>.dcm")
+    assert printed(capsys, path, "--html", tmp_path / "out.html") == ""
+    text = (tmp_path / "out.html").read_text("utf-8")
+    assert not re.findall(r"https?://|src=|href=|import ", text)
+    assert "default-src 'none'" in text
+    assert "Doe" not in text
+    found = page_data(tmp_path / "out.html")
+    assert found["name"] == str(path)
+    assert sum(length for _, _, length in found["sections"]) == found["size"] == path.stat().st_size
+    lengths = array("I", base64.b64decode(found["frames"]["lengths"]))
+    assert list(lengths) == [34 + 2 * number for number in range(20)]
+    (first, start), (second, gap) = found["frames"]["gaps"]
+    assert (first, second, gap) == (0, 1, 8)
+    assert path.read_bytes()[start:][:2] == b"\xff\xd8"
+    assert found["frames"]["tables"] == [{"name": "Basic Offset Table", "entries": 20, "base": start - 8, "wrong": []}]
+
+
+def test_a_page_of_a_wrong_table_shows_where_it_leads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiles(tmp_path / "tiles.dcm")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\xfe\xff\x00\xe0") + 8 + 4 * 4] ^= 4
+    path.write_bytes(data)
+    printed(capsys, path, "--html", tmp_path / "out.html", status=1)
+    found = page_data(tmp_path / "out.html")
+    [[index, _]] = found["frames"]["tables"][0]["wrong"]
+    assert index == 4
+    assert found["problems"]
+
+
+def test_a_page_of_what_is_deflated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, get_testdata_file("image_dfl.dcm"), "--html", tmp_path / "out.html")
+    found = page_data(tmp_path / "out.html")
+    assert found["frames"] is None
+    assert [piece for piece in found["pieces"] if piece.get("inflated")]

@@ -9,9 +9,11 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.site.browser import Browser
+from tests.site.layout_page import check_layout_pages
 from tests.site.server import serving
 from tests.support import ROOT
 
@@ -36,10 +38,13 @@ def main() -> int:
         found = browser.search("dcmwrite")
         if pictures:
             browser.photograph(pages, pictures)
+        with tempfile.TemporaryDirectory() as directory:
+            layouts = check_layout_pages(browser, Path(directory), pictures)
     problems = [*browser.problems, *([] if found else ["search does not find dcmwrite"])]
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"{len(pages)} pages, {browser.links} links, {len(problems)} problems; search: {found or 'nothing'}")
+    counts = f"{len(pages)} pages and {layouts} of layouts, {browser.links} links, {len(problems)} problems"
+    print(f"{counts}; search: {found or 'nothing'}")
     return 1 if problems or not pages else 0
 
 

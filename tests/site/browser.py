@@ -40,6 +40,14 @@ class Browser:
         self._chromium.close()
         self._playwright.stop()
 
+    def open(self, url: str) -> Page:
+        """Open a page, whose errors are remembered too."""
+        page = self._chromium.new_page(viewport={"width": 1280, "height": 1000})
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self._report(str(error)))
+        page.goto(url)
+        return page
+
     def visit_all(self) -> list[str]:
         """Visit every page that links lead to, beginning at the root; return their URLs."""
         anchors: dict[str, set[str]] = {}
@@ -82,7 +90,8 @@ class Browser:
             page = self._chromium.new_page(color_scheme=scheme, viewport={"width": 1400, "height": 1000})
             for url in pages:
                 page.goto(url)
-                name = url.removeprefix(self._root).removesuffix(".html").replace("/", "-")
+                name = urldefrag(url)[0].removeprefix(self._root).removesuffix(".html").rpartition("//")[2]
+                name = name.strip("/").replace("/", "-")
                 page.screenshot(path=directory / f"{name}-{scheme}.png")
             page.close()
 
