@@ -770,9 +770,9 @@ is_implied(Writer *w, uint32_t tag, PyObject *vr)
         return not_ours();
     int same = implied == Py_None || implied == vr;
     if (!same && is_str(implied))
-        same = PyUnicode_Compare(implied, vr) == 0;
+        same = PyUnicode_Contains(implied, vr);  /* which may be one of several: "US or SS" */
     Py_DECREF(implied);
-    return same ? DONE : NOT_OURS;
+    return same < 0 ? not_ours() : same ? DONE : NOT_OURS;
 }
 
 static int
