@@ -77,6 +77,9 @@ def _versions(*, verbose: bool) -> list[str]:
                 lines.append(f"{name} {version(name)}")
             except PackageNotFoundError:
                 lines.append(f"{name} is not installed")
+        from streamdcm.encode.hot import HOT
+
+        lines.append(f"hot path: {'pure Python' if HOT is None else 'C'}")
     return lines
 
 

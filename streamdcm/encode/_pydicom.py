@@ -1,4 +1,7 @@
-"""The only place that touches what pydicom does not promise to keep: underscore attributes."""
+"""The only Python code that touches what pydicom does not promise to keep: underscore attributes.
+
+`_hot.c` reads some of them, too.
+"""
 
 from collections.abc import Callable, MutableMapping
 from operator import attrgetter, itemgetter

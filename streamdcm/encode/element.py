@@ -26,6 +26,7 @@ from streamdcm.encode.header import (
     sequence_header,
     vr_code,
 )
+from streamdcm.encode.hot import HOT
 from streamdcm.encode.implied import agrees, converted, implied_vr
 from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
 from streamdcm.encode.pieces import BULK, Pieces, Section
@@ -53,6 +54,8 @@ AT_ONCE: Final = 32
 
 _SHORT_VRS: Final[dict[Any, bytes]] = {vr: vr.encode() for vr, row in VRS.items() if not row.long_length}
 _SHORT_CODES: Final = frozenset(_SHORT_VRS.values())
+
+_END, _AT_SEQUENCE, _FOR_PYTHON = (HOT.END, HOT.AT_SEQUENCE, HOT.FOR_PYTHON) if HOT is not None else (0, 1, 2)
 
 # Encoder, pad byte, VR, and whether values are small and have a length: those with a 16-bit length field.
 # Plain tuples, because taking a named one apart costs three times as much.
@@ -89,6 +92,28 @@ def encode_some(
     EncodeError
         Names the element that cannot be encoded.
     """
+    found = None if HOT is None else HOT.encode_run(elements, pieces, scope)
+    if found is None:
+        return _encode_some(elements, pieces, scope)
+    total = 0
+    while True:
+        length, rest, why = found
+        total += length
+        if why == _AT_SEQUENCE:
+            return total, rest, False
+        if why != _FOR_PYTHON:
+            return total, None, why == _END
+        length, sequence, _ = _encode_some(iter((rest,)), pieces, scope)
+        total += length
+        if sequence is not None or total >= BULK:
+            return total, sequence, False
+        found = HOT.encode_run(elements, pieces, scope)
+
+
+def _encode_some(
+    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope
+) -> tuple[int, DataElement | None, bool]:
+    """Encode elements as `encode_some` does; the C module does the same, many at a time."""
     encoding = scope.layout.encoding
     explicit = not encoding.implicit_vr
     leaves_vr_out = encoding.implicit_vr and scope.layout.on_vr_conflict == "refuse"
@@ -194,6 +219,9 @@ def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, i
 
     A defined length that would not fit its field becomes an undefined one (PS3.5 §7.5.1).
     """
+    known: int | None = None if HOT is None else HOT.encode_item(item, pieces, scope, place)
+    if known is not None:
+        return known
     if not isinstance(item, Dataset):
         raise ValueTypeError(
             f"item {place[1]} is a {type(item).__name__}, not a Dataset; correct it", scope.path_of(place[0])
@@ -406,3 +434,7 @@ def _with_implied_vr(element: DataElement, row: _Row, implied: str, scope: Scope
         implied = resolve_vr(open_one, [scope.view()], scope.layout.encoding.little_endian).VR.split(" or ")[0]
     element = converted(element, implied, scope.context)
     return element, _ROWS[element.VR]
+
+
+if HOT is not None:
+    HOT.ask(encode_elements, encode_item)

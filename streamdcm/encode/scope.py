@@ -61,6 +61,10 @@ class Scope:
         Whether private sequences lose the VR that they were read with, so that only a delimiter shows what they are.
     swaps : bool
         Whether the words of bulk values change their byte order.
+    depth : int
+        How many scopes are around it.
+    hot : object
+        What the C module remembers of all this, if there is one (see `streamdcm.encode.hot`).
     """
 
     __slots__ = (
@@ -71,6 +75,8 @@ class Scope:
         "changed",
         "context",
         "dataset",
+        "depth",
+        "hot",
         "keeps_layout",
         "layout",
         "marks_sequences",
@@ -87,6 +93,8 @@ class Scope:
         self.layout = layout
         self.outer = outer
         self.place = place
+        self.depth: int = 0 if outer is None else outer.depth + 1
+        self.hot: Any = None
         self._view: Dataset | None = None
         self.plain = True
         own = elements_of(dataset).get(SPECIFIC_CHARACTER_SET)

@@ -8,6 +8,7 @@ import pytest
 
 import streamdcm
 from streamdcm.cli.app import COMMANDS, main
+from streamdcm.encode.hot import HOT
 from tests.support import python
 
 
@@ -31,6 +32,7 @@ def test_the_verbose_version_tells_those_of_others(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [f"streamdcm {streamdcm.__version__}", f"Python {sys.version.split()[0]}"]
     assert any(re.fullmatch(r"pydicom \d.*", line) for line in lines)
+    assert lines[-1] == f"hot path: {'pure Python' if HOT is None else 'C'}"
 
 
 def test_a_command_is_imported_when_it_is_chosen(tmp_path):
