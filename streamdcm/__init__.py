@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from streamdcm.aio import (
         AsyncDicomReader,
         AsyncFrameWriter,
+        append_async,
         dcmwrite_async,
         encoded_size_async,
         encoder_chunks_async,
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from streamdcm.engine.progress import ProgressEvent
     from streamdcm.engine.result import Checksum, WriteResult
     from streamdcm.errors import StreamdcmError
+    from streamdcm.files.append import append
     from streamdcm.files.chunks import rewrite_chunks
     from streamdcm.files.identity import Header, read_header
     from streamdcm.files.inputs import spooled_source
     from streamdcm.files.rewrite import rewrite
+    from streamdcm.files.writer import open_writer
     from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
     from streamdcm.options import (
         AsyncTargetOptions,
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
         write_encoder,
     )
     from streamdcm.write.reader import DicomReader, open_reader
-    from streamdcm.write.writer import FrameWriter, open_writer
+    from streamdcm.write.writer import FrameWriter
 
 __version__ = "0.1.0"
 
@@ -78,6 +81,8 @@ __all__ = [
     "TargetOptions",
     "WriteOptions",
     "WriteResult",
+    "append",
+    "append_async",
     "codecs",
     "dcmwrite",
     "dcmwrite_async",
@@ -115,6 +120,7 @@ _MODULES = {
     "streamdcm.aio": (
         "AsyncDicomReader",
         "AsyncFrameWriter",
+        "append_async",
         "dcmwrite_async",
         "encoded_size_async",
         "encoder_chunks_async",
@@ -133,6 +139,7 @@ _MODULES = {
         "WriteResult",
     ),
     "streamdcm.errors": ("StreamdcmError",),
+    "streamdcm.files.append": ("append",),
     "streamdcm.files.chunks": ("rewrite_chunks",),
     "streamdcm.files.identity": (
         "Header",
@@ -140,6 +147,7 @@ _MODULES = {
     ),
     "streamdcm.files.inputs": ("spooled_source",),
     "streamdcm.files.rewrite": ("rewrite",),
+    "streamdcm.files.writer": ("open_writer",),
     "streamdcm.instructions": (
         "END",
         "Copy",
@@ -173,10 +181,7 @@ _MODULES = {
         "DicomReader",
         "open_reader",
     ),
-    "streamdcm.write.writer": (
-        "FrameWriter",
-        "open_writer",
-    ),
+    "streamdcm.write.writer": ("FrameWriter",),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 _SUBMODULES = frozenset(

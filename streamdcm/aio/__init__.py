@@ -1,5 +1,6 @@
 """The asynchronous driver, and the functions on it."""
 
+from streamdcm.aio.append import append_async
 from streamdcm.aio.functions import (
     dcmwrite_async,
     encoded_size_async,
@@ -15,6 +16,7 @@ from streamdcm.aio.writer import AsyncFrameWriter, open_writer_async
 __all__ = [
     "AsyncDicomReader",
     "AsyncFrameWriter",
+    "append_async",
     "dcmwrite_async",
     "encoded_size_async",
     "encoder_chunks_async",

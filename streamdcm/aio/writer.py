@@ -20,6 +20,8 @@ from streamdcm.cleanup import afterwards, afterwards_async, noted, take_all
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
+from streamdcm.files.append import Appending
+from streamdcm.files.writer import given_dataset, open_writer, opened_appending
 from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import Options, WriterOptions
 from streamdcm.pixels.table_plan import PixelsWritten
@@ -32,7 +34,7 @@ from streamdcm.write.instance import Resolve, with_frames
 from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.pushed_plan import PushedPlan
 from streamdcm.write.sizes import expected_size
-from streamdcm.write.writer import FrameWriter, PushedWrite, open_writer, piece_of_stream, pushed_options, with_groups
+from streamdcm.write.writer import FrameWriter, PushedWrite, piece_of_stream, pushed_options, with_groups
 
 
 class AsyncFrameWriter(PushedWrite):
@@ -42,7 +44,7 @@ class AsyncFrameWriter(PushedWrite):
     leaves what was there before.
     """
 
-    def __init__(self, target: Any, dataset: Dataset, options: Options) -> None:
+    def __init__(self, target: Any, dataset: Dataset | None, options: Options) -> None:
         super().__init__()
         self._target = target
         self._dataset = dataset
@@ -50,6 +52,7 @@ class AsyncFrameWriter(PushedWrite):
         self._running = False
         self._delivery: AsyncDelivery
         self._arrays: PushedArrays
+        self._appending: Appending | None = None
         self._writing: Performing[PixelsWritten | None]
 
     async def __aenter__(self) -> Self:
@@ -57,7 +60,11 @@ class AsyncFrameWriter(PushedWrite):
         self._is_new = False
         self._delivery = AsyncDelivery(self._target, take_worker())
         try:
-            self._arrays = PushedArrays(self._dataset, self._options)
+            if self._options.append:
+                open_appending = partial(opened_appending, self._target, self._dataset, self._options)
+                self._appending = await self._delivery.worker.run(open_appending)
+            dataset = given_dataset(self._dataset) if self._appending is None else self._appending.plan.dataset
+            self._arrays = PushedArrays(dataset, self._options)
             divide = None if self._options.split is None else self._divide
             output = await self._delivery.resolve(self._options) if divide is None else None
             self._writing = Performing(
@@ -147,11 +154,16 @@ class AsyncFrameWriter(PushedWrite):
         take_all(self._arrays.close, self._writing.session.drop)
 
     def _prepare(self, capabilities: Capabilities) -> tuple[Encoder[PixelsWritten | None], int | None]:
-        self._taker = planned = PushedPlan(self._dataset, self._options, capabilities, self._arrays)
+        if self._appending is not None:
+            self._taker = self._appending
+            return self._appending.encode(), None
+        dataset = given_dataset(self._dataset)
+        self._taker = planned = PushedPlan(dataset, self._options, capabilities, self._arrays)
         return planned.encode(), expected_size(planned.plan, self._options, self._target)
 
     def _divide(self, delivery: Delivery, progress: Progress, outside: Outside, resolve: Resolve) -> Dividing:
-        writing = Dividing(self._dataset, self._options, delivery, progress, outside, resolve, self._arrays)
+        dataset = given_dataset(self._dataset)
+        writing = Dividing(dataset, self._options, delivery, progress, outside, resolve, self._arrays)
         self._taker = writing.instances
         return writing
 
@@ -189,7 +201,9 @@ class AsyncFrameWriter(PushedWrite):
 
 
 @twin_of(open_writer)
-def open_writer_async(target: Any, dataset: Dataset, /, **kwargs: Unpack[WriterOptions]) -> AsyncFrameWriter:
+def open_writer_async(
+    target: Any, dataset: Dataset | None = None, /, **kwargs: Unpack[WriterOptions]
+) -> AsyncFrameWriter:
     """Open a writer that frames are given to one by one, on asyncio or trio.
 
     Parameters

@@ -8,6 +8,9 @@ from streamdcm.encode.layout import Encoding
 
 PADDING_CREATOR: Final = "STREAMDCM PADDING"
 
+PADDING_GROUPS: Final = frozenset({0x5201, 0x7FDF})
+"""The groups in which such elements are."""
+
 _BLOCK: Final = 0x10
 
 

@@ -17,14 +17,14 @@ from streamdcm.files.edits import Edit, edited
 from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.files.scanned import scan_file
 from streamdcm.files.transcode import extended_table, frame_count_of
-from streamdcm.options import Options, WriterOptions
+from streamdcm.options import DivideOptions, Options
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.plan.nested_pixels import is_encapsulated
 from streamdcm.write.functions import dcmwrite
 
 
 def divide(
-    source: str, target: str, *, edit: Edit | None = None, force: bool = False, **options: Unpack[WriterOptions]
+    source: str, target: str, *, edit: Edit | None = None, force: bool = False, **options: Unpack[DivideOptions]
 ) -> WriteResult:
     """Divide a file over several, whose frames are copied one by one as they are.
 
@@ -39,7 +39,7 @@ def divide(
     force : bool, optional
         Whether to read a file that lacks the prefix ``DICM``.
     **options
-        See `WriterOptions`; `split` says when an instance is full.
+        See `DivideOptions`; `split` says when an instance is full.
 
     Raises
     ------

@@ -155,6 +155,24 @@ class EncapsulatedFrames:
             last = (self._firsts[number] if number < len(self._firsts) else len(self._at)) - 1
             yield self._at[first], self._at[last] + self._lengths[last] - self._at[first]
 
+    @property
+    def are_whole(self) -> bool:
+        """Whether each frame is one fragment."""
+        return len(self._at) == len(self._firsts)
+
+    @property
+    def items(self) -> Copy:
+        """All fragments with the headers of their items, without the offset table and the delimiter."""
+        start = self._at[0] - 8
+        return replace(self.copy, offset=self.copy.offset + start, length=self._at[-1] + self._lengths[-1] - start)
+
+    def lengths(self) -> Iterator[tuple[int, int]]:
+        """Give of each frame the bytes in its fragments, and what they take with the headers of their items."""
+        for number, first in enumerate(self._firsts, start=1):
+            last = self._firsts[number] if number < len(self._firsts) else len(self._at)
+            length = sum(self._lengths[first:last])
+            yield length, length + 8 * (last - first)
+
 
 @dataclass(frozen=True, slots=True)
 class Items:

@@ -12,6 +12,7 @@ from streamdcm.options.settings import (
 )
 from streamdcm.options.split import BytesEach, FramesEach, Split
 from streamdcm.options.typed import (
+    AppendOptions,
     AsyncChunkOptions,
     AsyncTargetOptions,
     AsyncWriteOptions,
@@ -19,6 +20,7 @@ from streamdcm.options.typed import (
     ChunkOptions,
     CodecOptions,
     ConversionOptions,
+    DivideOptions,
     DropInOptions,
     EncodeOptions,
     EncoderTargetOptions,
@@ -46,6 +48,7 @@ from streamdcm.options.typed import (
 
 __all__ = [
     "ROWS",
+    "AppendOptions",
     "AsyncChunkOptions",
     "AsyncTargetOptions",
     "AsyncWriteOptions",
@@ -54,6 +57,7 @@ __all__ = [
     "ChunkOptions",
     "CodecOptions",
     "ConversionOptions",
+    "DivideOptions",
     "DropInOptions",
     "EncodeOptions",
     "EncoderTargetOptions",

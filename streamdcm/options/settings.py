@@ -61,7 +61,9 @@ _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _LAID_OUT: Final = _FRAMES | _with_twins("rewrite", "rewrite_chunks")
 _REWRITERS: Final = _with_twins("rewrite", "rewrite_chunks")
 _CODERS: Final = _FRAMES | _REWRITERS
-_READERS: Final = _FRAMES | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
+_WITH_TABLES: Final = _CODERS | _with_twins("append")
+_APPENDERS: Final = _with_twins("append")
+_READERS: Final = _FRAMES | _APPENDERS | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
 _STREAMS: Final = _READERS - _with_twins("encoded_size") - {"encoder"}
 _TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
 _FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async", "open_reader_async"})
@@ -88,16 +90,17 @@ class PlanSettings:
     frames: AnyFrames | None = _option(None, checks.as_given, _FRAMES_GIVEN)
     number_of_frames: NumberOfFrames = _option(None, checks.number_of_frames, _FRAMES)
     max_frames: int | None = _option(None, checks.optional_count, _FRAMES)
-    offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _FRAMES | _REWRITERS)
+    offset_table: OffsetTableChoice = _option("auto", checks.one_of(*get_args(OffsetTableChoice)), _WITH_TABLES)
     codec_workers: int | None = _option(None, checks.optional_count, _CODERS)
     codec_options: Mapping[str, Any] = _option({}, checks.optional_mapping, _CODERS)
     fragments_per_frame: int = _option(1, checks.count, _FRAMES)
     fragment_size: int | None = _option(None, checks.optional_count, _FRAMES)
-    check_frames: bool = _option(True, checks.flag, _FRAMES)
+    check_frames: bool = _option(True, checks.flag, _FRAMES | _APPENDERS)
     frame_index: bool = _option(False, checks.flag, _with_twins("dcmwrite", "open_writer"))
     frame_groups: int | None = _option(None, checks.optional_size, _FRAMES)
     overflow: Overflow = _option("rewrite", checks.one_of(*get_args(Overflow)), _FRAMES)
     late: LateNames = _option((), checks.late, _FRAMES)
+    append: bool = _option(False, checks.flag, _with_twins("open_writer"))
     split: Split | None = _option(None, checks.split, _DIVIDERS)
 
 
@@ -118,7 +121,7 @@ class TargetSettings(StorageSettings):
 
     overwrite: bool = _option(True, checks.flag, _TARGETS)
     atomic: bool = _option(True, checks.flag, _TARGETS)
-    durable: bool = _option(False, checks.flag, _TARGETS)
+    durable: bool = _option(False, checks.flag, _TARGETS | _APPENDERS)
     seekable: bool | None = _option(None, checks.optional_flag, _TARGETS)
 
 
@@ -149,7 +152,8 @@ _STORAGE_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
 
 def _row(option: Field[Any]) -> Row:
     row: Row | None = option.metadata.get("row")
-    return row or Row(_STORAGE_CHECKS[option.name], _TARGETS)
+    functions = _TARGETS | _APPENDERS if option.name == "checksum" else _TARGETS
+    return row or Row(_STORAGE_CHECKS[option.name], functions)
 
 
 ROWS: Final[Mapping[str, Row]] = {option.name: _row(option) for option in fields(Options)}

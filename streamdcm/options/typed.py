@@ -306,8 +306,38 @@ class DropInOptions(TargetOptions, total=False):
     write_like_original: bool
 
 
-class WriterOptions(PushOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
-    """Keyword arguments of `open_writer`: those of `TargetOptions` but `frames`, which it is given one by one."""
+class DivideOptions(PushOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
+    """Keyword arguments of what gives frames to several instances: those of `TargetOptions` but `frames`."""
+
+
+class WriterOptions(DivideOptions, total=False):
+    """Keyword arguments of `open_writer`: those of `TargetOptions` but `frames`, which it is given one by one.
+
+    Attributes
+    ----------
+    append : bool
+        Whether the frames follow those of the file that is the target, as with `append`.
+    """
+
+    append: bool
+
+
+class AppendOptions(TableOptions, StreamOptions, total=False):
+    """Keyword arguments of `append` and its twin: those of `StreamOptions`, and more.
+
+    Attributes
+    ----------
+    check_frames : bool
+        Whether a compressed frame that does not begin as the transfer syntax has it is refused.
+    durable : bool
+        Whether the file is on the disk, and not only in its cache, when the function returns.
+    checksum : {"sha256"}, optional
+        The digest of what was written that the result is to have.
+    """
+
+    check_frames: bool
+    durable: bool
+    checksum: ChecksumAlgorithm | None
 
 
 class EncoderTargetOptions(StreamOptions, PlaceOptions, total=False):

@@ -66,12 +66,16 @@ class GroupsPlan(NamedTuple):
 
     def aside(self) -> Aside:
         """Return what takes frames, or items, until all have come."""
-        spool = spool_for(self.spool)
-        limit = self.hold_limit if spool is None else min(self.hold_limit, _IN_MEMORY)
-        return Aside(spool, limit, f"{_LABEL}, which comes with the frames")
+        return set_aside(self.spool, self.hold_limit, f"{_LABEL}, which comes with the frames")
 
 
-class _TakesItems(Protocol):
+def set_aside(spool: str, hold_limit: int, label: str) -> Aside:
+    """Return what takes frames, or items, until all have come, as the options of these names say."""
+    directory = spool_for(spool)
+    return Aside(directory, hold_limit if directory is None else min(hold_limit, _IN_MEMORY), label)
+
+
+class TakesItems(Protocol):
     """Where items go."""
 
     def add(self, item: bytes) -> Encoder[None]:
@@ -112,7 +116,7 @@ class FrameGroups:
         self._field = _GroupsField(self._plan, self._plan.most * (self._plan.item_size or len(first) * 5 // 4))
         length = yield from self._field.reserve()
         yield from self._field.add(first)
-        self._pixels = self._taking_items(self._pixels, self._field)
+        self._pixels = taking_items(self._pixels, self._frames, self._items, self._field)
         return length
 
     def pixel_data(self) -> Encoder[PixelsWritten]:
@@ -127,7 +131,7 @@ class FrameGroups:
         """Put all frames aside, and then encode the sequence of the items that came with them."""
         items, frames = self._plan.aside(), self._plan.aside()
         yield from items.add(first)
-        written = yield from frames.run(self._taking_items(self._pixels, items))
+        written = yield from frames.run(taking_items(self._pixels, self._frames, self._items, items))
         self._pixels = _released(frames, written)
         encoding = self._plan.scope.layout.encoding
         is_defined = items.size <= MAX_LENGTH
@@ -139,39 +143,52 @@ class FrameGroups:
         yield encoding.sequence_end
         return len(header) + items.size + len(encoding.sequence_end)
 
-    def _taking_items(self, pixels: Encoder[PixelsWritten], items: _TakesItems) -> Encoder[PixelsWritten]:
-        """Run the encoder of the pixel data on the frames without what they came with."""
-        step: Callable[[Any], Instruction] = pixels.send
-        argument: Any = None
-        need = self._frames.need
-        with afterwards(pixels.close):
-            while True:
-                try:
-                    instruction = step(argument)
-                except StopIteration as stop:
-                    result: PixelsWritten = stop.value
-                    return result
-                step, argument = pixels.send, None
-                if instruction is not need:
-                    yield instruction
-                    continue
-                try:
-                    answer = yield need
-                except Exception as error:
-                    step, argument = pixels.throw, error
-                else:
-                    argument = answer if answer is END else (yield from self._frame_of(answer, items))
 
-    def _frame_of(self, given: Any, items: _TakesItems) -> Encoder[Any]:
-        """Take the item that came with a frame, and return the frame."""
-        frame, item = apart(given)
-        if item is None:
-            raise InvalidValueError(
-                "comes without functional groups, and the frames before it came with theirs; give each frame its item",
-                self._frames.label_of_next,
-            )
-        yield from items.add(self._items.encode(item))
-        return frame
+def taking_items(
+    pixels: Encoder[PixelsWritten], frames: CountedFrames, encoded: GroupItems, items: TakesItems
+) -> Encoder[PixelsWritten]:
+    """Run the encoder of the pixel data on the frames without what they came with.
+
+    Parameters
+    ----------
+    pixels : Encoder
+        That of the pixel data.
+    frames : CountedFrames
+        Asks for the frames.
+    encoded : GroupItems
+        Encodes the items that come with them.
+    items : TakesItems
+        Is given the items.
+    """
+    step: Callable[[Any], Instruction] = pixels.send
+    argument: Any = None
+    need = frames.need
+    with afterwards(pixels.close):
+        while True:
+            try:
+                instruction = step(argument)
+            except StopIteration as stop:
+                result: PixelsWritten = stop.value
+                return result
+            step, argument = pixels.send, None
+            if instruction is not need:
+                yield instruction
+                continue
+            try:
+                answer = yield need
+            except Exception as error:
+                step, argument = pixels.throw, error
+                continue
+            if answer is not END:
+                answer, item = apart(answer)
+                if item is None:
+                    raise InvalidValueError(
+                        "comes without functional groups, and the frames before it came with theirs; give each frame "
+                        "its item",
+                        frames.label_of_next,
+                    )
+                yield from items.add(encoded.encode(item))
+            argument = answer
 
 
 def _released(frames: Aside, written: PixelsWritten) -> Encoder[PixelsWritten]:

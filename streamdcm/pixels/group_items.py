@@ -22,12 +22,14 @@ class GroupItems:
         The dataset that the sequence is an element of, and how it is laid out.
     dimensions : int
         The number of items in Dimension Index Sequence, and so of Dimension Index Values in each frame.
+    count : int, optional
+        The number of items that come before these.
     """
 
-    def __init__(self, scope: Scope, dimensions: int) -> None:
+    def __init__(self, scope: Scope, dimensions: int, count: int = 0) -> None:
         self._scope = scope
         self._dimensions = dimensions
-        self.count = 0
+        self.count = count
 
     def encode(self, item: Dataset) -> bytes:
         """Return the bytes of the next item.

@@ -17,7 +17,7 @@ def native(plan: PixelPlan, encoding: Encoding, frames: CountedFrames) -> Encode
     """Encode native frames as one element."""
     form = plan.format
     assert form is not None
-    header = _header(plan, encoding)
+    header = native_header(plan, encoding)
     yield header[:-4]
     length_field = Reserve(4, label=f"the length of {plan.label}; number_of_frames= tells it ahead")
     if plan.count is None:
@@ -58,10 +58,11 @@ def native_size(plan: PixelPlan, encoding: Encoding) -> int | None:
     """Return the number of bytes that `native` is going to encode; `None` if the number of frames is not known."""
     if plan.encapsulated or plan.format is None or plan.count is None:
         return None
-    return len(_header(plan, encoding)) + _length(plan.format, plan.count)
+    return len(native_header(plan, encoding)) + _length(plan.format, plan.count)
 
 
-def _header(plan: PixelPlan, encoding: Encoding) -> bytes:
+def native_header(plan: PixelPlan, encoding: Encoding) -> bytes:
+    """Return the header of native pixel data; its last four bytes are the length."""
     if encoding.implicit_vr:
         return encoding.pack_implicit(plan.tag >> 16, plan.tag & 0xFFFF, 0)
     return encoding.pack_long(plan.tag >> 16, plan.tag & 0xFFFF, plan.vr.encode(), 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from pydicom.dataset import Dataset
+
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PER_FRAME_GROUPS
@@ -46,18 +48,22 @@ def plan_groups(
     if not patchable and not are_announced and native_size(pixels, scope.layout.encoding) is not None:
         return None  # whoever gets the bytes may be told their number before the first frame comes
     laid_out = Scope(scope.dataset, scope.layout._replace(sequence_lengths="defined"))
-    dimensions = len(value_of(scope.dataset, "DimensionIndexSequence") or ())
     return GroupsPlan(
         laid_out,
         pixels.number.most if has_field else None,
         options.frame_groups,
         group or 0,
-        dimensions,
+        dimensions_of(scope.dataset),
         options.spool,
         options.hold_limit,
         are_announced,
         can_grow and options.overflow == "rewrite",
     )
+
+
+def dimensions_of(dataset: Dataset) -> int:
+    """Return the number of dimensions that a dataset has, and each of its frames (PS3.3 §C.7.6.17)."""
+    return len(value_of(dataset, "DimensionIndexSequence") or ())
 
 
 def _free_group(tags: Set[int]) -> int | None:

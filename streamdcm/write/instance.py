@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.instructions import END
+from streamdcm.instructions import END, Encoder
 from streamdcm.options import Options
 from streamdcm.pixels.frame_count import FrameCount
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.pixels.video_plan import VideoPlan
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery, Output, PartsOutput, takes_size
 from streamdcm.write.driver import Writing
 from streamdcm.write.pushed_arrays import PushedArrays
@@ -24,6 +25,28 @@ from streamdcm.write.targets import capabilities_of, resolve_target
 
 Resolve: TypeAlias = Callable[[Delivery, Options], Output | PartsOutput]
 """Finds out how to write to a target, as the options say."""
+
+
+class Planned(Protocol):
+    """What was decided about an instance before its frames have come."""
+
+    @property
+    def pixels(self) -> PixelPlan | VideoPlan:
+        """How the frames, or the bit stream of a video, are written."""
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is given frames, and not pieces of the bit stream of a video."""
+
+    @property
+    def number(self) -> FrameCount | None:
+        """How many frames there are; `None` for the bit stream of a video."""
+
+    def set(self, name: str | int, value: Any) -> None:
+        """Set the value of a late element."""
+
+    def encode(self) -> Encoder[PixelsWritten | None]:
+        """Encode the instance."""
 
 
 class Instance:
@@ -45,6 +68,8 @@ class Instance:
         What encodes arrays that are given as frames of a compressed transfer syntax.
     first : int
         The number of frames in earlier instances of a concatenation.
+    planned : callable, optional
+        What decides how it is written, in place of what is usual.
     """
 
     def __init__(
@@ -57,15 +82,21 @@ class Instance:
         arrays: PushedArrays | None = None,
         *,
         first: int = 0,
+        planned: Callable[[Capabilities], Planned] | None = None,
     ) -> None:
         self.delivery = delivery
         self._options = options
         with delivery:
             output = resolve(delivery, options)
-            self._planned = planned = PushedPlan(dataset, options, capabilities_of(output), arrays, first=first)
-        if takes_size(output) and (size := planned.plan.size()) is not None:
-            output.expect(size)
-        self._writing = Writing(planned.encode(), delivery, options, progress, self._is_given)
+            capabilities = capabilities_of(output)
+            self._planned: Planned
+            if planned is not None:
+                self._planned = planned(capabilities)
+            else:
+                self._planned = pushed = PushedPlan(dataset, options, capabilities, arrays, first=first)
+                if takes_size(output) and (size := pushed.plan.size()) is not None:
+                    output.expect(size)
+        self._writing = Writing(self._planned.encode(), delivery, options, progress, self._is_given)
 
     @property
     def pixels(self) -> PixelPlan | VideoPlan:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from threading import Lock
 from types import TracebackType
-from typing import Any, Protocol, Self, Unpack
+from typing import Any, Protocol, Self, TypeAlias
 
 from pydicom.dataset import Dataset
 
@@ -19,13 +19,16 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError
 from streamdcm.instructions import Chunk, as_chunk
-from streamdcm.options import Options, WriterOptions, check_options
+from streamdcm.options import Options, check_options
 from streamdcm.pixels.frame_count import FrameCount, warn_if_stale
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
-from streamdcm.write.concatenation import open_instances
+from streamdcm.write.concatenation import Concatenation, open_instances
+from streamdcm.write.instance import Instance
 from streamdcm.write.pushed_arrays import PushedArrays
-from streamdcm.write.targets import Targets
+
+OpenInstances: TypeAlias = Callable[..., Instance | Concatenation]
+"""Returns what takes frames: see `open_instances`."""
 
 
 class TakesFrames(Protocol):
@@ -120,11 +123,13 @@ class FrameWriter(PushedWrite):
     is a `ReentryError` and changes nothing.
     """
 
-    def __init__(self, delivery: Delivery, dataset: Dataset, options: Options) -> None:
+    def __init__(
+        self, delivery: Delivery, dataset: Dataset, options: Options, opened: OpenInstances = open_instances
+    ) -> None:
         self._lock = Lock()
         self._progress = Progress(options.progress)
         self._arrays = PushedArrays(dataset, options)
-        self._taker = self._instances = open_instances(delivery, dataset, options, self._progress, arrays=self._arrays)
+        self._taker = self._instances = opened(delivery, dataset, options, self._progress, arrays=self._arrays)
         super().__init__()
 
     def __enter__(self) -> Self:
@@ -280,33 +285,6 @@ def piece_of_stream(data: Any) -> Chunk:
         return as_chunk(data)
     except TypeError:
         raise ValueTypeError(f"a piece of a bit stream is bytes, not an object of type {type(data).__name__}") from None
-
-
-def open_writer(target: Targets, dataset: Dataset, /, **kwargs: Unpack[WriterOptions]) -> FrameWriter:
-    """Open a writer that frames are given to one by one.
-
-    Parameters
-    ----------
-    target : str, bytes, PathLike, file-like, socket or writeable buffer
-        Where to write. With ``split=`` a path gets the number of each instance in front of its suffix;
-        or a function that takes that number, from 1, and returns a target.
-    dataset : Dataset
-        All but the pixel data; only read.
-    **kwargs
-        See `WriterOptions`.
-
-    Returns
-    -------
-    FrameWriter
-        For use in a ``with`` block.
-
-    Raises
-    ------
-    PlanError
-        If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
-    """
-    with Delivery(target) as delivery:
-        return FrameWriter(delivery, dataset, pushed_options(dict(kwargs), "open_writer"))
 
 
 def pushed_options(given: dict[str, Any], function: str) -> Options:

@@ -1,0 +1,90 @@
+"""Frames that are pushed: into a new file, or behind those of one that is there."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Unpack
+
+from pydicom.dataset import Dataset
+
+from streamdcm.engine.progress import Progress
+from streamdcm.errors import PlanError
+from streamdcm.files.append import APPENDED, Appending
+from streamdcm.options import Options, WriterOptions, refuse_in_vain
+from streamdcm.sinks import Delivery
+from streamdcm.write.instance import Instance
+from streamdcm.write.pushed_arrays import PushedArrays
+from streamdcm.write.targets import Targets, is_path
+from streamdcm.write.writer import FrameWriter, pushed_options
+
+
+def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Unpack[WriterOptions]) -> FrameWriter:
+    """Open a writer that frames are given to one by one.
+
+    Parameters
+    ----------
+    target : str, bytes, PathLike, file-like, socket or writeable buffer
+        Where to write. With ``split=`` a path gets the number of each instance in front of its suffix;
+        or a function that takes that number, from 1, and returns a target.
+    dataset : Dataset
+        All but the pixel data; only read. With ``append=True`` it is that of the file, and none is given.
+    **kwargs
+        See `WriterOptions`.
+
+    Returns
+    -------
+    FrameWriter
+        For use in a ``with`` block.
+
+    Raises
+    ------
+    PlanError
+        If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
+    """
+    with Delivery(target) as delivery:
+        options = pushed_options(dict(kwargs), "open_writer")
+        if not options.append:
+            return FrameWriter(delivery, given_dataset(dataset), options)
+        appending = opened_appending(target, dataset, options)
+        return FrameWriter(delivery, appending.plan.dataset, options, partial(_appended, appending))
+
+
+def given_dataset(dataset: Dataset | None) -> Dataset:
+    """Return the dataset of a new file.
+
+    Raises
+    ------
+    TypeError
+        If none was given.
+    """
+    if dataset is None:
+        raise TypeError("open_writer() needs the dataset of a new file; append=True takes that of the file")
+    return dataset
+
+
+def opened_appending(target: Any, dataset: Dataset | None, options: Options) -> Appending:
+    """Decide how the frames that will be given follow those of a file.
+
+    Raises
+    ------
+    PlanError
+        If it is no path, or something is said that the file says already.
+    """
+    if dataset is not None:
+        raise PlanError("append=True takes the dataset of the file; leave the dataset out")
+    if not is_path(target):
+        raise PlanError(f"frames follow those of a file, and {type(target).__name__} is no path; give one")
+    in_vain = WriterOptions.__annotations__.keys() - APPENDED - {"append"}
+    refuse_in_vain(options, sorted(in_vain), "is about a new file, and append=True is about one that is there")
+    return Appending(target, options)
+
+
+def _appended(
+    appending: Appending,
+    delivery: Delivery,
+    dataset: Dataset,
+    options: Options,
+    progress: Progress,
+    arrays: PushedArrays | None = None,
+) -> Instance:
+    return Instance(delivery, dataset, options, progress, planned=lambda _: appending)

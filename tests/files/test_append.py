@@ -1,0 +1,223 @@
+"""More frames behind those of a file: what it has is copied, and the file is replaced when the new one is complete."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+from pydicom.dataelem import DataElement
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
+
+import streamdcm
+from streamdcm import system
+from streamdcm.errors import EncodeError, InvalidValueError, PlanError
+from tests.support.frames import frames_in, table_in
+from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
+from tests.support.targets import WriteOnly
+from tests.support.tools import run
+
+NATIVE = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]
+
+
+def rle(number: int) -> bytes:
+    return bytes.fromhex("01000000 40000000") + bytes(56) + bytes([2 * number, 0x81])
+
+
+def jpeg(number: int) -> bytes:
+    """What begins as JPEG and has no end marker by which frames could be told apart."""
+    return b"\xff\xd8\xff" + bytes([number]) * 25
+
+
+def without_groups(syntax: UID = ExplicitVRLittleEndian, **changes: Any) -> Dataset:
+    ds = enhanced(syntax, dimensions=0)
+    del ds.SharedFunctionalGroupsSequence
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+@pytest.mark.parametrize("old", [3, 700])
+def test_frames_and_their_groups_follow_those_of_a_file(syntax: UID, old: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    streamdcm.dcmwrite(path, enhanced(syntax), frames=frames(old), max_frames=1000)
+    streamdcm.append(path, frames(2, old))
+    with streamdcm.open_writer(path, append=True) as writer:
+        for pixels, item in frames(300, old + 2):
+            writer.write_frame(pixels, groups=item)
+    ds = check(path, old + 302)
+    assert not [element.tag for element in ds if element.tag.group % 2], "what took up space in the field"
+    assert run("dcmftest", path).stdout.startswith("yes: ")
+    assert "E: " not in run("dcmdump", path).stdout
+
+
+@pytest.mark.parametrize("sequence_lengths", ["defined", "undefined"])
+def test_the_result_is_what_is_written_at_once(sequence_lengths: Any, tmp_path: Path) -> None:
+    grown, whole = tmp_path / "grown.dcm", WriteOnly()  # which has no field that something is left of
+    first = enhanced()
+    first.PerFrameFunctionalGroupsSequence = [item for _, item in frames(4)]
+    streamdcm.dcmwrite(grown, first, frames=[pixels for pixels, _ in frames(4)], sequence_lengths=sequence_lengths)
+    streamdcm.append(grown, frames(5, 4))
+    streamdcm.dcmwrite(whole, enhanced(), frames=list(frames(9)))
+    if sequence_lengths == "defined":
+        assert grown.read_bytes() == whole.data
+    check(grown, 9)
+
+
+@pytest.mark.parametrize("asked", ["auto", "basic", "extended", "empty"])
+@pytest.mark.parametrize("old", ["basic", "extended", "empty"])
+def test_an_offset_table_is_made_anew(old: Any, asked: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    ds = without_groups(RLELossless)
+    streamdcm.dcmwrite(path, ds, frames=[rle(n) for n in range(3)], offset_table=old)
+    result = streamdcm.append(path, (rle(n) for n in range(3, 9)), offset_table=asked)
+    again = dcmread(path)
+    assert again.NumberOfFrames == 9
+    assert table_in(again) == result.offset_table == ("basic" if asked == "auto" else asked)
+    assert frames_in(again) == [rle(n) for n in range(9)]
+
+
+def test_frames_of_several_fragments_stay_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    streamdcm.dcmwrite(path, without_groups(JPEGBaseline8Bit), frames=[jpeg(1), jpeg(2)], fragments_per_frame=3)
+    with pytest.raises(PlanError, match="one fragment a frame"):
+        streamdcm.append(path, [jpeg(3)], offset_table="extended")
+    streamdcm.append(path, [jpeg(3)])
+    assert frames_in(dcmread(path)) == [jpeg(1), jpeg(2), jpeg(3)]
+
+
+def test_frames_without_groups_follow_such(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    pixels = [each for each, _ in frames(5)]
+    streamdcm.dcmwrite(path, without_groups(), frames=pixels[:2])
+    streamdcm.append(path, pixels[2:])
+    assert (dcmread(path).pixel_array == np.stack(pixels)).all()
+    with pytest.raises(InvalidValueError, match="frame 6: comes with functional groups"):
+        streamdcm.append(path, frames(1))
+
+
+def test_what_is_there_is_copied_in_the_kernel(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    streamdcm.dcmwrite(path, without_groups(Rows=512, Columns=512), frames=[bytes(512 * 1024)] * 20)
+    copied: list[int] = []
+
+    def counted(source: int, target: int, length: int, offset: int, to: int | None = None) -> int:
+        taken = original(source, target, length, offset, to)
+        copied.append(taken)
+        return taken
+
+    original = system.copy_file_range
+    with patch.object(system, "copy_file_range", counted):
+        streamdcm.append(path, [bytes(512 * 1024)])
+    assert sum(copied) == 20 * 512 * 1024
+
+
+def failing(count: int) -> Iterator[Any]:
+    yield from frames(count, 3)
+    raise LookupError
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (lambda: failing(2), LookupError),
+        (lambda: [bytes(3)], EncodeError),
+        (lambda: [], PlanError),
+        (lambda: [(np.zeros((ROWS, ROWS), "u2"), groups_of(3, dimensions=2))], EncodeError),
+        (lambda: [np.zeros((ROWS, ROWS), "u2")], EncodeError),
+    ],
+)
+def test_all_or_nothing(given: Any, error: type[Exception], tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    streamdcm.dcmwrite(path, enhanced(), frames=frames(3))
+    before, status = path.read_bytes(), path.stat()
+    with pytest.raises(error):
+        streamdcm.append(path, given())
+    assert path.read_bytes() == before
+    assert os.path.samestat(path.stat(), status)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_frames_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    ds = without_groups(JPEGBaseline8Bit)
+    streamdcm.dcmwrite(path, ds, frames=[jpeg(1), jpeg(2)], fragments_per_frame=3, offset_table="empty")
+    with pytest.raises(EncodeError, match="tell where frames begin"):
+        streamdcm.append(path, [jpeg(3)])
+
+
+def deflated(path: Path) -> None:
+    streamdcm.dcmwrite(path, enhanced(DeflatedExplicitVRLittleEndian), frames=frames(3))
+
+
+def single(path: Path) -> None:
+    path.write_bytes(Path(get_testdata_file("CT_small.dcm")).read_bytes())
+
+
+def one_of_several(path: Path) -> None:
+    streamdcm.dcmwrite(path, enhanced(), frames=frames(4), split=2)
+    (path.parent / "a-0001.dcm").rename(path)
+
+
+def with_vector(path: Path) -> None:
+    ds = without_groups()
+    ds.add(DataElement("FrameTimeVector", "DS", ["0", "1"]))
+    streamdcm.dcmwrite(path, ds, frames=[each for each, _ in frames(2)])
+
+
+def half_a_byte(path: Path) -> None:
+    ds = without_groups(BitsAllocated=1, BitsStored=1, HighBit=0, Rows=3, Columns=3)
+    streamdcm.dcmwrite(path, ds, frames=[np.ones((3, 3), bool)])
+
+
+@pytest.mark.parametrize("write", [deflated, single, one_of_several, with_vector, half_a_byte])
+def test_what_frames_cannot_follow_is_refused(write: Any, tmp_path: Path) -> None:
+    write(path := tmp_path / "a.dcm")
+    before = path.read_bytes()
+    with pytest.raises(PlanError):
+        streamdcm.append(path, frames(1))
+    assert path.read_bytes() == before
+
+
+def test_what_is_said_of_a_new_file_is_refused(tmp_path: Path) -> None:
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", enhanced(), frames=frames(3))
+    with pytest.raises(PlanError, match="leave the dataset out"):
+        streamdcm.open_writer(path, enhanced(), append=True)
+    with pytest.raises(PlanError, match="max_frames= is about a new file"):
+        streamdcm.open_writer(path, append=True, max_frames=3)
+    with pytest.raises(TypeError, match="needs the dataset"):
+        streamdcm.open_writer(path)
+    with pytest.raises(PlanError, match="is no path"):
+        streamdcm.append(io.BytesIO(), frames(1))  # type: ignore[arg-type]
+
+
+@pytest.mark.anyio
+async def test_on_an_event_loop(tmp_path: Path) -> None:
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", enhanced(), frames=frames(3))
+
+    async def given() -> Any:
+        for pair in frames(2, 3):
+            yield pair
+
+    await streamdcm.append_async(path, given())
+    async with streamdcm.open_writer_async(path, append=True) as writer:
+        for pixels, item in frames(4, 5):
+            await writer.write_frame(pixels, groups=item)
+    check(path, 9)
+    with pytest.raises(PlanError):
+        async with streamdcm.open_writer_async(path, append=True, max_frames=5):
+            pass
