@@ -151,7 +151,7 @@ def _first_of(first: BaseException | None, problem: BaseException, what: str) ->
     """Return which of two errors is raised; the other becomes a note of it, unless that is an interrupt."""
     if first is None or (isinstance(first, Exception) and not isinstance(problem, Exception)):
         return problem
-    if problem is not first:
+    if problem is not first and isinstance(problem, Exception):  # a second cancellation says nothing
         tell_of(f"{what} ({reason_of(problem)})", first)
     return first
 

@@ -60,6 +60,14 @@ def test_an_interrupt_is_raised_in_place_of_an_error_and_stays():
     assert steps.taken == ["a", "b", "c"]
 
 
+def test_a_second_interrupt_is_no_note_of_the_first():
+    steps, interrupt = Steps(), KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt) as caught, afterwards(steps.step("a", KeyboardInterrupt())):
+        raise interrupt
+    assert caught.value is interrupt
+    assert not hasattr(interrupt, "__notes__")
+
+
 @pytest.mark.parametrize("end", [GeneratorExit, StopIteration, StopAsyncIteration])
 def test_the_end_of_an_iteration_hides_nothing(end):
     steps = Steps()

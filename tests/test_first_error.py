@@ -270,3 +270,30 @@ def test_a_block_that_fails_and_leaves_frames_that_cannot_be_closed():
             next(iter(chunks))
             raise SinkError
         assert_first(caught, frames)
+
+
+def test_an_error_after_the_commit_says_that_the_file_is_complete(tmp_path):
+    class Frames:
+        """An iterator that can be closed once."""
+
+        def __init__(self):
+            self.left, self.closed = 1, 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if not self.left:
+                raise StopIteration
+            self.left -= 1
+            return bytes(512)
+
+        def close(self):
+            self.closed += 1
+            if self.closed > 1:
+                raise OSError("its file")
+
+    with pytest.raises(OSError, match="its file") as caught:
+        streamdcm.dcmwrite(tmp_path / "out.dcm", dataset(), frames=Frames(), number_of_frames=1)
+    assert (tmp_path / "out.dcm").exists()
+    assert any("complete; this error came too late" in note for note in caught.value.__notes__)

@@ -11,6 +11,7 @@ from anyio import CancelScope
 
 from streamdcm.aio.threads import Worker, to_the_end, worker_thread
 from streamdcm.cleanup import afterwards_async, noted
+from streamdcm.errors import tell_of
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, resolve_async
 from streamdcm.write.targets import refuse_options_in_vain
@@ -30,6 +31,8 @@ class AsyncDelivery:
     def __init__(self, target: Any, worker: Worker) -> None:
         self.worker = worker
         self._output: AsyncOutput | None = None
+        self.is_complete = False
+        """Whether all was written and has its name; an error that comes then changes nothing."""
         self.on_thread = Delivery(target)
         """The target for who writes to it on the thread."""
 
@@ -37,6 +40,13 @@ class AsyncDelivery:
     def target(self) -> Any:
         """What the caller gave."""
         return self.on_thread.target
+
+    @property
+    def location(self) -> str | None:
+        """The name of the target, for people, if it is known and has one."""
+        if self._output is not None:
+            return self._output.location
+        return self.on_thread.output.location if self.on_thread.is_resolved else None
 
     async def resolve(self, options: Options) -> AsyncOutput | None:
         """Find out how to write to the target from the event loop; `None` if that is to be done on the thread."""
@@ -73,5 +83,9 @@ async def delivered(target: Any) -> AsyncIterator[AsyncDelivery]:
         try:
             yield delivery
         except BaseException as error:
-            await delivery.give_up(error)
+            if delivery.is_complete:
+                came = "this error" if isinstance(error, Exception) else "the cancellation"
+                tell_of(f"{delivery.location or 'the target'}: complete; {came} came too late", error)
+            else:
+                await delivery.give_up(error)
             raise

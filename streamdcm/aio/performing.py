@@ -65,6 +65,7 @@ class Performing(Generic[T]):
         on_thread = delivery.on_thread if collector is None else Delivery(collector)
         self.session = Session(caller, prepare, on_thread, options, outside, collector, divide)
         self._output = output
+        self._delivery = delivery
         self._callback = options.progress
         self._progress: Progress | None = None
 
@@ -93,19 +94,23 @@ class Performing(Generic[T]):
 
     async def perform(self, batch: Batch) -> None:
         """Write a batch, and tell of it."""
-        if self._output is None or self._progress is None:
-            return
-        if new := batch.frames - (self._progress.frames or 0):
-            self._progress.count_frames(new)
+        if self._output is not None and self._progress is not None:
+            await self._written(batch, self._output, self._progress)
+        if batch.then is DONE:
+            self._delivery.is_complete = True
+
+    async def _written(self, batch: Batch, output: AsyncOutput, progress: Progress) -> None:
+        if new := batch.frames - (progress.frames or 0):
+            progress.count_frames(new)
         for operation in batch.operations:
             if isinstance(operation, Patch):
-                await self._output.patch(operation.offset, operation.value)
+                await output.patch(operation.offset, operation.value)
             else:
-                await self._output.write(operation.buffers)
-                self._progress.add(sum(map(len, operation.buffers)))
+                await output.write(operation.buffers)
+                progress.add(sum(map(len, operation.buffers)))
         if batch.then is DONE:
-            self._progress.tell()
-            await self._output.commit()
+            progress.tell()
+            await output.commit()
 
     def result(self) -> tuple[WriteResult, T | None]:
         """Return what was written, and what the encoder returned."""

@@ -102,5 +102,8 @@ def _terminate(*_: object) -> None:
 
 def _say(stream: BinaryIO, message: dict[str, Any]) -> None:
     data = memoryview(packed(message))
-    while data:
-        data = data[stream.write(data) :]
+    try:
+        while data:
+            data = data[stream.write(data) :]
+    except BrokenPipeError:
+        raise SystemExit(143) from None  # the coordinator is gone

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from streamdcm.cleanup import noted
+from streamdcm.errors import tell_of
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.output import Output, PartsOutput
 from streamdcm.sinks.protocols import Interruptible
@@ -28,6 +29,8 @@ class Delivery:
         self.target = target
         self.is_settled = False
         """Whether the target was committed or given up."""
+        self.is_committed = False
+        """Whether what was written has its name; an error that comes then changes nothing."""
         self._output: Output | PartsOutput | None = None
 
     @property
@@ -62,7 +65,7 @@ class Delivery:
     def commit(self) -> None:
         """Make what was written visible under its name."""
         self.output.commit()
-        self.is_settled = True
+        self.is_settled = self.is_committed = True
 
     def give_up(self, error: BaseException | None = None) -> None:
         """Leave what was there before, and discard a handle whose closing would publish what was written.
@@ -89,5 +92,7 @@ class Delivery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None and self.is_committed:
+            tell_of(f"{self.output.location or 'the target'}: complete; this error came too late", error)
+        elif error is not None:
             self.give_up(error)

@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 import resource
-import shutil
 import stat
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from streamdcm.errors import (
 )
 from streamdcm.sinks import path_atomic, path_in_place, resolve
 from tests.support import python
+from tests.support.mounts import NotMountedError, mounted_at
 
 NEW = b"head" + bytes(range(256)) * 1000 + b"end"
 once = pytest.mark.parametrize("temporary", ["unnamed"], indirect=True)
@@ -116,15 +116,11 @@ def drop_privileges():
 
 @contextmanager
 def mounted(point, *arguments):
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting needs root")
-    done = subprocess.run(["mount", *arguments, str(point)], capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
     try:
-        yield
-    finally:
-        subprocess.run(["umount", str(point)], check=True)
+        with mounted_at(point, *arguments):
+            yield
+    except NotMountedError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
