@@ -38,7 +38,7 @@ from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
-from streamdcm.write.array_frames import with_coded_arrays
+from streamdcm.write.array_frames import with_coded_frames
 from streamdcm.write.coded_frames import CodedFrames, encoded
 from streamdcm.write.divided import Dividing
 from streamdcm.write.functions import (
@@ -124,8 +124,8 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) 
     """
     options = async_options(dict(kwargs), "iter_chunks_async")
     with on_error(partial(close_frames, options.frames)):
-        if isinstance(options.frames, (list, tuple)):  # which may be asked for the first one here
-            dataset, options = with_coded_arrays(dataset, options)
+        if options.frames is None or isinstance(options.frames, (list, tuple)):  # which may be looked at here
+            dataset, options = with_coded_frames(dataset, options)
         plan = plan_file(dataset, options, chunk_capabilities(options))
     if may_be_encoded(dataset, options):
         return _coded_chunks(dataset, options)
@@ -204,7 +204,7 @@ async def _coded_chunks(dataset: Dataset, options: Options) -> AsyncGenerator[by
 def _dividing(
     dataset: Dataset, options: Options, delivery: Delivery, progress: Progress, outside: Outside, resolve: Resolve
 ) -> Dividing:
-    dataset, options = with_coded_arrays(dataset, options)
+    dataset, options = with_coded_frames(dataset, options)
     return Dividing(dataset, options, delivery, progress, outside, resolve)
 
 

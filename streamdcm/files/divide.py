@@ -14,13 +14,13 @@ from streamdcm.files.access import accessed
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
-from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.files.scanned import scan_file
-from streamdcm.files.transcode import extended_table, frame_count_of
 from streamdcm.options import DivideOptions, Options
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.plan.nested_pixels import is_encapsulated
 from streamdcm.write.functions import dcmwrite
+from streamdcm.write.stored_frames import EncapsulatedFrames, NativeFrames
+from streamdcm.write.transcode import extended_table, frame_count_of
 
 
 def divide(

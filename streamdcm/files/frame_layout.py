@@ -15,8 +15,8 @@ from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import FLOAT_PIXEL_DATA, PIXEL_DATA
 from streamdcm.errors import StreamdcmError, element_name
 from streamdcm.files.access import Access
-from streamdcm.files.frames import Items, first_fragments, items_of
 from streamdcm.pixels.frame_format import frame_format
+from streamdcm.write.stored_frames import Items, first_fragments, items_of
 
 _LABEL: Final = element_name(PIXEL_DATA)
 _SEQUENCE_END: Final = b"\xfe\xff\xdd\xe0"

@@ -14,13 +14,13 @@ from streamdcm.errors import PlanError, element_name
 from streamdcm.files.access import accessed
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement
-from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.files.remote import opened_input
 from streamdcm.files.scanned import Scanned, scan_file
-from streamdcm.files.transcode import extended_table, frame_count_of
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.plan.nested_pixels import is_encapsulated
+from streamdcm.write.stored_frames import EncapsulatedFrames, NativeFrames
+from streamdcm.write.transcode import extended_table, frame_count_of
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 

@@ -24,7 +24,7 @@ from streamdcm.files.deferred import DeferredElement, copy_deferred
 from streamdcm.files.edits import Edit, edited
 from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scanned import Scanned
-from streamdcm.files.transcode import is_transcoded, transcoded
+from streamdcm.files.transcode import is_transcoded, transcoded_file
 from streamdcm.options import Options, refuse_in_vain
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.coded_header import NewUid, any_uid
@@ -132,7 +132,7 @@ def plan_of(source: Edited, request: Request, options: Options, capabilities: Ca
         syntax = _target_syntax(dataset, old_syntax, transfer_syntax)
         if old_syntax is not None and is_transcoded(dataset, old_syntax, syntax):
             new_uid = request.new_uid if source.sop_instance_uid == value_of(dataset, "SOPInstanceUID") else None
-            options = transcoded(dataset, old_syntax, syntax, options, new_uid=new_uid)
+            options = transcoded_file(dataset, old_syntax, syntax, options, new_uid=new_uid)
         else:
             options = uncoded(options, request)
         refuse_compression(_untouched_pixel_data(dataset), old_syntax, syntax, "convert them in edit")

@@ -15,15 +15,15 @@ from streamdcm.encode.tags import CONCATENATION_UID, NUMBER_OF_FRAMES, PER_FRAME
 from streamdcm.errors import PlanError, SourceError, element_name
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement
-from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.files.scan_words import Large
 from streamdcm.files.scanned import Scanned
-from streamdcm.files.transcode import extended_table, frame_count_of
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_count import FRAME_VECTORS, has_number_of_frames
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.pixels.stored_frames import StoredFrames
 from streamdcm.plan.nested_pixels import is_encapsulated
+from streamdcm.write.stored_frames import EncapsulatedFrames, NativeFrames
+from streamdcm.write.transcode import extended_table, frame_count_of
 
 _GROUPS: Final = element_name(PER_FRAME_GROUPS)
 

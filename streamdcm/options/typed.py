@@ -245,8 +245,7 @@ class ConversionOptions(TypedDict, total=False):
     transfer_syntax : str, optional
         The UID or keyword of the transfer syntax to write; that of the dataset if not given. The dataset stays as it
         is, File Meta Information follows, and the words of bulk values change their byte order where that is another
-        (PS3.5 §7.3). The pixel data of the dataset are neither compressed nor
-        decompressed.
+        (PS3.5 §7.3). Frames are decoded and encoded as it takes.
     file_meta : bool
         Whether preamble and File Meta Information are written; without them it is the dataset alone, as in a message
         of the network.

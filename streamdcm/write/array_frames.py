@@ -25,15 +25,17 @@ from streamdcm.sources import ByteStream, PushedSource
 from streamdcm.write.answers import close_frames
 from streamdcm.write.array_coding import ArrayCoding, coded_syntax, is_pixels, refuse_coding
 from streamdcm.write.coded_frames import CodedFrames
+from streamdcm.write.own_pixels import coded_syntaxes, with_transcoded_pixels
 
 _LABEL: Final = element_name(PIXEL_DATA)
 _AXES_OF_A_FRAME: Final = 2
 
 
-def with_coded_arrays(dataset: Dataset, options: Options) -> tuple[Dataset, Options]:
-    """Return what is written in the place of a dataset and arrays that are to be encoded; all else as it is.
+def with_coded_frames(dataset: Dataset, options: Options) -> tuple[Dataset, Options]:
+    """Return what is written in the place of a dataset and frames that are to be coded; all else as it is.
 
-    The first frame is asked for here: what it is decides what the header says.
+    Those are arrays that are given for a compressed transfer syntax, and the dataset's own pixel data where another
+    transfer syntax is asked for. The first array is asked for here: what it is decides what the header says.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def with_coded_arrays(dataset: Dataset, options: Options) -> tuple[Dataset, Opti
         If a library is missing.
     """
     frames = options.frames
+    if frames is None:
+        return with_transcoded_pixels(dataset, options)
     syntax = coded_syntax(dataset, options)
     if syntax is None or isinstance(frames, (PushedSource, ByteStream, AsyncIterable)) or not gives_frames(frames):
         refuse_coding(options)
@@ -70,6 +74,8 @@ def refuse_arrays_to_encode(dataset: Dataset, options: Options) -> None:
         If there are such.
     """
     frames = options.frames
+    if coded_syntaxes(dataset, options) is not None:
+        raise PlanError("the size is not known before the pixel data have been decoded or encoded; write them")
     first = frames[0] if isinstance(frames, (list, tuple)) and frames else None
     is_series = len(getattr(frames, "shape", ())) > _AXES_OF_A_FRAME
     if coded_syntax(dataset, options) is not None and (is_series or is_pixels(first)):

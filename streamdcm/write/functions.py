@@ -31,7 +31,7 @@ from streamdcm.plan.execution import Plan
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
-from streamdcm.write.array_frames import refuse_arrays_to_encode, with_coded_arrays
+from streamdcm.write.array_frames import refuse_arrays_to_encode, with_coded_frames
 from streamdcm.write.chunks import Chunks, measure
 from streamdcm.write.coded_frames import encoded
 from streamdcm.write.divided import write_divided
@@ -88,7 +88,7 @@ def dcmwrite(
         with afterwards(partial(close_frames, options.frames)):
             refuse_async_frames(options)
             if options.split is not None:
-                return write_divided(delivery, *with_coded_arrays(dataset, options))
+                return write_divided(delivery, *with_coded_frames(dataset, options))
             output = resolve_target(delivery, options)
             file, total = encoder_for(filename, dataset, options, capabilities_of(output))
             result, table = write(file, delivery, options, total)
@@ -226,7 +226,7 @@ def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[Enc
     options = check_options(dict(kwargs), "encoder")
     with on_error(partial(close_frames, options.frames)):
         capabilities = Capabilities(flag("patchable", patchable), framing_of(options))
-        return encoded(plan_file(*with_coded_arrays(dataset, options), capabilities))
+        return encoded(plan_file(*with_coded_frames(dataset, options), capabilities))
 
 
 def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
@@ -315,7 +315,7 @@ def encoder_for(
     target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
 ) -> tuple[Encoder[PixelsWritten | None], int | None]:
     """Plan how a dataset is written to a target, and return its encoder and, if it is wanted and known, its size."""
-    plan = plan_file(*with_coded_arrays(dataset, options), capabilities)
+    plan = plan_file(*with_coded_frames(dataset, options), capabilities)
     if not options.atomic:
         refuse_own_source(target, dataset)
     return encoded(plan), expected_size(plan, options, target)

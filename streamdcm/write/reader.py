@@ -15,7 +15,7 @@ from streamdcm.cleanup import CLOSING, afterwards, noted, on_error
 from streamdcm.options import ChunkOptions, Options, check_options
 from streamdcm.plan.plan import plan_file
 from streamdcm.write.answers import close_frames
-from streamdcm.write.array_frames import with_coded_arrays
+from streamdcm.write.array_frames import with_coded_frames
 from streamdcm.write.chunks import Chunks
 from streamdcm.write.coded_frames import encoded
 from streamdcm.write.functions import chunk_capabilities, refuse_async_frames
@@ -41,7 +41,7 @@ class DicomReader(io.BufferedIOBase):
         self._frames = options.frames
         with on_error(partial(close_frames, options.frames)):
             refuse_async_frames(options)
-            self._plan = plan_file(*with_coded_arrays(dataset, options), chunk_capabilities(options))
+            self._plan = plan_file(*with_coded_frames(dataset, options), chunk_capabilities(options))
         self._dataset = dataset
         self._options = options
         self._can_repeat = not isinstance(options.frames, Iterator)
@@ -151,7 +151,7 @@ class DicomReader(io.BufferedIOBase):
             assert self._chunks is not None
             self._chunks.close()
             self._chunks, self._rest, self._read = None, memoryview(b""), 0
-            self._plan = plan_file(*with_coded_arrays(self._dataset, self._options), chunk_capabilities(self._options))
+            self._plan = plan_file(*with_coded_frames(self._dataset, self._options), chunk_capabilities(self._options))
         while self._read < self._position:
             self._rest = self._rest or self._next_chunk()
             if not self._rest:

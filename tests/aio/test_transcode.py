@@ -195,3 +195,16 @@ async def test_arrays_are_divided_when_they_are_encoded(tmp_path: Path) -> None:
             result = writer.result
         parts = [np.atleast_3d(dcmread(part.location).pixel_array.T).T for part in result.instances]
         assert np.array_equal(np.concatenate(parts), frames)
+
+
+async def test_the_pixels_of_a_dataset(tmp_path: Path) -> None:
+    dataset = dcmread(native(tmp_path / "in.dcm", 5))
+    options: dict[str, Any] = {"transfer_syntax": JPEG2000Lossless, "offset_table": "empty"}
+    wanted = b"".join(streamdcm.iter_chunks(dataset, **options))
+
+    assert b"".join([chunk async for chunk in streamdcm.iter_chunks_async(dataset, **options)]) == wanted
+    async with streamdcm.open_chunks_async(dataset, **options) as opened:
+        assert b"".join([chunk async for chunk in opened]) == wanted
+    async with streamdcm.open_reader_async(dataset, **options) as reader:
+        assert await reader.read() == wanted
+    assert coders() == []

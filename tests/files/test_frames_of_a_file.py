@@ -8,10 +8,10 @@ import pytest
 from pydicom.encaps import generate_frames
 
 from streamdcm.errors import EncodeError, SourceError
-from streamdcm.files.frames import EncapsulatedFrames, NativeFrames
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_format import FrameFormat
 from streamdcm.sources import FileSource
+from streamdcm.write.stored_frames import EncapsulatedFrames, NativeFrames
 
 JPEG, RLE = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.5"
 
