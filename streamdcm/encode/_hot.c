@@ -38,12 +38,16 @@ static const char *const KNOWN_NAMES[KNOWN] = {
 
 enum name {
     N_VR, N_VALUE, N_TAG, N_UNDEFINED, N_LIST, N_ORIGINAL, N_ENCODINGS, N_COMPONENTS, N_DICT, N_READ_IMPLICIT,
-    N_READ_LITTLE, N_READ_CHARSET, N_PARENT_ENCODING, N_ITEM_UNDEFINED, N_PARTS, N_HOT, NAMES
+    N_READ_LITTLE, N_READ_CHARSET, N_PARENT_ENCODING, N_ITEM_UNDEFINED, N_PARTS, N_HOT, N_LAYOUT, N_ENCODING, N_CONTEXT,
+    N_CODEC, N_EXTENDED, N_DEPTH, N_IMPLICIT, N_LITTLE, N_CONFLICT, N_SEQUENCE_LENGTHS, N_GROUP_LENGTHS, N_CONVERTS,
+    N_PLAIN, N_CHANGED, N_KEEPS_LAYOUT, N_RECODES, N_MARKS, N_SWAPS, NAMES
 };
 static const char *const ATTRIBUTES[NAMES] = {
     "VR", "_value", "tag", "is_undefined_length", "_list", "original_string", "encodings", "_components", "_dict",
     "_read_implicit", "_read_little", "_read_charset", "_parent_encoding", "is_undefined_length_sequence_item",
-    "parts", "hot",
+    "parts", "hot", "layout", "encoding", "context", "codec", "is_extended", "depth", "implicit_vr", "little_endian",
+    "on_vr_conflict", "sequence_lengths", "group_lengths", "converts_file", "plain", "changed", "keeps_layout", "_recodes",
+    "marks_sequences", "swaps",
 };
 
 /* One VR: which function encodes it (`put_value`), what pads it, and whether its length field has 32 bits. */
@@ -843,9 +847,9 @@ is_left_out(uint32_t tag)
 /* ---- the rules of a scope ---- */
 
 static int
-flag(PyObject *object, const char *name)
+flag(const State *state, PyObject *object, enum name name)
 {
-    PyObject *value = PyObject_GetAttrString(object, name);
+    PyObject *value = PyObject_GetAttr(object, state->names[name]);
     if (value == NULL)
         return -1;
     int is_true = PyObject_IsTrue(value);
@@ -855,9 +859,9 @@ flag(PyObject *object, const char *name)
 
 /* Whether an attribute is a certain text. */
 static int
-is_text(PyObject *object, const char *name, const char *text)
+is_text(const State *state, PyObject *object, enum name name, const char *text)
 {
-    PyObject *value = PyObject_GetAttrString(object, name);
+    PyObject *value = PyObject_GetAttr(object, state->names[name]);
     if (value == NULL)
         return -1;
     int is_same = PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, text) == 0;
@@ -868,12 +872,12 @@ is_text(PyObject *object, const char *name, const char *text)
 static int
 read_context(State *state, PyObject *scope, Rules *rules)
 {
-    PyObject *context = PyObject_GetAttrString(scope, "context");
+    PyObject *context = PyObject_GetAttr(scope, state->names[N_CONTEXT]);
     if (context == NULL)
         return FAILED;
-    rules->encodings = PyObject_GetAttrString(context, "encodings");
-    rules->codec = PyObject_GetAttrString(context, "codec");
-    rules->is_extended = flag(context, "is_extended");
+    rules->encodings = PyObject_GetAttr(context, state->names[N_ENCODINGS]);
+    rules->codec = PyObject_GetAttr(context, state->names[N_CODEC]);
+    rules->is_extended = flag(state, context, N_EXTENDED);
     Py_DECREF(context);
     if (rules->encodings == NULL || rules->codec == NULL || rules->is_extended < 0)
         return FAILED;
@@ -893,26 +897,26 @@ read_context(State *state, PyObject *scope, Rules *rules)
 static int
 read_rules(State *state, PyObject *scope, Rules *rules)
 {
-    PyObject *layout = PyObject_GetAttrString(scope, "layout");
-    PyObject *encoding = layout == NULL ? NULL : PyObject_GetAttrString(layout, "encoding");
-    PyObject *depth = encoding == NULL ? NULL : PyObject_GetAttrString(scope, "depth");
+    PyObject *layout = PyObject_GetAttr(scope, state->names[N_LAYOUT]);
+    PyObject *encoding = layout == NULL ? NULL : PyObject_GetAttr(layout, state->names[N_ENCODING]);
+    PyObject *depth = encoding == NULL ? NULL : PyObject_GetAttr(scope, state->names[N_DEPTH]);
     int done = FAILED;
     if (depth == NULL)
         goto end;
     int overflow;
     long deep = PyLong_AsLongAndOverflow(depth, &overflow);
     rules->depth = overflow || deep > DEEPEST ? DEEPEST : (int)deep;
-    int implicit = flag(encoding, "implicit_vr"), refuses = is_text(layout, "on_vr_conflict", "refuse");
-    int defined = is_text(layout, "sequence_lengths", "defined");
-    int undefined = is_text(layout, "sequence_lengths", "undefined");
-    int omits = is_text(layout, "group_lengths", "omit"), plain = flag(scope, "plain");
-    rules->is_little = flag(encoding, "little_endian");
-    rules->converts = flag(layout, "converts_file");
-    rules->changed = flag(scope, "changed");
-    rules->keeps_layout = flag(scope, "keeps_layout");
-    rules->recodes = flag(scope, "_recodes");
-    rules->marks = flag(scope, "marks_sequences");
-    rules->swaps = flag(scope, "swaps");
+    int implicit = flag(state, encoding, N_IMPLICIT), refuses = is_text(state, layout, N_CONFLICT, "refuse");
+    int defined = is_text(state, layout, N_SEQUENCE_LENGTHS, "defined");
+    int undefined = is_text(state, layout, N_SEQUENCE_LENGTHS, "undefined");
+    int omits = is_text(state, layout, N_GROUP_LENGTHS, "omit"), plain = flag(state, scope, N_PLAIN);
+    rules->is_little = flag(state, encoding, N_LITTLE);
+    rules->converts = flag(state, layout, N_CONVERTS);
+    rules->changed = flag(state, scope, N_CHANGED);
+    rules->keeps_layout = flag(state, scope, N_KEEPS_LAYOUT);
+    rules->recodes = flag(state, scope, N_RECODES);
+    rules->marks = flag(state, scope, N_MARKS);
+    rules->swaps = flag(state, scope, N_SWAPS);
     if (PyErr_Occurred())
         goto end;
     rules->explicit_vr = !implicit;
@@ -972,7 +976,7 @@ scope_of(Writer *w, Level *level)
 {
     if (level->scope == NULL) {
         PyObject *outer = scope_of(w, level->outer);
-        PyObject *layout = outer == NULL ? NULL : PyObject_GetAttrString(outer, "layout");
+        PyObject *layout = outer == NULL ? NULL : PyObject_GetAttr(outer, w->state->names[N_LAYOUT]);
         if (layout != NULL)
             level->scope = PyObject_CallFunction(w->state->known[SCOPE], "OOO(On)", level->item, layout, outer,
                                                  level->tag, level->index);
