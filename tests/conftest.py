@@ -38,9 +38,12 @@ class _Module(pytest.Module):
         try:
             return list(super().collect())
         except self.CollectError as error:
-            if not isinstance(error.__cause__, ModuleNotFoundError):
+            missing = error.__cause__
+            while missing is not None and not isinstance(missing, ModuleNotFoundError):
+                missing = missing.__cause__  # as of a MissingExtraError
+            if missing is None:
                 raise
-            skip_without(error.__cause__)
+            skip_without(missing)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:

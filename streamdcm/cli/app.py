@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import Any, Final
 
 import streamdcm
+from streamdcm.cli.parser import Parser, add_common
 
 COMMANDS: Final = {
-    "copy": "read a DICOM file and write it again",
-    "batch": "do one thing to many instances",
+    "copy": "read DICOM files and write them again, edited or in another transfer syntax",
+    "batch": "do one thing to many instances, with a journal to go on from",
     "send": "send files to a DICOM server",
     "index": "tell where each frame of a file is",
     "layout": "show what is where in a file, and what is wrong with it",
@@ -20,8 +21,15 @@ COMMANDS: Final = {
     "clean": "list or remove hidden files of writes that were killed",
     "codecs": "list what decodes and encodes frames",
     "demo": "write a huge multi-frame image from a generator, and read frames of it back",
+    "completion": "print what makes a shell complete the arguments of this program",
+    "man": "print the manual page",
 }
 """What each command does; its module has its name."""
+
+STATUSES: Final = (
+    "exit status: 0 if all went well; 1 if not, or if a file of several failed; 2 if the arguments are wrong; 130 "
+    "after Ctrl-C; 143 after SIGTERM."
+)
 
 _OTHERS: Final = ("pydicom", "anyio", "numpy", "boto3", "azure-storage-blob", "fsspec", "httpx2", "obstore", "rich")
 
@@ -40,30 +48,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if not, 130 after Ctrl-C, 143 after SIGTERM; wrong arguments exit with 2.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser(next((word for word in words if not word.startswith("-")), None))
-    given = parser.parse_args(words)
+    parser, commands = _parsers(next((word for word in words if not word.startswith("-")), None))
+    given, unknown = parser.parse_known_args(words)
+    if unknown:
+        commands.get(getattr(given, "command", ""), parser).refuse_unknown(unknown)
     if given.version:
         print("\n".join(_versions(verbose=given.verbose)))
         return 0
     if "run" not in given:
         parser.error("a COMMAND is needed")
+    if given.color == "never":
+        os.environ["NO_COLOR"] = "1"
+    elif given.color == "always":
+        os.environ.pop("NO_COLOR", None)
+        os.environ["FORCE_COLOR"] = "1"
     from streamdcm.cli.run import run
 
     return run(given)
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Return a parser that knows the arguments of one command, and of the others what they do."""
-    parser: argparse.ArgumentParser = _Parser(prog="streamdcm", description="The streaming DICOM writer.")
+def whole_parser() -> Parser:
+    """Return a parser that knows the arguments of all commands."""
+    return _parsers(*COMMANDS)[0]
+
+
+def _parsers(*chosen: str | None) -> tuple[Parser, dict[str, Parser]]:
+    """Return a parser that knows the arguments of some commands, and of the others what they do."""
+    parser = Parser(prog="streamdcm", description="The streaming DICOM writer.", epilog=STATUSES)
     parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
-    parser.add_argument("--verbose", action="store_true", help="with --version: those of other packages, too")
-    commands = parser.add_subparsers(metavar="COMMAND")
+    parser.add_argument("--verbose", "-v", action="store_true", help="with --version: those of other packages, too")
+    commands: Any = parser.add_subparsers(metavar="COMMAND", dest="command", parser_class=Parser)
     for name, summary in COMMANDS.items():
-        if name == chosen:
+        if name in chosen:
             import_module(f"streamdcm.cli.{name}").add_command(commands, summary)
+            add_common(commands.choices[name])
         else:
             commands.add_parser(name, help=summary)
-    return parser
+    return parser, commands.choices
 
 
 def _versions(*, verbose: bool) -> list[str]:
@@ -81,13 +102,3 @@ def _versions(*, verbose: bool) -> list[str]:
 
         lines.append(f"hot path: {'pure Python' if HOT is None else 'C'}")
     return lines
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says of wrong arguments nothing that is secret."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and exit."""
-        from streamdcm.sinks import printable_text
-
-        super().error(printable_text(message))

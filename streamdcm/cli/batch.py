@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from streamdcm.batch import Batch, BatchReport, status
 from streamdcm.cli.counts import counted
 from streamdcm.cli.destinations import CREDENTIALS, add_credentials, destination_of
-from streamdcm.cli.edits import add_edits
+from streamdcm.cli.edits import add_edit_function, add_edits
+from streamdcm.cli.parser import add_workers
 from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 _MOST_NAMED: Final = 20
 """How many failures are named with --quiet."""
@@ -34,7 +37,11 @@ def add_command(commands: Commands, summary: str) -> None:
         description="Rewrite, edit, copy or send many instances on several processes, or on a cluster of "
         "dask.distributed. A journal keeps what became of each; with the same one a run goes on where the last one "
         "stopped.",
-        epilog="example: streamdcm batch /archive --to '/clean/{relative}' --journal run.sqlite --delete PatientName",
+        examples=(
+            "streamdcm batch /archive --to '/clean/{relative}' --journal run.sqlite --delete PatientName",
+            "streamdcm batch @list.txt --send dicom://STORE@pacs:104 --journal sent.sqlite",
+            "streamdcm batch --status run.sqlite",
+        ),
     )
     command.add_argument(
         "sources",
@@ -53,16 +60,14 @@ def add_command(commands: Commands, summary: str) -> None:
     )
     add_credentials(command)
     add_edits(command)
-    command.add_argument("--edit", metavar="MODULE:FUNCTION", help="a function that changes each dataset")
+    add_edit_function(command)
     command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of a transfer syntax to write")
     command.add_argument("--overwrite", action="store_true", help="replace files that are not the batch's own")
     command.add_argument("--journal", metavar="FILE", help="what keeps what became of each instance (SQLite)")
-    command.add_argument("--workers", type=int, metavar="N", help="how many processes; as many as cores unless given")
+    add_workers(command, None)
     command.add_argument("--scheduler", metavar="ADDRESS", help="the scheduler of a dask.distributed cluster")
-    command.add_argument("--retries", type=int, default=2, metavar="N", help="how often to try again (%(default)s)")
     command.add_argument("--status", metavar="JOURNAL", help="say what a journal says, and do nothing")
     command.add_argument("--json", action="store_true", help="give the report as JSON on standard output")
-    command.add_argument("--quiet", action="store_true", help="say nothing but the first failures")
     command.set_defaults(run=lambda given: run(given, command), refuse=command.error)
 
 
@@ -84,7 +89,7 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
             journal=given.journal,
             workers=given.workers,
             scheduler=given.scheduler,
-            retries=given.retries,
+            retries=given.retry,
             progress=show,
         )
     _show(report, given)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from streamdcm.sinks.hidden_files import abandoned_files
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def add_command(commands: "Commands", summary: str) -> None:
@@ -16,6 +18,7 @@ def add_command(commands: "Commands", summary: str) -> None:
         help=summary,
         description="List the files in a directory, named .xxxxxxxxxxxx.partial, that writes left there because they "
         "were killed (SIGKILL, a power failure). A file that a process is writing is not among them.",
+        examples=("streamdcm clean /archive", "streamdcm clean --yes /archive"),
     )
     command.add_argument("directory", metavar="DIR", help="the directory; those in it are not looked at")
     command.add_argument("--yes", action="store_true", help="remove them")

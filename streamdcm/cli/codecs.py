@@ -13,6 +13,7 @@ def add_command(commands: Any, summary: str) -> None:
         help=summary,
         description="List, for each transfer syntax, what decodes and encodes frames in this environment: the library "
         "that is used first, and whether it runs in threads or processes.",
+        examples=("streamdcm codecs",),
     )
     command.set_defaults(run=run)
 

@@ -1,11 +1,15 @@
 """``streamdcm copy``: read a DICOM file and write it again, edited or in another transfer syntax."""
 
 import argparse
+import json
+import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from streamdcm.cli.edits import add_edits
+from streamdcm.cli.edits import add_edit_function, add_edits
+from streamdcm.cli.parser import add_on_error, add_workers
+from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.cli.progress import shown
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
@@ -14,10 +18,12 @@ from streamdcm.files.edits import Edit
 from streamdcm.files.rewrite import rewrite
 from streamdcm.options import RewriteOptions
 from streamdcm.options.typed import ProgressCallback
-from streamdcm.sinks import printable
+from streamdcm.sinks import printable, scheme_of
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def add_command(commands: "Commands", summary: str) -> None:
@@ -25,12 +31,34 @@ def add_command(commands: "Commands", summary: str) -> None:
     command = commands.add_parser(
         "copy",
         help=summary,
-        description="Read a DICOM file and write it again; pixel data are copied unread where they can be. OUT "
-        "appears under its name only when it is complete.",
+        description="Read DICOM files and write them again; pixel data are copied unread where they can be. A file "
+        "appears under its name only when it is complete. Several files, folders and globs go into the folder OUT, "
+        "which is made if it is not there; so does one file if OUT ends with / or is a folder.",
+        examples=(
+            "streamdcm copy --set PatientName=Doe^Jane in.dcm out.dcm",
+            "streamdcm copy -r --delete PatientBirthDate --skip-non-dicom archive/ clean/",
+            "streamdcm copy --transfer-syntax JPEGLSLossless 'archive/*/*.dcm' s3://bucket/small/",
+            "streamdcm copy --set 'RequestAttributesSequence[0].ScheduledProcedureStepID=7' in.dcm - | less",
+        ),
     )
-    command.add_argument("source", metavar="IN", help="a file, or - for standard input")
-    command.add_argument("target", metavar="OUT", help="a file, or - for standard output")
+    command.add_argument(
+        "sources",
+        metavar="IN",
+        nargs="+",
+        help="a file, or - for standard input; a glob; a folder, with -r; @FILE, which has one of these in each line",
+    )
+    command.add_argument("target", metavar="OUT", help="a file, or - for standard output; a folder for several files")
+    command.add_argument("-r", "--recursive", action="store_true", help="copy folders with all files below them")
+    names = command.add_mutually_exclusive_group()
+    names.add_argument("--tree", action="store_true", help="keep the folders below IN; so it is unless told otherwise")
+    names.add_argument("--flatten", action="store_true", help="put all files into OUT itself")
+    command.add_argument("--dry-run", action="store_true", help="print what would be copied where, and copy nothing")
+    command.add_argument("--skip-non-dicom", action="store_true", help="leave out files without the DICM prefix")
+    add_on_error(command)
+    add_workers(command, 1)
+    command.add_argument("--json", action="store_true", help="print a line of JSON for each file on standard output")
     add_edits(command)
+    add_edit_function(command)
     command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of the transfer syntax to write")
     command.add_argument(
         "--split",
@@ -57,8 +85,23 @@ def add_command(commands: "Commands", summary: str) -> None:
     command.add_argument("--no-overwrite", dest="overwrite", action="store_false", help="fail if OUT exists")
     command.add_argument("--durable", action="store_true", help="wait until OUT is on the disk")
     command.add_argument("--force", action="store_true", help="read IN even without the DICM prefix")
-    command.add_argument("--quiet", action="store_true", help="say nothing if all goes well")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, refuse=command.error)
+
+
+def _is_one_file(given: argparse.Namespace) -> bool:
+    """Tell whether one file is written to one target, as named."""
+    (source, *others), target = given.sources, given.target
+    is_several = bool(others) or source.startswith("@") or os.path.isdir(source) or _is_glob(source)
+    return not is_several and (target == "-" or not _is_folder(target))
+
+
+def _is_glob(source: str) -> bool:
+    marks = "*?[" if scheme_of(source) is None else "*["  # a URL has a query behind ?
+    return any(mark in source for mark in marks) and not os.path.lexists(source)
+
+
+def _is_folder(target: str) -> bool:
+    return target.endswith(tuple(filter(None, (os.sep, os.altsep, "/")))) or os.path.isdir(target)
 
 
 def codec_option(argument: str) -> tuple[str, int | float]:
@@ -80,21 +123,50 @@ def codec_option(argument: str) -> tuple[str, int | float]:
 
 def run(given: argparse.Namespace) -> None:
     """Copy as the arguments say."""
-    options: RewriteOptions = {
+    if given.edits and given.edit:
+        given.refuse("--edit excludes --set and --delete; set values in the function")
+    if _is_one_file(given):
+        _copy_one(given)
+        return
+    if given.split is not None or "-" in (*given.sources, given.target):
+        given.refuse("--split and - are for one file; copy the files one by one")
+    from streamdcm.cli.copy_many import copy_many
+
+    options: dict[str, Any] = {**_options(given), "edit": _named_edit(given)}
+    copy_many(given, {**options, "transfer_syntax": given.transfer_syntax})
+
+
+def _options(given: argparse.Namespace) -> RewriteOptions:
+    """Return the options of `rewrite` that were given, in so far as they differ from its own defaults."""
+    chosen: RewriteOptions = {
         "enforce_file_format": given.enforce_file_format,
         "sequence_lengths": given.sequence_lengths,
         "group_lengths": given.group_lengths,
-        "overwrite": given.overwrite,
         "durable": given.durable,
         "codec_workers": given.codec_workers,
         "codec_options": dict(given.codec_options or ()),
     }
+    return chosen
+
+
+def _named_edit(given: argparse.Namespace) -> Any:
+    return dict(given.edits) if given.edits else given.edit
+
+
+def _copy_one(given: argparse.Namespace) -> None:
+    (given.source,) = given.sources
+    options: RewriteOptions = {**_options(given), "overwrite": given.overwrite}
     start = time.perf_counter()
+    if given.force and given.source != "-" and scheme_of(given.source) is None:
+        refuse_implausible(given.source)
+    if given.dry_run:
+        print(f"{printable(given.source)} -> {printable(given.target)}")
+        return
+    edit = _edit_of(given)
     source = sys.stdin.buffer if given.source == "-" else given.source
     with shown(quiet=given.quiet, label="copying") as show:
         options["progress"] = show
         target = sys.stdout.buffer if given.target == "-" else given.target
-        edit = dict(given.edits) if given.edits else None
         syntax = given.transfer_syntax
         if given.split is None:
             result = rewrite(source, target, edit=edit, transfer_syntax=syntax, force=given.force, **options)
@@ -102,12 +174,24 @@ def run(given: argparse.Namespace) -> None:
             result = _divided(given, edit, show)
         if given.target == "-":
             sys.stdout.buffer.flush()
-    if not given.quiet:
+    where = "standard output" if given.target == "-" else result.location or f"{len(result.instances):,} instances"
+    if given.json and given.target != "-":
+        said = {"source": given.source, "target": given.target, "status": "copied", "bytes": result.bytes_written}
+        print(json.dumps(said))
+    elif not given.quiet:
         seconds = time.perf_counter() - start
-        where = "standard output" if given.target == "-" else result.location or f"{len(result.instances):,} instances"
         print(
             f"{printable(given.source)} -> {where}: {result.bytes_written:,} bytes in {seconds:.3f} s", file=sys.stderr
         )
+
+
+def _edit_of(given: argparse.Namespace) -> Edit | None:
+    if given.edit is None:
+        return dict(given.edits) if given.edits else None
+    from streamdcm.batch.edit_names import imported_edit, named_edit
+
+    named_edit(given.edit)
+    return imported_edit(given.edit)
 
 
 def _divided(given: argparse.Namespace, edit: Edit | None, show: ProgressCallback) -> WriteResult:

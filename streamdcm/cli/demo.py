@@ -29,7 +29,9 @@ from streamdcm.errors import StreamdcmError, TargetError
 from streamdcm.write.functions import dcmwrite
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 _LOOP: Final = "examples_ybr_color.dcm"
 _MOST_COMPARED: Final = 100
@@ -47,11 +49,11 @@ def add_command(commands: Commands, summary: str) -> None:
         help=summary,
         description="Play an ultrasound loop that ships with pydicom through a generator into one DICOM file, then "
         "read frames at random through its offset table and compare them. The file is removed at the end.",
+        examples=("streamdcm demo", "streamdcm demo --size '5 GiB' --out loop.dcm"),
     )
     command.add_argument("--size", type=_size, default="1 GiB", help="how many bytes the frames make (1 GiB)")
     command.add_argument("--out", type=Path, metavar="PATH", help="write to this file, and leave it there")
     command.add_argument("--keep", action="store_true", help="leave the temporary file there")
-    command.add_argument("--quiet", action="store_true", help="say nothing if all goes well")
     command.set_defaults(run=run)
 
 

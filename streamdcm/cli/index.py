@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from streamdcm.files.index import index_file
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def add_command(commands: Commands, summary: str) -> None:
@@ -20,6 +22,7 @@ def add_command(commands: Commands, summary: str) -> None:
         description="Print the offset of the first byte of each frame, and its length, found by ranged reads: no frame "
         "is read. A byte that makes an item even counts. Where a frame has several fragments, "
         "the headers of the items between them count.",
+        examples=("streamdcm index cine.dcm", "streamdcm index --json s3://bucket/cine.dcm"),
     )
     command.add_argument("source", metavar="FILE", help="a path, or a URL such as s3://BUCKET/KEY")
     command.add_argument("--json", action="store_true", help="print one JSON object")

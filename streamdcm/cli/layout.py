@@ -26,6 +26,11 @@ def add_command(commands: Commands, summary: str) -> None:
         description="Show what is where in a file: its sections as one bar, its elements, its offset tables held "
         "against the frames, and what is wrong with it. Frames are not read; values are not shown, since they may "
         "identify a patient. The exit status is 1 if something is wrong.",
+        examples=(
+            "streamdcm layout slide.dcm",
+            "streamdcm layout --frames 10..20 s3://bucket/cine.dcm",
+            "streamdcm layout --json slide.dcm",
+        ),
     )
     command.add_argument("source", metavar="FILE", help="a path, or a URL such as s3://BUCKET/KEY")
     command.add_argument("--json", action="store_true", help="print one JSON object")

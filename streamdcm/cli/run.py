@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import signal
 import sys
 
@@ -12,6 +14,8 @@ from streamdcm.cli.discretion import described, discreet_warnings
 from streamdcm.cli.signals import Terminated, terminable
 from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable, printable_text
+
+_OPTION = re.compile(r"\b([a-z]+(?:_[a-z]+)*)=(True|False|'[^']*'|\"[^\"]*\"|\d+)?")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -25,7 +29,8 @@ def run(given: argparse.Namespace) -> int:
     except InvalidDicomError:
         return _fail(f"{printable(given.source)} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
     except (StreamdcmError, OSError) as error:
-        return _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
+        said = "\n".join([str(error), *getattr(error, "__notes__", ())])
+        return _fail(as_options(said, given))
     except Terminated:
         _fail("terminated; nothing is left half-written")
         return 128 + signal.SIGTERM
@@ -37,6 +42,28 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
+def as_options(said: str, given: argparse.Namespace) -> str:
+    """Return what is said with options as they are written at a shell: ``overwrite=True`` is ``--overwrite``."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        if name not in vars(given):
+            return found[0]
+        spelled = f"--{name.replace('_', '-')}"
+        if value in ("False", "True"):
+            return spelled if value == "True" else f"--no-{name.replace('_', '-')}"
+        return f"{spelled} {value}" if value else spelled
+
+    return _OPTION.sub(option, said)
+
+
 def _fail(message: str) -> int:
-    print(f"streamdcm: {printable_text(message)}", file=sys.stderr)
+    name = "\x1b[31mstreamdcm\x1b[0m" if _has_colors() else "streamdcm"
+    print(f"{name}: {printable_text(message)}", file=sys.stderr)
     return 1
+
+
+def _has_colors() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stderr.isatty() and os.environ.get("TERM") != "dumb")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from streamdcm.cli.destinations import add_credentials, destination_of
+from streamdcm.cli.parser import add_on_error, add_workers, count
 from streamdcm.cli.progress import Show, shown
 from streamdcm.errors import PeerError, StoreFailedError
 from streamdcm.network import InstanceResult, StoreResult
@@ -16,7 +18,9 @@ from streamdcm.sinks import printable
 from streamdcm.sinks.http_clients import library_of, make_client
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def add_command(commands: Commands, summary: str) -> None:
@@ -26,23 +30,27 @@ def add_command(commands: Commands, summary: str) -> None:
         help=summary,
         description="Send files, and all files of folders, to a DICOM server: by STOW-RS to http:// and https://, by "
         "C-STORE to dicom:// and dicoms:// (TLS). What fails is named, and the others are sent.",
+        examples=(
+            "streamdcm send --workers 4 archive/ dicom://STORE@pacs:104",
+            "streamdcm send --token-file token study/ https://pacs/dicom-web",
+        ),
     )
     command.add_argument("files", metavar="FILE", nargs="+", help="a file or a folder")
     command.add_argument("url", metavar="URL", help="https://HOST/BASE, or dicoms://CALLED@HOST:PORT")
-    command.add_argument("--workers", type=int, default=1, metavar="N", help="send so many at a time")
-    command.add_argument("--retry", type=int, default=2, metavar="N", help="how many more attempts there are")
-    command.add_argument("--batch-size", type=int, metavar="N", help="so many instances in a request, for http://")
+    add_workers(command, 1)
+    add_on_error(command)
+    command.add_argument(
+        "--json", action="store_true", help="print a line of JSON for each instance on standard output"
+    )
+    command.add_argument("--batch-size", type=count, metavar="N", help="so many instances in a request, for http://")
     command.add_argument("--study", metavar="UID", help="the study that all instances must be of, for http://")
     add_credentials(command)
-    command.add_argument("--quiet", action="store_true", help="name failures only")
     command.set_defaults(run=run, refuse=command.error)
 
 
 def run(given: argparse.Namespace) -> None:
     """Send as the arguments say."""
     destination = destination_of(given.url, given, ("batch_size", "study"))
-    if given.workers < 1 or given.retry < 0 or (given.batch_size is not None and given.batch_size < 1):
-        given.refuse("--workers and --batch-size are at least 1, and --retry at least 0")
     start = time.perf_counter()
     try:
         with shown(quiet=given.quiet, label="sending") as show:
@@ -60,8 +68,8 @@ def _send(given: argparse.Namespace, destination: Destination, show: Show) -> St
     options: dict[str, Any] = {
         "workers": given.workers,
         "retries": given.retry,
-        "on_error": "continue",
-        "on_result": _name_failure,
+        "on_error": "raise" if given.on_error == "stop" else "continue",
+        "on_result": _Naming(given),
         "progress": show,
     }
     if not destination.is_web:
@@ -77,9 +85,21 @@ def _send(given: argparse.Namespace, destination: Destination, show: Show) -> St
         return dicomweb.store(given.url, given.files, client=client, **options)
 
 
-def _name_failure(item: InstanceResult) -> None:
-    if item.status == "failed":
-        print(f"streamdcm: {printable(item.name)}: {item.reason}", file=sys.stderr)
+class _Naming:
+    """Names instances as they end, as the arguments ask for."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._given = given
+
+    def __call__(self, item: InstanceResult) -> None:
+        name, has_failed = printable(item.name), item.status == "failed"
+        if has_failed:
+            print(f"streamdcm: {name}: {item.reason}", file=sys.stderr)
+        elif self._given.verbose:
+            print(f"{name}: {item.status}", file=sys.stderr)
+        if self._given.json:
+            said = {"source": name, "target": printable(self._given.url), "status": item.status}
+            print(json.dumps({**said, "error": item.reason} if has_failed else said), flush=True)
 
 
 def _sum_up(given: argparse.Namespace, result: StoreResult, start: float) -> None:

@@ -7,7 +7,9 @@ from streamdcm.sinks.storage.parts_upload import PendingUpload
 from streamdcm.sinks.storage.urls import pending_uploads
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def add_command(commands: "Commands", summary: str) -> None:
@@ -18,6 +20,7 @@ def add_command(commands: "Commands", summary: str) -> None:
         description="List or abort uploads to S3 that were begun and neither completed nor aborted, as after a power "
         "failure. They are not visible as objects, but are stored and paid for. An upload that is just under way is "
         "among them.",
+        examples=("streamdcm uploads --list s3://bucket/in/", "streamdcm uploads --abort s3://bucket/in/"),
     )
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--list", dest="abort", action="store_false", help="list them, the oldest first")

@@ -1,13 +1,15 @@
 """The program itself: what it imports for a command, its version, and arguments that no command has."""
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 import streamdcm
-from streamdcm.cli.app import COMMANDS, main
+from streamdcm.cli.app import COMMANDS, main, whole_parser
 from streamdcm.encode.hot import HOT
 from tests.support import python
 
@@ -63,7 +65,71 @@ def test_the_help_names_the_commands(capsys):
 def test_wrong_arguments_are_2(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
-    assert "usage: streamdcm" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"streamdcm( copy)?: [^\n]*; try 'streamdcm( copy)? --help'\n", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "question"),
+    [
+        (["cpoy", "a", "b"], "did you mean copy?"),
+        (["copy", "--durabel", "a", "b"], "there is no option --durabel; did you mean --durable?"),
+        (["copy", "--on-error", "stopp", "a", "b"], "did you mean stop?"),
+        (["copy", "--set", "PatientNam=a", "a", "b"], "did you mean PatientName?"),
+        (["copy", "--delete", "RequestAttributesSequenc[0].PatientID", "a", "b"], "is neither a keyword nor a tag"),
+        (["clean", "a", "b"], "there is one argument too many: b"),
+        (["copy", "--workers", "0", "a", "b"], "is not a number of at least 1"),
+    ],
+)
+def test_what_was_meant_is_asked_in_one_line(arguments, question, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    said = capsys.readouterr().err
+    assert question in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command_has_examples_that_are_arguments(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    _, examples = capsys.readouterr().out.split("examples:\n")
+    lines = [line.strip() for line in examples.splitlines()]
+    assert lines
+    for line in lines:
+        words = shlex.split(re.split(r" [|>] ", line)[0])
+        assert words[:2] == ["streamdcm", name]
+        assert "run" in whole_parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_commands_and_options(shell, capsys):
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in (*COMMANDS, "--skip-non-dicom"))
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n"], input=said, text=True, check=True)
+
+
+def test_the_manual_page_is_what_help_says(capsys):
+    assert main(["man"]) == 0
+    page = capsys.readouterr().out
+    assert all(f".SH COMMAND {name.upper()}" in page for name in COMMANDS)
+    if shutil.which("groff"):
+        said = subprocess.run(
+            ["groff", "-man", "-Tutf8", "-ww"], input=page, text=True, capture_output=True, check=True
+        )
+        assert not said.stderr
+        assert "--skip-non-dicom" in re.sub(r"\x1b\[[\d;]*m|.\x08", "", said.stdout).replace("\u2212", "-")
+
+
+@pytest.mark.parametrize(("color", "is_red"), [("always", True), ("never", False), ("auto", False)])
+def test_color_is_as_asked_for(color, is_red, monkeypatch, capsys):
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setenv("FORCE_COLOR", "")
+    assert main(["copy", "--color", color, "/nothing.dcm", "/tmp/out.dcm"]) == 1
+    assert ("\x1b[31m" in capsys.readouterr().err) is is_red
 
 
 def test_the_package_is_a_program():
