@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Final
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.encaps import get_frame
-from pydicom.misc import size_in_bytes
 from pydicom.uid import generate_uid
 
 from streamdcm.cleanup import afterwards
 from streamdcm.cli.camera import Camera, loop_of
 from streamdcm.cli.memory import MemoryMeter
-from streamdcm.cli.progress import binary_size, shown
+from streamdcm.cli.progress import shown
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import StreamdcmError, TargetError
+from streamdcm.options.sizes import binary_size, bytes_in
 from streamdcm.write.functions import dcmwrite
 
 if TYPE_CHECKING:
@@ -204,10 +204,7 @@ def _check_place(path: Path, size: int) -> None:
 
 
 def _size(text: str) -> int:
-    try:
-        size = int(size_in_bytes(text) or 0)
-    except (ValueError, OverflowError):
-        size = 0
+    size = bytes_in(text) or 0
     if size < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB, '2 GiB' or a number of bytes")
     return size

@@ -8,9 +8,9 @@ from typing import Final
 from pydicom.uid import UID
 
 from streamdcm.cli.layout_words import frames_line, name_of, note_of, table_line, tag_of
-from streamdcm.cli.progress import binary_size
 from streamdcm.files.frame_layout import FrameLayout
 from streamdcm.files.piece import SECTIONS, FileLayout, Piece, Section
+from streamdcm.options.sizes import binary_size
 
 LETTERS: Final[dict[Section, str]] = {
     "preamble": "P",

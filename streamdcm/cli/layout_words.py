@@ -7,9 +7,9 @@ from typing import Final
 
 from pydicom.datadict import keyword_for_tag
 
-from streamdcm.cli.progress import binary_size
 from streamdcm.files.frame_layout import FrameLayout, TableLayout
 from streamdcm.files.piece import SECTIONS, Piece
+from streamdcm.options.sizes import binary_size
 
 _ITEM: Final = 0xFFFEE000
 _LONGEST_VALUE: Final = 64

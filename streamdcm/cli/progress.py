@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
 from streamdcm.engine.progress import ProgressEvent
+from streamdcm.options.sizes import binary_size
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -53,15 +54,6 @@ def shown(
     measure = _Measure(label, total, memory)
     with _display(measure, sys.stderr) as display:
         yield display.show
-
-
-def binary_size(count: float) -> str:
-    """Return a number of bytes in the unit that suits it."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1000:
-            return f"{count:.{0 if unit == 'bytes' or count >= 100 else 1}f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} TiB"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pydicom.misc import size_in_bytes
-
 from streamdcm.engine.spool import AUTO, NEVER
 from streamdcm.errors import PlanError
+from streamdcm.options.sizes import bytes_in
 from streamdcm.options.split import BytesEach, FramesEach, Split
 
 
@@ -51,7 +50,7 @@ def size(least: int) -> Callable[[str, Any], int]:
     """Return what takes a number of bytes, or a text such as ``"512 KiB"``."""
 
     def check(name: str, given: Any) -> int:
-        number = _bytes_of(given) if isinstance(given, str) else whole_number(given)
+        number = bytes_in(given) if isinstance(given, str) else whole_number(given)
         if number is None or number < least:
             raise PlanError(
                 f"{name} must be at least {least} byte(s), a whole number or a size like '512 KiB', not "
@@ -168,13 +167,6 @@ def whole_number(given: Any) -> int | None:
     try:
         return operator.index(given)
     except TypeError:
-        return None
-
-
-def _bytes_of(text: str) -> int | None:
-    try:
-        return int(size_in_bytes(text) or 0)
-    except ValueError:
         return None
 
 

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from streamdcm.cli import progress
-from streamdcm.cli.progress import binary_size, shown
+from streamdcm.cli.progress import shown
 from streamdcm.engine.progress import ProgressEvent
+from streamdcm.options.sizes import binary_size
 from tests.support import python
 
 SHOW = """

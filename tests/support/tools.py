@@ -26,6 +26,7 @@ HEAVY = frozenset(
         "botocore",
         "cv2",
         "dask",
+        "distributed",
         "flask",
         "fsspec",
         "h5py",
