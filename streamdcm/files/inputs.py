@@ -12,6 +12,8 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, BinaryIO, Final, TypeAlias
 
+from pydicom.dataset import Dataset
+
 from streamdcm.files.access import Source
 from streamdcm.files.forward import Incoming
 from streamdcm.sinks import printable
@@ -37,6 +39,8 @@ def incoming(source: Any) -> Incoming | None:
     """
     if isinstance(source, (str, bytes, os.PathLike)) or _can_seek(source):
         return None
+    if isinstance(source, Dataset):
+        raise TypeError(f"the source must be a file, and a {type(source).__name__} is none: dcmwrite writes it")
     name = getattr(source, "name", None)
     name = printable(name) if isinstance(name, str) else f"the {type(source).__name__}"
     pieces = _pieces_of(source)

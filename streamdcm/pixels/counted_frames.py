@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
@@ -15,6 +15,8 @@ from streamdcm.pixels.frame_count import one_too_many, too_few
 from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.given_frames import apart, comes_with_groups
 from streamdcm.sources import is_pushed
+
+_NOT_ASKED: Final = object()
 
 
 class CountedFrames:
@@ -29,7 +31,7 @@ class CountedFrames:
     def __init__(self, plan: PixelPlan) -> None:
         self.need = Need(plan.source)
         self.count = 0
-        self._ahead: Any = None
+        self._ahead: Any = _NOT_ASKED
         self._plan = plan
         self._most = sys.maxsize if plan.number.most is None else plan.number.most
 
@@ -45,7 +47,7 @@ class CountedFrames:
 
     def first(self) -> Encoder[Any]:
         """Return the first frame; asks for it, unless that has been done."""
-        if self._ahead is None:
+        if self._ahead is _NOT_ASKED:
             return (yield self.need)
         return self._ahead
 

@@ -19,6 +19,8 @@ from streamdcm.sources import ByteStream, PushedSource
 _MOST_AT_ONCE: Final = 64 * 1024 * 1024
 """The most bytes to read at a time of an array that is kept in blocks, unless one frame has more."""
 
+_MARKS_OF_AN_ARRAY: Final = ("__array__", "__array_interface__", "__dlpack__")
+
 
 def check_frames(frames: Any) -> None:
     """Refuse what gives no frames.
@@ -162,7 +164,11 @@ def _remedy(frames: Any) -> str:
         return "a single frame is given as frames=[frame]"
     if isinstance(frames, (Iterable, AsyncIterable)) or hasattr(type(frames), "__getitem__"):
         return ""
-    return "a single frame is given as frames=[frame]"
+    if callable(frames):
+        return "call it, if what it returns gives the frames"
+    if any(hasattr(frames, name) for name in _MARKS_OF_AN_ARRAY):
+        return "a single frame is given as frames=[frame]"
+    return "give a list or a generator of them"
 
 
 def _has_ended(frames: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import BufferedIOBase
 from itertools import takewhile
 from typing import Any, Final
@@ -43,7 +44,9 @@ def check_dataset(dataset: Any) -> None:
         Names its type.
     """
     if not isinstance(dataset, Dataset):
-        raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}")
+        is_path = isinstance(dataset, (str, bytes, os.PathLike))
+        remedy = ": pydicom.dcmread reads it from a file, and streamdcm.rewrite writes a file anew" if is_path else ""
+        raise DatasetTypeError(f"the dataset must be a pydicom Dataset, not {type(dataset).__name__}{remedy}")
 
 
 def elements_to_write(dataset: Any) -> list[tuple[int, Element]]:

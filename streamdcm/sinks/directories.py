@@ -1,6 +1,7 @@
 """Directories that are open for the sake of the names in them."""
 
 import os
+from contextlib import suppress
 from weakref import WeakValueDictionary, finalize
 
 from streamdcm import system
@@ -13,11 +14,16 @@ class Directory:
     def __init__(self, path: str) -> None:
         assert system.DIRECTORY is not None
         self.descriptor = os.open(path, os.O_RDONLY | system.DIRECTORY | system.BINARY)
-        finalize(self, os.close, self.descriptor)
+        finalize(self, _close, self.descriptor)
 
     def protect(self) -> bool:
         """Keep those who clean up from what is hidden in it, while it is open; tell whether that works."""
         return share_lock(self.descriptor)
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):  # nobody is left to be told
+        os.close(descriptor)
 
 
 _directories: WeakValueDictionary[tuple[int, int], Directory] = WeakValueDictionary()

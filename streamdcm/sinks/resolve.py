@@ -4,7 +4,7 @@ import io
 import os
 import socket
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -127,6 +127,8 @@ def _object_output(target: Any, seekable: bool | None) -> Output:
         raise TargetTypeError(
             f"a {type(target).__name__} is nothing to write to: the target comes first, and then the dataset"
         )
+    if isinstance(target, Generator):
+        raise TargetTypeError("a generator is nothing to write to: an encoder comes first, and then the target")
     if isinstance(target, zipfile.ZipFile):
         raise TargetTypeError("a ZipFile holds members: give the one to write, zip.open('name.dcm', 'w')")
     if callable(getattr(target, "write", None)) and not isinstance(target, type):

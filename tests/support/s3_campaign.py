@@ -62,10 +62,13 @@ class Outcome(NamedTuple):
     """The notes of the error."""
 
 
-def run(case: Case, proxy: Proxy, options: dict[str, Any], key: str) -> Outcome:
-    """Upload through the proxy, and look without it; nothing of the process may be left over."""
+def run(case: Case, proxy: Proxy, options: dict[str, Any], key: str, patience: float = 0.5) -> Outcome:
+    """Upload through the proxy, and look without it; nothing of the process may be left over.
+
+    After so many seconds of patience an answer is not waited for any more.
+    """
     client_options = options | {"endpoint_url": f"http://127.0.0.1:{proxy.server_port}"}
-    retries = Config(retries={"total_max_attempts": 2, "mode": "legacy"}, read_timeout=0.5, connect_timeout=5)
+    retries = Config(retries={"total_max_attempts": 2, "mode": "legacy"}, read_timeout=patience, connect_timeout=5)
     descriptors, threads = _descriptors(), set(threading.enumerate())
     client = boto3.client("s3", config=retries, **client_options)
     proxy.fault = at_request(case.request, FAULTS[case.fault], again=case.again)

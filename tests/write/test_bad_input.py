@@ -17,8 +17,9 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdcm
-from streamdcm.errors import PlanError
+from streamdcm.errors import PlanError, ValueTypeError
 from streamdcm.options import Options
+from tests.support.images import template
 
 SECRET = "Z9secretZ9"
 
@@ -248,6 +249,12 @@ def test_a_flag_is_true_or_false(name, value, tmp_path):
 
 
 @pytest.mark.parametrize("value", [None, "no", 0])
+def test_appending_is_true_or_false(value):
+    with pytest.raises(PlanError, match="append must be"):
+        streamdcm.open_writer("old.dcm", small_dataset(), append=value)
+
+
+@pytest.mark.parametrize("value", [None, "no", 0])
 def test_leaving_file_meta_out_is_true_or_false(value):
     with pytest.raises(PlanError, match="file_meta must be"):
         streamdcm.iter_chunks(small_dataset(), file_meta=value)
@@ -256,7 +263,7 @@ def test_leaving_file_meta_out_is_true_or_false(value):
 def test_every_flag_is_checked():
     flags = {name for name, hint in get_type_hints(Options).items() if hint in (bool, bool | None)}
     as_pydicom = {"implicit_vr", "little_endian"}  # compared with the transfer syntax, and refused in its words
-    assert flags == {*FLAGS, "seekable", "frames_on_loop", "file_meta", *as_pydicom}
+    assert flags == {*FLAGS, "seekable", "frames_on_loop", "file_meta", "append", *as_pydicom}
 
 
 @pytest.mark.parametrize("function", ["dcmwrite", "iter_chunks", "encoded_size"])
@@ -296,3 +303,31 @@ def test_a_buffer_where_none_can_be_is_refused(vr, kind):
     dataset = with_element(0x00091001, vr, io.BytesIO(b"12"))
     with pytest.raises(kind, match=r"\(0009,1001\)"):
         streamdcm.dcmwrite(io.BytesIO(), dataset)
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_a_first_frame_that_is_none_is_refused_and_not_passed_over(pushed):
+    dataset = template(ExplicitVRLittleEndian)
+    frames = [None, bytes(70)]
+    with pytest.raises(ValueTypeError, match="frame 1: is of type NoneType"):
+        if pushed:
+            with streamdcm.open_writer(io.BytesIO(), dataset) as writer:
+                for frame in frames:
+                    writer.write_frame(frame)
+        else:
+            streamdcm.dcmwrite(io.BytesIO(), dataset, frames=iter(frames))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda given: streamdcm.write_encoder("out.dcm", streamdcm.encoder(given)), "an encoder comes first"),
+        (lambda given: streamdcm.rewrite(given, io.BytesIO()), "dcmwrite writes it"),
+        (lambda given: streamdcm.encoded_size("in.dcm"), "pydicom.dcmread reads it from a file"),
+        (lambda given: streamdcm.dcmwrite(io.BytesIO(), given, frames=lambda: []), "call it"),
+        (lambda given: streamdcm.dcmwrite(io.BytesIO(), given, frames=3), "give a list or a generator of them"),
+    ],
+)
+def test_what_was_meant_is_said(call, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        call(template(ExplicitVRLittleEndian))
