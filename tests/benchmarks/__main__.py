@@ -25,7 +25,7 @@ from tests.benchmarks.frames import measure_frames
 from tests.benchmarks.objects import measure_objects
 from tests.benchmarks.rewrite import measure_rewrite
 from tests.benchmarks.timing import Contender, Timings, by_turns
-from tests.benchmarks.transcode import measure_transcode
+from tests.benchmarks.transcode import measure_transcode, measure_workers
 
 try:
     import gdcm
@@ -74,6 +74,8 @@ def main() -> None:
             measure_rewrite(tmpfs, 7 if options.quick else 21, (128 if options.quick else 1024) * MIB)
         if not options.only or "transcode" in options.only:
             measure_transcode(tmpfs, 3, (64 if options.quick else 512) * MIB)
+        if not options.only or "workers" in options.only:
+            measure_workers(tmpfs, 3, (64 if options.quick else 256) * MIB)
         if not options.only or "objects" in options.only:
             measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 256) * MIB)
 

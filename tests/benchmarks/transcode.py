@@ -21,6 +21,8 @@ from tests.support.images import template
 ROW = "{:<34} {:<26} {:>9} {:>9} {:>9}  {}"
 AT_MOST = 1.15
 """How much of the processor's time of `compress` and `decompress` `rewrite` may take."""
+AT_LEAST = 1.6
+"""How much faster two workers have to be than one, on two cores that nobody else uses."""
 
 
 class Took(NamedTuple):
@@ -39,6 +41,22 @@ def measure_transcode(directory: Path, rounds: int, size: int) -> None:
         streamdcm.rewrite(native, coded, transfer_syntax=keyword)
         _measure(f"to {keyword}", _encoders(native, target, keyword), rounds)
         _measure(f"from {keyword}", _decoders(coded, target, keyword), rounds)
+
+
+def measure_workers(directory: Path, rounds: int, size: int) -> None:
+    """Measure and print how much faster two workers are than one; nothing else may run meanwhile."""
+    print(ROW.format(f"codec_workers, {size // MIB:,} MiB", "", "1, wall", "2, wall", "ratio", "target"))
+    native, target = directory / "native.dcm", directory / "out.dcm"
+    _source(native, size // (512 * 512 * 2))
+    for keyword in ("JPEGLSLossless", "JPEG2000Lossless", "HTJ2KLossless"):
+        walls: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(rounds):
+            for workers, took in walls.items():
+                rewrite = partial(streamdcm.rewrite, native, target, transfer_syntax=keyword, codec_workers=workers)
+                took.append(_time(rewrite).wall)
+        one, two = (statistics.median(took) for took in walls.values())
+        verdict = f">= {AT_LEAST} {'met' if one / two >= AT_LEAST else 'MISSED'}"
+        print(ROW.format(f"to {keyword}", "", f"{one:.2f} s", f"{two:.2f} s", f"{one / two:.2f}", verdict), flush=True)
 
 
 def _source(path: Path, count: int) -> None:

@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdcm
 from tests.support.images import template
-from tests.support.memory import MIB, measure
+from tests.support.memory import MIB, measure, of_all
 from tests.support.space import directory_for, needs_proc
 from tests.support.tools import package
 
@@ -53,3 +53,10 @@ def test_four_times_as_many_frames_take_no_more(directory: Path) -> None:
     for syntax in ("HTJ2KLossless", "JPEG2000Lossless", "JPEGLSLossless"):
         (_, small), (_, large) = (measure(CHILD, path, syntax, "2") for path in (few, many))
         assert large <= small + 8 * MIB, f"{syntax}: {small / MIB:.1f} and {large / MIB:.1f} MiB"
+
+
+def test_processes_are_counted(directory: Path) -> None:
+    package("openjpeg")
+    frames = source(directory / "in.dcm", 256)
+    _, taken = measure(CHILD, frames, "JPEG2000", "2", "10", memory_of=of_all)
+    assert 60 * MIB < taken <= 200 * MIB, f"{taken / MIB:.1f} MiB"

@@ -14,28 +14,38 @@ from tests.support import python_module
 MIB = 1 << 20
 
 
-def measure(child: str, *arguments: str | Path) -> tuple[int, int]:
-    """Return the bytes that a child wrote and the anonymous memory that this took.
+def measure(child: str, *arguments: str | Path, memory_of: Callable[[int], int] | None = None) -> tuple[int, int]:
+    """Return the bytes that a child wrote and the anonymous memory that this took, or what `memory_of` a process is.
 
     The child is a module that calls `run_case`. Sampled every millisecond from out here: no lock of the
     interpreter is between us and its peak.
     """
+    memory_of = memory_of or anonymous
     command = python_module(child, *arguments)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", "the child failed; its error is above"
-        before = peak = anonymous(process.pid)
+        before = peak = memory_of(process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             process.stdin.write("go\n")
             process.stdin.flush()
             while not selector.select(timeout=0.001):
-                peak = max(peak, anonymous(process.pid))
+                peak = max(peak, memory_of(process.pid))
         answer = process.stdout.readline()
         process.communicate("end\n")
     assert process.returncode == 0, "the child failed; its error is above"
     return int(answer), peak - before
+
+
+def of_all(pid: int) -> int:
+    """Return RssAnon of a process and of those that it started."""
+    total = anonymous(pid)
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            total += sum(of_all(int(child)) for child in children.read_text().split())
+    return total
 
 
 def anonymous(pid: int) -> int:
