@@ -8,11 +8,11 @@ from typing import Any, Unpack
 
 from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import write
-from streamdcm.aio.twins import twin_of
 from streamdcm.engine.result import WriteResult
 from streamdcm.files.append import Appending, append, append_options
 from streamdcm.instructions import Encoder
 from streamdcm.options import AppendOptions, Options
+from streamdcm.options.twins import twin_of
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.write.instance import with_frames

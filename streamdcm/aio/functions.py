@@ -18,7 +18,6 @@ from streamdcm.aio.prefetch import Prefetch
 from streamdcm.aio.session import Prepare
 from streamdcm.aio.short import is_short
 from streamdcm.aio.threads import worker_thread
-from streamdcm.aio.twins import twin_of
 from streamdcm.cleanup import afterwards_async, on_error
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
@@ -32,6 +31,7 @@ from streamdcm.options import (
     StreamOptions,
     check_options,
 )
+from streamdcm.options.twins import twin_of
 from streamdcm.pixels.given_frames import gives_frames, number_given
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.execution import Plan

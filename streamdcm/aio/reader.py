@@ -10,9 +10,9 @@ from pydicom.dataset import Dataset
 
 from streamdcm.aio.functions import iter_chunks_async
 from streamdcm.aio.prefetch import close_async
-from streamdcm.aio.twins import twin_of
 from streamdcm.cleanup import CLOSING, noted
 from streamdcm.options import AsyncChunkOptions
+from streamdcm.options.twins import twin_of
 from streamdcm.write.reader import open_reader
 
 

@@ -12,7 +12,6 @@ from streamdcm.aio.answers import AsyncSources
 from streamdcm.aio.delivery import delivered
 from streamdcm.aio.driver import chunks, write
 from streamdcm.aio.threads import to_the_end, worker_thread
-from streamdcm.aio.twins import twin_of
 from streamdcm.cleanup import CLOSING, afterwards, afterwards_async, noted, on_error, on_error_async
 from streamdcm.engine.result import WriteResult
 from streamdcm.files.chunks import opened_chunks, rewrite_chunks
@@ -24,6 +23,7 @@ from streamdcm.files.rewrite import opened_rewrite, rewrite
 from streamdcm.files.scan_words import BLOCK
 from streamdcm.instructions import Need
 from streamdcm.options import RewriteChunksOptions, RewriteOptions, check_options
+from streamdcm.options.twins import twin_of
 from streamdcm.sources import is_async
 
 _NOTHING: Final[Mapping[str, Any]] = {}

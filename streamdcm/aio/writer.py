@@ -15,7 +15,6 @@ from streamdcm.aio.answers import AsyncSources, Outside, answered_by
 from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
 from streamdcm.aio.threads import return_worker, take_worker, to_the_end
-from streamdcm.aio.twins import twin_of
 from streamdcm.cleanup import afterwards, afterwards_async, noted, take_all
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
@@ -24,6 +23,7 @@ from streamdcm.files.append import Appending
 from streamdcm.files.writer import given_dataset, open_writer, opened_appending
 from streamdcm.instructions import END, Chunk, Encoder
 from streamdcm.options import Options, WriterOptions
+from streamdcm.options.twins import twin_of
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -23,6 +25,10 @@ except ImportError as error:
 _CHUNKS_A_THREAD: Final = 4
 """How many chunks a thread has underway: one to do, and some for the way there; a million would stall the scheduler."""
 _SECONDS_TO_STOP: Final = 4.0
+_ASK_AGAIN: Final = 2.0
+"""The seconds after which the scheduler is asked again how many threads there are."""
+_WITHOUT_WORKERS: Final = 600.0
+"""The seconds that one waits for workers of a cluster that has none."""
 _AT_ONCE: Final = 1000
 """The most instances to give at a time."""
 
@@ -58,6 +64,8 @@ class DaskWorkers:
         self._named: dict[int, Job] = {}
         self._suspects: deque[Job] = deque()
         self._suspected: int | None = None
+        self._asked_at = self._seen_at = 0.0
+        self._thread_count = 0
         try:
             self._client = Client(address, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -68,9 +76,27 @@ class DaskWorkers:
         """Return how many more instances can be given now."""
         if self._suspects or self._suspected is not None:
             return 0  # what waits behind one on its worker would be lost with it
-        threads = sum(self._client.nthreads().values()) if self._is_connected() else 0
-        free = max(threads, 1) * _CHUNKS_A_THREAD - len(self._underway)
+        free = max(self._threads(), 1) * _CHUNKS_A_THREAD - len(self._underway)
         return max(min(free * self._chunk, _AT_ONCE), 0)
+
+    def _threads(self) -> int:
+        """Return how many threads the cluster has, as far as is known: to ask takes a message to the scheduler.
+
+        Raises
+        ------
+        JournalError
+            If it has had none for long.
+        """
+        now = time.monotonic()
+        if now >= self._asked_at + _ASK_AGAIN and self._is_connected():
+            self._asked_at, self._thread_count = now, sum(self._client.nthreads().values())
+        if self._thread_count or not self._asked_at:
+            self._seen_at = now
+        if now > self._seen_at + _WITHOUT_WORKERS:
+            raise JournalError(
+                f"the cluster has had no worker for {_WITHOUT_WORKERS:,.0f} seconds; start some, and run the same again"
+            )
+        return self._thread_count
 
     def give(self, jobs: Sequence[Job]) -> None:
         """Submit instances: chunk by chunk, those that are alone one by one, suspects when nothing else is underway."""
@@ -123,7 +149,8 @@ class DaskWorkers:
 
     def _submit(self, task: Callable[..., Any], jobs: Sequence[Job]) -> None:
         # Not pure: the same may have to be done again. A task that dies is not repeated by the cluster alone.
-        future = self._client.submit(task, self._plan, [tuple(job) for job in jobs], pure=False, retries=0)
+        # As a text: Dask looks for tasks in every list and tuple of an argument, which takes longer than an instance.
+        future = self._client.submit(task, self._plan, json.dumps(jobs), pure=False, retries=0)
         self._underway[future] = jobs
         future.add_done_callback(self._ended.put)
 
@@ -133,7 +160,7 @@ class DaskWorkers:
         if jobs is None:
             return []
         try:
-            said = [_event(*fields) for fields in future.result()]
+            said = [_event(*fields) for fields in json.loads(future.result())]
         except (KilledWorker, CancelledError, CommClosedError):  # a finished one's result may be lost with its worker
             return self._lost(jobs, future)
         except Exception as error:  # of what a worker does before the first instance
@@ -174,27 +201,27 @@ class _NamedError(Exception):
         self.answer = target, is_there, stamp
 
 
-def _name(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+def _name(plan: str, jobs: str) -> str:
     """Name the targets of some instances, on a worker."""
 
     def claim(*named: Any) -> Claimed:
         raise _NamedError(*named)
 
     work, said = _work(plan), list[tuple[Any, ...]]()
-    for job in map(job_from, jobs):
+    for job in map(job_from, json.loads(jobs)):
         try:
             work.perform(job, claim)
         except _NamedError as named:
             said.append(("asks", job.number, *named.answer))
         except Exception as error:
             said.append(("failed", job.number, described(error), pause_before_another_try(error)))
-    return said
+    return json.dumps(said)
 
 
-def _do(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+def _do(plan: str, jobs: str) -> str:
     """Do some instances, on a worker."""
     work, said = _work(plan), list[tuple[Any, ...]]()
-    for job in map(job_from, jobs):
+    for job in map(job_from, json.loads(jobs)):
         assert job.claimed is not None
         # The cluster repeats a task whose result was lost with its worker: what is there may be what it wrote.
         job = job._replace(claimed=job.claimed._replace(replaces=True))
@@ -203,7 +230,7 @@ def _do(plan: str, jobs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
             said.append(("done", job.number, stamp))
         except Exception as error:
             said.append(("failed", job.number, described(error), pause_before_another_try(error)))
-    return said
+    return json.dumps(said)
 
 
 @lru_cache(maxsize=4)

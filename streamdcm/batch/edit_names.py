@@ -11,6 +11,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.tag import Tag
 
 from streamdcm.errors import PlanError
+from streamdcm.files.edit_paths import edits_by_tag
 from streamdcm.files.edits import Edit
 
 
@@ -36,6 +37,7 @@ def named_edit(edit: Any) -> str | dict[str, Any] | None:
     if edit is None:
         return None
     if isinstance(edit, Mapping):
+        edits_by_tag(edit)
         return _plain({_keyword(tag): value for tag, value in edit.items()})
     name = edit if isinstance(edit, str) else _name_of(edit)
     try:

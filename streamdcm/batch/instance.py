@@ -23,7 +23,7 @@ from streamdcm.files.edits import Edit, edited
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.rewrite import rewrite_as
 from streamdcm.instructions import Encoder
-from streamdcm.options import PlaceOptions, ReadingOptions, RewriteChunksOptions
+from streamdcm.options import PlaceOptions, ReadingOptions, RewriteChunksOptions, check_options
 from streamdcm.plan.coded_header import derived_uid
 from streamdcm.sinks import printable, printable_text, scheme_of
 from streamdcm.write.functions import write_encoder
@@ -49,11 +49,15 @@ class Work:
         self._target_options = self._options.get("storage_options", {})
         self._source_options = self._options.get("source_options") or self._target_options
         self._template = None if batch.target is None else TargetTemplate(batch.target)
-        self._edit = imported_edit(batch.edit)
+        edit = imported_edit(batch.edit)
+        self._edit: Final[Edit | None] = dict[Any, Any](edits_by_tag(edit)) if isinstance(edit, Mapping) else edit
         self._transfer_syntax = batch.transfer_syntax
         self._force = batch.force
         if batch.transfer_syntax is not None:
             self._options.setdefault("codec_workers", 1)  # the parallelism is over instances
+        self._checked: Final = {
+            replaces: check_options({**self._options, "overwrite": replaces}, "rewrite") for replaces in (False, True)
+        }
         self._sending = (
             None if batch.destination is None else Sending(batch.destination, self._of_chunks(), self._source_options)
         )
@@ -81,15 +85,14 @@ class Work:
             self._copy(source, place)
         else:
             self._rewrite(source, place)
-        return stamp_of(source, self._source_options) if place.name == normal(source) else stamp
+        return stamp_of(source, self._source_options) if place.is_source else stamp
 
     def stamp_if_done_in_place(self, job: Job) -> str | None:
         """Return the stamp of a source that is its own target and is not what it was when the target was claimed."""
-        source, claimed = job.found.source, job.found.stamp
-        if claimed is None or job.wanted is None or normal(job.wanted) != normal(source):
+        if job.found.stamp is None or job.claimed is None or not job.claimed.is_source:
             return None
-        stamp = stamp_of(source, self._source_options)
-        return None if stamp == claimed else stamp
+        stamp = stamp_of(job.found.source, self._source_options)
+        return None if stamp == job.found.stamp else stamp
 
     def close(self) -> None:
         """Leave the server that instances were sent to."""
@@ -112,9 +115,8 @@ class Work:
             self._rewrite_and_name(source, edit, place)
             return
         target = place.target or self._named(source, place)
-        rewrite_as(
-            source, target, self._request(_located(edit) if callable(edit) else edit), place.options(self._options)
-        )
+        request = self._request(_located(edit) if callable(edit) else edit)
+        rewrite_as(source, target, request, self._checked[place.replaces])
 
     def _named(self, source: str, place: _Place) -> str:
         """Name a target by values that no edit changes, or one by values alone."""
@@ -122,8 +124,7 @@ class Work:
         before = name_parts(dataset, place.keywords)
         if isinstance(self._edit, Mapping):
             tags = {tag_named(keyword) for keyword in place.keywords}
-            changes = edits_by_tag(self._edit)
-            edited(dataset, {tag: value for tag, value in changes.items() if tag in tags})
+            edited(dataset, {tag: value for tag, value in self._edit.items() if tag in tags})
         return place.take_for(name_parts(dataset, place.keywords), before)
 
     def _rewrite_and_name(self, source: str, edit: Callable[[Dataset], Dataset | None], place: _Place) -> None:
@@ -152,17 +153,23 @@ class _Place:
     """The target of an instance, which is claimed before anything is written there."""
 
     def __init__(
-        self, job: Job, stamp: str | None, claim: Claim, template: TargetTemplate | None, options: dict[str, Any]
+        self,
+        job: Job,
+        stamp: str | None,
+        claim: Claim,
+        template: TargetTemplate | None,
+        options: dict[str, Any],
     ) -> None:
         self._job = job
         self._stamp = stamp
         self._claim = claim
         self._template = template
         self._options = options
-        self._replaces = False
+        self.replaces = False
+        """Whether what is there may be replaced."""
+        self.is_source = False
+        """Whether the source itself is there."""
         self.target: str | None = None
-        self.name: str | None = None
-        """The target, normalised."""
 
     @property
     def keywords(self) -> frozenset[str]:
@@ -177,23 +184,23 @@ class _Place:
 
     def take(self, target: str) -> str:
         """Claim a target, make the directory that it is in, and return it."""
-        self.name = normal(target)
-        claimed = self._job.claimed or self._claim(self.name, self._is_there(target), self._stamp)
+        claimed = self._job.claimed or self._claim(normal(target), self._is_there(target), self._stamp)
         if claimed.owner is not None:
             raise TargetCollision(
                 f"{printable(target)} is the target of {printable(claimed.owner)} already; name each another"
             )
         if claimed.is_foreign:
             raise TargetCollision(f"{printable(target)} is there, and not of this batch; overwrite=True replaces it")
-        self._replaces = claimed.replaces
+        self.replaces, self.is_source = claimed.replaces, claimed.is_source
         self.target = target
-        if scheme_of(target) is None:
-            os.makedirs(os.path.dirname(target) or os.curdir, exist_ok=True)
+        directory = os.path.dirname(target)
+        if scheme_of(target) is None and directory and not os.path.isdir(directory):
+            os.makedirs(directory, exist_ok=True)
         return target
 
     def options(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options with which it is written."""
-        return {**options, "overwrite": self._replaces}
+        return {**options, "overwrite": self.replaces}
 
     def _is_there(self, target: str) -> bool:
         if scheme_of(target) in (None, "file"):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from streamdcm import system
 from streamdcm.batch.listing import Found
@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS instances (
 );
 CREATE INDEX IF NOT EXISTS states ON instances (state) WHERE state != 1;
 """
+
+
+_Row: TypeAlias = tuple[int, bytes, bytes, bytes | None, str | None, int, bytes | None, int]
+"""What a query for `Entry` gives."""
 
 
 class State(IntEnum):
@@ -164,16 +168,22 @@ class Journal:
 
         A source that is the target of another one is left out: the batch itself has written it.
         """
+        (last,) = self._database.execute("SELECT COALESCE(MAX(id), 0) FROM instances").fetchone()
         with self._database:
             self._database.executemany(
-                "INSERT OR IGNORE INTO instances (source, relative, wanted) SELECT ?1, ?2, ?3 "
+                "INSERT OR IGNORE INTO instances (source, relative, wanted, run) SELECT ?1, ?2, ?3, ?4 "
                 "WHERE NOT EXISTS (SELECT 1 FROM instances WHERE target = ?1 AND source != ?1)",
-                [(_bytes(found.source), _bytes(found.relative), _bytes(found.target)) for found in block],
+                [(_bytes(found.source), _bytes(found.relative), _bytes(found.target), self._run) for found in block],
             )
-        return [entry for found in block if (entry := self._first_time(found)) is not None]
+        added = self._database.execute(f"{_ENTRIES} WHERE id > ?", (last,))
+        new = {row[1]: row for row in added}
+        entries = [self._first_time(found, new.pop(os.fsencode(found.source), None)) for found in block]
+        return [entry for entry in entries if entry is not None]
 
-    def _first_time(self, found: Found) -> Entry | None:
+    def _first_time(self, found: Found, new: _Row | None) -> Entry | None:
         """Return what is known of a source, but only the first time that this run finds it."""
+        if new is not None:
+            return _entry(new, found.stamp)
         row = self._database.execute(
             f"{_ENTRIES} WHERE source = ? AND run != ?", (_bytes(found.source), self._run)
         ).fetchone()
@@ -187,10 +197,12 @@ class Journal:
         row = self._database.execute("SELECT id, source FROM instances WHERE target = ?", (_bytes(target),)).fetchone()
         return None if row is None or row[0] == number else os.fsdecode(row[1])
 
-    def claim(self, number: int, target: str, stamp: str | None) -> None:
-        """Claim a target that no other instance has, and keep the source's stamp before anything is written."""
-        name = _bytes(target)
-        self._database.execute("UPDATE instances SET target = ?, stamp = ? WHERE id = ?", (name, stamp, number))
+    def claim(self, number: int, target: str, stamp: str | None) -> bool:
+        """Claim a target, and keep the source's stamp before anything is written; tell whether nobody else has it."""
+        claimed = self._database.execute(
+            "UPDATE OR IGNORE instances SET target = ?, stamp = ? WHERE id = ?", (_bytes(target), stamp, number)
+        )
+        return claimed.rowcount == 1
 
     def done(self, number: int, stamp: str | None) -> None:
         """Note that an instance is done, and what its source was then."""
@@ -257,9 +269,7 @@ def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
 _ENTRIES: Final = "SELECT id, source, relative, wanted, stamp, state, target, attempts FROM instances"
 
 
-def _entry(
-    row: tuple[int, bytes, bytes, bytes | None, str | None, int, bytes | None, int], listed: str | None
-) -> Entry:
+def _entry(row: _Row, listed: str | None) -> Entry:
     number, source, relative, wanted, stamp, state, target, attempts = row
     found = Found(os.fsdecode(source), os.fsdecode(relative), _text(wanted), stamp)
     return Entry(number, found, State(state), _text(target), attempts, listed)

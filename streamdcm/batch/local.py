@@ -19,6 +19,7 @@ from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job
 from streamdcm.errors import JournalError
 
+_LONGEST_PAUSE: Final = 0.02
 _PATIENCE: Final = 4.0
 """The seconds that workers have for what is underway when the run is interrupted."""
 
@@ -46,6 +47,8 @@ class LocalWorkers:
         self._count = count
         self._workers: list[_Worker] = []
         self._alone: deque[Job] = deque()
+        self._pause = 0.0
+        self._is_asked = False
 
     def wants(self) -> int:
         """Return how many more instances can be given now."""
@@ -73,6 +76,7 @@ class LocalWorkers:
 
     def events(self, seconds: float) -> list[Event]:
         """Wait for what workers say; those that died are replaced."""
+        self._let_results_gather()
         events: list[Event] = []
         for worker, data in self._hearing.heard(seconds):
             if data:
@@ -80,7 +84,21 @@ class LocalWorkers:
             else:
                 events += self._replaced(worker)
         self._give_alone()
+        self._is_asked = self._is_asked or any(isinstance(event, Asks) for event in events)
         return events
+
+    def _let_results_gather(self) -> None:
+        """Wait a little while nobody needs anything: to be woken for each result costs more than to hear it.
+
+        The wait becomes longer as long as all workers have enough to do, and shorter when one has run out of it. Where
+        workers ask for their targets, and wait for the answers, there is none.
+        """
+        if self._is_asked or any(worker.wants(self._chunk) for worker in self._workers):
+            if not all(worker.jobs for worker in self._workers):
+                self._pause /= 2
+            return
+        time.sleep(self._pause)
+        self._pause = min(self._pause + 0.001, _LONGEST_PAUSE)
 
     def answer(self, number: int, claimed: Claimed) -> None:
         """Answer the worker that asked for a target."""

@@ -22,11 +22,14 @@ class Claimed(NamedTuple):
         Whether something is there that is not the batch's own.
     replaces : bool
         Whether what is there may be replaced.
+    is_source : bool
+        Whether it is the source itself.
     """
 
     owner: str | None = None
     is_foreign: bool = False
     replaces: bool = False
+    is_source: bool = False
 
 
 class Job(NamedTuple):

@@ -26,6 +26,9 @@ from streamdcm.sinks import scheme_of
 _POLL: Final = 0.2
 """The seconds after which it is looked whether something is to be tried again."""
 
+_KEEP: Final = 0.2
+"""The seconds after which what was noted is kept, also if nobody wants more instances."""
+
 _PAUSE: Final = 1.0
 """The seconds before a second try of what failed for a reason that may pass; before a third one twice as many."""
 
@@ -161,6 +164,7 @@ class Run:
         self._again: list[tuple[float, int, Entry, bool]] = []
         self._attempts: dict[int, int] = {}
         self._counts = {"done": 0, "failed": 0, "skipped": 0}
+        self._kept_at = 0.0
         self._replaces_all = bool(batch.options.get("overwrite", False))
 
     def complete(self, is_stopped: Callable[[], bool]) -> None:
@@ -205,7 +209,7 @@ class Run:
 
         Its new content got its name, and nobody could report it any more; it must not be edited a second time.
         """
-        if entry.target != normal(entry.found.source):
+        if entry.target is None or entry.target != normal(entry.found.source):
             return None
         stamp = stamp_of(entry.found.source, self._options)
         return None if stamp == entry.found.stamp else stamp
@@ -235,7 +239,7 @@ class Run:
         for entry in itertools.islice(waiting, wanted - len(jobs)):
             jobs.append(self._job(entry))
         if jobs:
-            self._journal.commit()  # a target is claimed before anything is written there
+            self._keep()  # a target is claimed before anything is written there
             self._pool.give(jobs)
         return bool(jobs)
 
@@ -257,18 +261,17 @@ class Run:
         return None if self._template.needs_dataset else self._template.expanded(entry.found, {}, {})
 
     def _claim(self, entry: Entry, target: str, is_there: bool, stamp: str | None) -> Claimed:
-        owner = self._journal.owner(entry.number, target)
-        if owner is not None:
-            return Claimed(owner)
-        is_in_place = target == normal(entry.found.source)
-        replaces = self._replaces_all or is_in_place or entry.target == target
+        is_source = target == normal(entry.found.source)
+        replaces = self._replaces_all or is_source or entry.target == target
         if is_there and not replaces:
-            return Claimed(is_foreign=True)
-        if is_in_place and stamp is None:
+            owner = self._journal.owner(entry.number, target)
+            return Claimed(owner, is_foreign=owner is None)
+        if is_source and stamp is None:
             stamp = stamp_of(entry.found.source, self._options)
-        self._journal.claim(entry.number, target, stamp)
+        if not self._journal.claim(entry.number, target, stamp):
+            return Claimed(self._journal.owner(entry.number, target))
         self._underway[entry.number] = entry._replace(target=target, found=entry.found._replace(stamp=stamp))
-        return Claimed(replaces=replaces)
+        return Claimed(replaces=replaces, is_source=is_source)
 
     def _note(self, events: list[Event]) -> None:
         """Note what workers say."""
@@ -292,12 +295,17 @@ class Run:
                 case GivenBack(number):
                     del self._underway[number]
                     heapq.heappush(self._again, (0.0, number, entry, True))
-        if events:
-            self._journal.commit()
-            if self._progress is not None:
-                self._progress(BatchProgress(**self._counts))
+        if events and self._progress is not None:
+            self._progress(BatchProgress(**self._counts))
+        if answers or time.monotonic() > self._kept_at + _KEEP:
+            self._keep()  # before anybody writes to a target
         for number, claimed in answers:
             self._pool.answer(number, claimed)
+
+    def _keep(self) -> None:
+        """Keep what was noted, as a transaction."""
+        self._journal.commit()
+        self._kept_at = time.monotonic()
 
     def _note_failure(self, entry: Entry, error: str, pause: float | None, *, suspect: bool = False) -> None:
         number = entry.number

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from pathlib import PurePosixPath
 from string import Formatter
 from typing import Any, Final
 
@@ -64,9 +63,9 @@ class TargetTemplate:
         after, before : mapping of str to str
             What `name_parts` gives for the keywords.
         """
-        path = PurePosixPath(found.relative)
-        parent = "" if path.parent == PurePosixPath(".") else str(path.parent)
-        values = {"relative": found.relative, "stem": path.stem, "name": path.name, "parent": parent, **after}
+        parent, name = posixpath.split(found.relative)
+        stem, _ = posixpath.splitext(name)
+        values = {"relative": found.relative, "stem": stem, "name": name, "parent": parent, **after}
         values.update({_BEFORE + keyword: value for keyword, value in before.items()})
         return _tidy("".join(text + ("" if name is None else values[name]) for text, name in self._parts))
 
@@ -87,7 +86,9 @@ def normal(target: str) -> str:
     """Return the one name of a target that may be written in several ways."""
     if scheme_of(target) not in (None, "file"):
         return target
-    directory, name = os.path.split(os.path.abspath(target))
+    directory, name = os.path.split(target)
+    if name in ("", os.curdir, os.pardir):
+        directory, name = os.path.split(os.path.abspath(target))
     return system.comparable(os.path.join(_real(directory), name))
 
 

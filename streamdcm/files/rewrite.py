@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple, Unpack
 
@@ -93,18 +93,23 @@ def rewrite(
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
     """
-    return rewrite_as(source, target, Request(edit, transfer_syntax, force), kwargs)
-
-
-def rewrite_as(source: Input, target: Target, request: Request, given: Mapping[str, Any]) -> WriteResult:
-    """Write a DICOM file anew, as `rewrite` does with options that were given."""
     with Delivery(target) as delivery:
-        options = check_options(dict(given), "rewrite")
-        output = resolve_target(delivery, options)
-        with ExitStack() as files:
-            capabilities = Capabilities(output.can_patch)
-            encoder, total = opened_rewrite(source, target, request, options, files, capabilities)
-            result, written = write(encoder, delivery, options, total)
+        options = check_options(dict(kwargs), "rewrite")
+        return _delivered(delivery, source, target, Request(edit, transfer_syntax, force), options)
+
+
+def rewrite_as(source: Input, target: Target, request: Request, options: Options) -> WriteResult:
+    """Write a DICOM file anew, as `rewrite` does, with options that were checked."""
+    with Delivery(target) as delivery:
+        return _delivered(delivery, source, target, request, options)
+
+
+def _delivered(delivery: Delivery, source: Input, target: Target, request: Request, options: Options) -> WriteResult:
+    output = resolve_target(delivery, options)
+    with ExitStack() as files:
+        capabilities = Capabilities(output.can_patch)
+        encoder, total = opened_rewrite(source, target, request, options, files, capabilities)
+        result, written = write(encoder, delivery, options, total)
     return with_frames(result, written if isinstance(written, PixelsWritten) else None)
 
 

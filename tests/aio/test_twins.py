@@ -6,9 +6,9 @@ import re
 import pytest
 
 import streamdcm
-from streamdcm.aio.twins import merged
 from streamdcm.errors import DatasetTypeError, PlanError
 from streamdcm.options import ROWS
+from streamdcm.options.twins import merged
 from tests.aio.test_write import ct, multi_frame, reused
 
 TWINS = sorted(name for name in streamdcm.__all__ if name.endswith("_async"))

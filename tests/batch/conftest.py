@@ -30,7 +30,7 @@ def cluster(log: Path) -> Iterator[Any]:
     distributed = package("distributed")
     dask = package("dask")
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.deploy.lost-worker-timeout": "10m"}),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
     ):
         yield cluster

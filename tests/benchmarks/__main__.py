@@ -20,6 +20,7 @@ import pydicom
 
 import streamdcm
 from tests.benchmarks import datasets
+from tests.benchmarks.batch import measure_batch
 from tests.benchmarks.datasets import MIB
 from tests.benchmarks.frames import measure_frames
 from tests.benchmarks.objects import measure_objects
@@ -76,6 +77,8 @@ def main() -> None:
             measure_transcode(tmpfs, 3, (64 if options.quick else 512) * MIB)
         if not options.only or "workers" in options.only:
             measure_workers(tmpfs, 3, (64 if options.quick else 256) * MIB)
+        if not options.only or "batch" in options.only:
+            measure_batch(disk, 3 if options.quick else 5, 1000 if options.quick else 2000)
         if not options.only or "objects" in options.only:
             measure_objects(tmpfs, 3 if options.quick else 5, (128 if options.quick else 256) * MIB)
 

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 COLOURS = {"streamdcm": "#1f8a70", "pydicom": "#d9622b"}
 NEUTRAL = "#7d8590"
@@ -44,10 +45,35 @@ def draw_memory(report: Mapping[str, Any], path: Path) -> None:
         _axis_of_sizes(axes, max(row["mib"] for row in report["rows"]))
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    figure.text(0, -0.06, f"{report['command']} · {report['date']} · {report['machine']} · {versions}", fontsize=8)
+    _sign(figure, report)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
+
+
+def draw_throughput(report: Mapping[str, Any], path: Path) -> None:
+    """Draw instances a second against the number of workers, a line for each contender."""
+    figure, axes = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
+    for name in dict.fromkeys(row["contender"] for row in report["rows"]):
+        rows = [row for row in report["rows"] if row["contender"] == name]
+        workers, rates = [row["workers"] for row in rows], [row["instances_per_second"] for row in rows]
+        colour = COLOURS["streamdcm" if name.startswith("streamdcm") else "pydicom"]
+        style = "o--" if "dask" in name else "o-"
+        axes.plot(workers, rates, style, color=colour, linewidth=2, markersize=4, clip_on=False, label=name)
+    axes.set_xticks(sorted({row["workers"] for row in report["rows"]}))
+    axes.set_xlabel("workers")
+    axes.set_ylabel("instances a second")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", color=NEUTRAL, alpha=0.25)
+    axes.legend(frameon=False, fontsize=9)
+    _sign(figure, report)
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _sign(figure: Figure, report: Mapping[str, Any]) -> None:
+    """Say where the figures come from."""
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    figure.text(0, -0.06, f"{report['command']} · {report['date']} · {report['machine']} · {versions}", fontsize=8)
 
 
 def _axis_of_sizes(axes: Axes, largest: int) -> None:

@@ -1,0 +1,38 @@
+"""The keyword arguments of the functions that send are said once, and both twins take the same."""
+
+from dataclasses import fields
+
+import pytest
+
+from streamdcm import dicomweb, dimse
+from streamdcm.network.settings import (
+    AssociationOptions,
+    AssociationSettings,
+    StoreOptions,
+    StoreSettings,
+    WebOptions,
+    WebSettings,
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [(StoreOptions, StoreSettings), (AssociationOptions, AssociationSettings), (WebOptions, WebSettings)],
+)
+def test_each_argument_has_a_default_and_a_description(options: type, settings: type) -> None:
+    names = list(options.__annotations__)
+    assert sorted(names) == sorted(field.name for field in fields(settings))
+    described = "".join(kind.__doc__ or "" for kind in (options, StoreOptions))
+    assert all(f"\n    {name} : " in described for name in names)
+
+
+@pytest.mark.parametrize("face", [dimse, dicomweb])
+def test_an_argument_that_there_is_not_is_refused_with_the_one_that_is_meant(face) -> None:
+    with pytest.raises(TypeError, match="'worker'; did you mean workers"):
+        face.store("dicom://host", [], worker=2)
+
+
+@pytest.mark.parametrize("face", [dimse, dicomweb])
+def test_the_twin_says_what_the_other_one_says(face) -> None:
+    for heading in ("Parameters", "Returns", "Raises", "Examples", "**kwargs"):
+        assert heading in face.store_async.__doc__
