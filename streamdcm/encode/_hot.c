@@ -910,7 +910,7 @@ read_rules(State *state, PyObject *scope, Rules *rules)
     rules->converts = flag(layout, "converts_file");
     rules->changed = flag(scope, "changed");
     rules->keeps_layout = flag(scope, "keeps_layout");
-    rules->recodes = flag(scope, "_recodes");
+    rules->recodes = flag(scope, "recodes");
     rules->marks = flag(scope, "marks_sequences");
     rules->swaps = flag(scope, "swaps");
     if (PyErr_Occurred())
