@@ -20,6 +20,8 @@ class Hearing(Generic[T]):
     def __init__(self) -> None:
         self._said: queue.SimpleQueue[tuple[T, bytes]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self.pause = 0.0
+        """The seconds for which what is said may gather before it is heard: to be woken each time costs more."""
 
     def listen(self, speaker: T, pipe: IO[bytes]) -> None:
         """Listen to a pipe, which is closed when all of it was heard.
@@ -55,4 +57,6 @@ class Hearing(Generic[T]):
         with pipe:
             while data := os.read(pipe.fileno(), _MOST):
                 self._said.put((speaker, data))
+                if self.pause:
+                    time.sleep(self.pause)
         self._said.put((speaker, b""))

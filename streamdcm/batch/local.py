@@ -47,7 +47,6 @@ class LocalWorkers:
         self._count = count
         self._workers: list[_Worker] = []
         self._alone: deque[Job] = deque()
-        self._pause = 0.0
         self._is_asked = False
 
     def wants(self) -> int:
@@ -88,17 +87,18 @@ class LocalWorkers:
         return events
 
     def _let_results_gather(self) -> None:
-        """Wait a little while nobody needs anything: to be woken for each result costs more than to hear it.
+        """Let results gather as long as all workers have enough to do, and for a shorter time when one runs out of it.
 
-        The wait becomes longer as long as all workers have enough to do, and shorter when one has run out of it. Where
-        workers ask for their targets, and wait for the answers, there is none.
+        Where workers ask for their targets, and wait for the answers, they are heard at once.
         """
-        if self._is_asked or any(worker.wants(self._chunk) for worker in self._workers):
-            if not all(worker.jobs for worker in self._workers):
-                self._pause /= 2
-            return
-        time.sleep(self._pause)
-        self._pause = min(self._pause + 0.001, _LONGEST_PAUSE)
+        pause = self._hearing.pause
+        if self._is_asked:
+            pause = 0.0
+        elif not all(worker.jobs for worker in self._workers):
+            pause /= 2
+        elif not any(worker.wants(self._chunk) for worker in self._workers):
+            pause = min(pause + 0.001, _LONGEST_PAUSE)
+        self._hearing.pause = pause
 
     def answer(self, number: int, claimed: Claimed) -> None:
         """Answer the worker that asked for a target."""

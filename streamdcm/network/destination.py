@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -101,14 +102,16 @@ class Destination:
 
         Raises
         ------
-        OSError
-            If a file cannot be read, or is none of certificates.
+        PlanError
+            If a file cannot be read, or has no certificate or key in it.
         """
         if self.scheme not in _ENCRYPTED:
             return None
-        context = ssl.create_default_context(cafile=self.cacert)
+        with _read_in_pem(self.cacert):
+            context = ssl.create_default_context(cafile=self.cacert)
         if self.cert is not None:
-            context.load_cert_chain(self.cert, self.key)
+            with _read_in_pem(self.cert, self.key):
+                context.load_cert_chain(self.cert, self.key)
         return context
 
     def client_options(self) -> dict[str, Any]:
@@ -120,6 +123,17 @@ class Destination:
         if context is not None:
             options["verify"] = context
         return options
+
+
+@contextmanager
+def _read_in_pem(*paths: str | None) -> Iterator[None]:
+    """Name the files of which Python's error says nothing."""
+    try:
+        yield
+    except OSError as error:
+        names = " with ".join(printable(path) for path in paths if path is not None)
+        reason = "nothing in it is one" if isinstance(error, ssl.SSLError) else error.strerror
+        raise PlanError(f"{names} cannot be used as a certificate ({reason}); give files in PEM") from error
 
 
 def _bearer(path: str) -> Callable[[Any], Any]:

@@ -5,15 +5,18 @@ import pty
 import re
 import signal
 import subprocess
+import time
 from types import SimpleNamespace
 
 import pytest
+from pydicom.data import get_testdata_file
 
 from streamdcm.cli import progress
 from streamdcm.cli.progress import shown
 from streamdcm.engine.progress import ProgressEvent
 from streamdcm.options.sizes import binary_size
 from tests.support import python
+from tests.support.peers import pdu_of, scripted
 
 SHOW = """
 import time
@@ -153,6 +156,28 @@ def test_an_interrupt_leaves_a_clean_terminal_and_exit_status_130(tmp_path):
     assert output.rfind(SHOW_CURSOR) > output.rfind(HIDE_CURSOR)
     assert output.rfind(ERASE_LINE) > output.rfind("%")
     assert os.listdir(tmp_path) == []
+
+
+def test_sending_has_a_bar_on_a_terminal_and_none_with_quiet():
+    program = "import sys; from streamdcm.cli import app, progress; progress._PATIENCE = 0; sys.exit(app.main())"
+
+    def stores_slowly(talk):
+        talk.accept()
+        while (message := talk.message()) is not None:
+            time.sleep(0.2)
+            talk.reply(message[0], 0)
+        talk.send(pdu_of(6, bytes(4)))
+
+    with scripted(stores_slowly, stores_slowly) as peer:
+        given = ["send", *[get_testdata_file("CT_small.dcm")] * 10, peer.url]
+        terminal = Terminal(program, *given)
+        terminal.read_until(r"(?s)sending.*\d KiB")
+        output = terminal.read_all()
+        assert terminal.status == 0
+        assert HIDE_CURSOR in output
+        assert output.rfind(SHOW_CURSOR) > output.rfind(HIDE_CURSOR)
+        assert "10 of 10 instances stored" in output
+        assert Terminal(program, *given, "--quiet").read_all() == ""
 
 
 @pytest.mark.parametrize(
