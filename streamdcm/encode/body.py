@@ -1,5 +1,7 @@
 """The dataset body: elements in ascending order of tags (PS3.5 §7.1)."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
@@ -10,10 +12,10 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element, sorted_elements
-from streamdcm.encode.element import AT_ONCE, by_group, encode_group, encode_some
-from streamdcm.encode.header import group_length
+from streamdcm.encode.element import encode_some
+from streamdcm.encode.groups import Elements, Inserted, grouped
 from streamdcm.encode.layout import UNDEFINED_LENGTH, UNKNOWN_LENGTH, Layout
-from streamdcm.encode.pieces import BULK, Dropped, Pieces
+from streamdcm.encode.pieces import Dropped, Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.sequence import sequence
 from streamdcm.encode.tags import PIXEL_DATA
@@ -53,52 +55,65 @@ def dataset_body(
 
 
 def sorted_body(
-    elements: list[tuple[int, Element]],
+    elements: Elements,
     scope: Scope,
     encapsulated: bool | None,
     patchable: bool,
-    inserted: Mapping[int, Encoder[int]] | None = None,
+    inserted: Mapping[int, Inserted] | None = None,
 ) -> Encoder[int]:
-    """Encode elements that are sorted already, with encoders in the place of some; see `dataset_body`."""
-    if not inserted:
-        return (yield from _body(elements, scope, encapsulated, patchable, Pieces()))
-    total = start = 0
-    for tag in sorted(inserted):
-        end = bisect_left(elements, tag, key=itemgetter(0))
-        total += yield from _body(elements[start:end], scope, encapsulated, patchable, Pieces())
-        total += yield from inserted[tag]
-        start = end
-    return total + (yield from _body(elements[start:], scope, encapsulated, patchable, Pieces()))
+    """Encode elements that are sorted already, with others in the place of some; see `dataset_body`."""
+    return (yield from _body(elements, scope, encapsulated, patchable, Pieces(), inserted or {}))
 
 
-def body_size(elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None) -> int | None:
+def body_size(
+    elements: Elements, scope: Scope, encapsulated: bool | None, inserted: Mapping[int, Inserted] | None = None
+) -> int | None:
     """Return how many bytes elements take, of which large ones are not read; `None` if that is not known ahead.
 
     What encoding them warns of is said when they are written.
     """
     with silenced():
-        size = _run(_body(elements, scope, encapsulated, True, Dropped()))
+        size = _run(_body(elements, scope, encapsulated, True, Dropped(), inserted or {}))
     return size if size < UNKNOWN_LENGTH else None
 
 
 def _body(
-    elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool | None, patchable: bool, pieces: Pieces
+    elements: Elements,
+    scope: Scope,
+    encapsulated: bool | None,
+    patchable: bool,
+    pieces: Pieces,
+    inserted: Mapping[int, Inserted],
 ) -> Encoder[int]:
-    in_order: Iterable[tuple[int, Element]] = elements
-    if encapsulated is not None:
-        in_order = _with_pixel_data(elements, scope, encapsulated)
+    def run(some: Elements, among: Mapping[int, Inserted]) -> Encoder[int]:
+        total = start = 0
+        for tag in sorted(among):
+            end = bisect_left(some, tag, key=itemgetter(0))
+            total += yield from plain(some[start:end])
+            section = among[tag].section
+            pieces.add_apart(section, section.length)
+            total += section.length
+            if pieces.is_due(0, pieces.lent):
+                total += yield from pieces.released()
+            start = end
+        return total + (yield from plain(some[start:] if start else some))
+
+    def plain(some: Elements) -> Encoder[int]:
+        with_pixels = some if encapsulated is None else _with_pixel_data(some, scope, encapsulated)
+        return _elements(with_pixels, pieces, scope, patchable)
+
     if scope.layout.group_lengths == "omit":
-        total = yield from _elements(in_order, pieces, scope, patchable)
+        total = yield from run(elements, inserted)
     else:
-        total = 0
-        for group in by_group(list(in_order)):
-            total += yield from _group(group, pieces, scope, patchable)
+        whole = elements if encapsulated is None else list(_with_pixel_data(elements, scope, encapsulated))
+        total = yield from grouped(whole, inserted, run, pieces, scope, encapsulated=bool(encapsulated))
     return total + (yield from pieces.released())
 
 
 def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
     remaining = iter(elements)
     total = released = 0
+    lent = pieces.lent
     is_end = False
     while not is_end:
         tag = None
@@ -110,24 +125,10 @@ def _elements(elements: Iterable[tuple[int, Element]], pieces: Pieces, scope: Sc
                 total += yield from sequence(element, pieces, scope, patchable)
         except RecursionError:
             raise _recursive("" if tag is None else scope.path_of(tag)) from None
-        if pieces.bulk or total - released >= BULK:
+        if pieces.is_due(total - released, lent):
             total += yield from pieces.released()
-            released = total
+            released, lent = total, 0
     return total
-
-
-def _group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope, patchable: bool) -> Encoder[int]:
-    if len(group) <= AT_ONCE and not any(_is_sequence(element, scope) for _, element in group):
-        return encode_group(group, pieces, scope)
-    with silenced():
-        length = _run(_elements(group, Dropped(), scope, patchable=True))
-    header = group_length(group, length, scope.layout.encoding)
-    pieces.parts.append(header)
-    return len(header) + (yield from _elements(group, pieces, scope, patchable))
-
-
-def _is_sequence(element: Element, scope: Scope) -> bool:
-    return element.VR == "SQ" if isinstance(element, DataElement) else scope.holds_sequence(element)
 
 
 def _run(encoder: Encoder[int]) -> int:
@@ -140,9 +141,7 @@ def _run(encoder: Encoder[int]) -> int:
         return length
 
 
-def _with_pixel_data(
-    elements: list[tuple[int, Element]], scope: Scope, encapsulated: bool
-) -> Iterable[tuple[int, Element]]:
+def _with_pixel_data(elements: Elements, scope: Scope, encapsulated: bool) -> Iterable[tuple[int, Element]]:
     """Return the elements, Pixel Data with the kind of length that the transfer syntax wants."""
     at = bisect_left(elements, PIXEL_DATA, key=itemgetter(0))
     if at == len(elements) or elements[at][0] != PIXEL_DATA or _is_as_wanted(elements[at][1], scope, encapsulated):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedIOBase
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -19,9 +19,11 @@ from pydicom.dataset import Dataset
 from streamdcm.encode._pydicom import Element, components, sorted_elements, stored_value
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.bulk import WORDS, check_words, swapped, unsized, value_bytes
+from streamdcm.encode.groups import GROUP_LENGTH, NestedGroup, by_group, has_group_length
 from streamdcm.encode.header import (
     element_header,
-    group_length,
+    group_length_header,
+    group_length_value,
     promoted_header,
     sequence_header,
     vr_code,
@@ -240,7 +242,7 @@ def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, i
     if layout.group_lengths == "omit":
         length = encode_elements(iter(elements), pieces, inner)
     else:
-        length = sum(encode_group(group, pieces, inner) for group in by_group(elements))
+        length = sum(_encode_group(group, pieces, inner) for group in by_group(elements))
     if layout.sequence_lengths == "preserve":
         undefined = item.is_undefined_length_sequence_item
     else:
@@ -291,19 +293,22 @@ def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
     return scope.layout.sequence_lengths == "undefined"
 
 
-def by_group(elements: list[tuple[int, Element]]) -> list[list[tuple[int, Element]]]:
-    """Divide elements into groups, without the Group Lengths that they were read with."""
-    kept = [pair for pair in elements if pair[0] & 0xFFFF]
-    return [list(group) for _, group in groupby(kept, key=lambda pair: pair[0] >> 16)]
-
-
-def encode_group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
-    """Encode a group of elements behind its Group Length and return the length of all of it."""
+def _encode_group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
+    """Encode a group of the elements of an item behind its length, and return the length of all of it."""
+    if not has_group_length(group):
+        return encode_elements(iter(group), pieces, scope)
+    number = group[0][0] >> 16
     at = len(pieces.parts)
     pieces.parts.append(b"")
     length = encode_elements(iter(group), pieces, scope)
-    header = pieces.parts[at] = group_length(group, length, scope.layout.encoding)
-    return len(header) + length
+    if length < UNKNOWN_LENGTH:
+        header = group_length_header(number, scope.layout.encoding)
+        pieces.parts[at] = header + group_length_value(number, length, scope)
+    else:
+        late = NestedGroup(number, length, pieces, scope)
+        pieces.set_apart(at, Section(late.begin, GROUP_LENGTH))
+        pieces.add_apart(Section(late.end, 0))
+    return GROUP_LENGTH + length
 
 
 def _parsed_if_needed(raw: RawDataElement, scope: Scope) -> Element:
@@ -325,7 +330,7 @@ def _encode_raw(tag: int, raw: RawDataElement, pieces: Pieces, scope: Scope) -> 
     vr = b"" if encoding.implicit_vr else vr_code(raw.VR)
     header = element_header(tag, vr, None if undefined else len(value), scope)
     pieces.parts.append(header)
-    pieces.add_value(value, len(value))
+    pieces.add_value(value, len(value), is_lent=True)
     if undefined:
         pieces.parts.append(encoding.sequence_end)
     return len(header) + len(value) + (8 if undefined else 0)
@@ -339,13 +344,16 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     value = _unread(tag, element, row, scope)
     if isinstance(value, StreamSource):
         return _encode_unsized(tag, value, row, pieces, scope)
+    is_lent = False
     if isinstance(value, Copy):
         length = value.length
         head = first_bytes(value, 4) if undefined else b""
     else:
         if encode is encode_ss:
             encode = encode_lut_descriptor
-        value = encode(value, scope.context)
+        encoded = encode(value, scope.context)
+        is_lent = encoded is value or isinstance(encoded, memoryview)
+        value = encoded
         length = len(value)
         head = bytes(value[:4])
     if undefined and tag == PIXEL_DATA:
@@ -359,7 +367,7 @@ def _encode_value(tag: int, element: DataElement, row: _Row, pieces: Pieces, sco
     padded = length + len(padding)
     header = element_header(tag, vr, None if undefined else padded, scope)
     pieces.parts.append(header)
-    pieces.add_value(value, length)
+    pieces.add_value(value, length, is_lent=is_lent)
     if padding:
         pieces.parts.append(padding)
     if undefined:
@@ -388,7 +396,8 @@ def _encode_unsized(tag: int, source: StreamSource, row: _Row, pieces: Pieces, s
             "around it; give the ByteStream its length"
         )
     header = element_header(tag, row[2], 0, scope)
-    pieces.add_apart(Section(partial(_unsized_value, header, source, row[2].decode(), scope), UNKNOWN_LENGTH))
+    section = Section(partial(_unsized_value, header, source, row[2].decode(), scope), UNKNOWN_LENGTH)
+    pieces.add_apart(section, UNKNOWN_LENGTH)
     return UNKNOWN_LENGTH
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydicom.dataelem import DataElement
-
-from streamdcm.encode._pydicom import Element
 from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, Encoding
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.encode.vr import VRS
 from streamdcm.errors import AmbiguousVRError, InvalidValueError, LengthOverflowError, ValueTypeError, warn
 
+_MAX_UL: Final = 0xFFFFFFFF
 _LONG_CODES: Final = frozenset(vr.encode() for vr, row in VRS.items() if row.long_length)
 
 
@@ -63,21 +60,24 @@ def sequence_header(tag: int, length: int, encoding: Encoding) -> bytes:
     return encoding.pack_long(tag >> 16, tag & 0xFFFF, b"SQ", length)
 
 
-def group_length(group: list[tuple[int, Element]], length: int, encoding: Encoding) -> bytes:
-    """Return the (gggg,0000) element of a group (PS3.5 §7.2), or nothing where there can be none.
-
-    There is none for encapsulated Pixel Data, nor for a length that a UL cannot hold.
-    """
-    encapsulated = any(tag == PIXEL_DATA and _is_undefined(element) for tag, element in group)
-    if encapsulated or length > UNDEFINED_LENGTH:
-        return b""
-    number = group[0][0] >> 16
+def group_length_header(number: int, encoding: Encoding) -> bytes:
+    """Return all of the (gggg,0000) element of a group but its value, of four bytes (PS3.5 §7.2)."""
     if encoding.implicit_vr:
-        return encoding.pack_implicit(number, 0, 4) + encoding.pack_length(length)
-    return encoding.pack_short(number, 0, b"UL", 4) + encoding.pack_length(length)
+        return encoding.pack_implicit(number, 0, 4)
+    return encoding.pack_short(number, 0, b"UL", 4)
 
 
-def _is_undefined(element: Element) -> bool:
-    if isinstance(element, DataElement):
-        return element.is_undefined_length
-    return element.length == UNDEFINED_LENGTH
+def group_length_value(number: int, length: int, scope: Scope) -> bytes:
+    """Return the value of the (gggg,0000) element of a group.
+
+    Raises
+    ------
+    LengthOverflowError
+        If the group is longer than a UL can say.
+    """
+    if length > _MAX_UL:
+        raise LengthOverflowError(
+            f"the group has {length:,} bytes, which its length does not hold; leave out group_lengths='write'",
+            scope.path_of(number << 16),
+        )
+    return scope.layout.encoding.pack_length(length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydicom.datadict import dictionary_VR
@@ -11,6 +12,7 @@ from pydicom.tag import Tag
 
 from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.layout import Context, Encoding
+from streamdcm.encode.pieces import Section
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.encode.vr import VRS, VrRow
@@ -101,9 +103,10 @@ class LateValues:
         yield reserve
         return len(header) + element.size
 
-    def size(self, encoding: Encoding) -> int:
-        """Return how many bytes all elements take."""
-        return sum(len(_header(element, encoding)) + element.size for element in self._elements.values())
+    def section(self, tag: int, encoding: Encoding) -> Section:
+        """Return what encodes an element that a field is reserved for."""
+        element = self._elements[tag]
+        return Section(partial(self.reserve, tag, encoding), len(_header(element, encoding)) + element.size)
 
     def fills(self) -> Iterator[Fill]:
         """Give the values of all elements.

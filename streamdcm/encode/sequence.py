@@ -109,11 +109,12 @@ def _release_items(
 ) -> Encoder[tuple[int, int]]:
     """Encode items and yield them as they come; return their length as counted, and by how much they were longer."""
     length = released = surplus = 0
+    lent = pieces.lent
     for index, item in items:
         length += encode_item(item, pieces, scope, (element.tag, index))
-        if pieces.bulk or length - released >= BULK:
+        if pieces.is_due(length - released, lent):
             surplus += yield from pieces.released()
-            released = length
+            released, lent = length, 0
     return length, surplus
 
 

@@ -49,6 +49,9 @@ PIXEL_DATA_PROVIDER_URL: Final = 0x00287FE0
 MAC_PARAMETERS: Final = 0x4FFE0001
 """MAC Parameters Sequence."""
 
+PADDING_GROUP: Final = 0x7FDF
+"""The group of what pads a field for an offset table: the last private one before Pixel Data."""
+
 DIMENSION_INDEX_VALUES: Final = 0x00209157
 PER_FRAME_GROUPS: Final = 0x52009230
 """Per-Frame Functional Groups Sequence."""

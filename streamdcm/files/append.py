@@ -12,6 +12,7 @@ from pydicom.dataelem import DataElement
 from streamdcm.cleanup import afterwards
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.body import sorted_body
+from streamdcm.encode.groups import inserted_at
 from streamdcm.encode.header import sequence_header
 from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
@@ -166,11 +167,11 @@ class Appending:
             result = yield from self._pixel_data([present.frames, new])
             return result.length
 
-        inserted = {pixels.tag: pixel_element()}
+        inserted = {pixels.tag: inserted_at(pixels.tag, pixel_element)}
         if present.items is not None:
-            inserted[PER_FRAME_GROUPS] = self._sequence(present, items)
+            inserted[PER_FRAME_GROUPS] = inserted_at(PER_FRAME_GROUPS, partial(self._sequence, present, items))
         ordered = sorted(((int(tag), element) for tag, element in elements.items()), key=itemgetter(0))
-        yield from sorted_body(ordered, Scope(plan.dataset, plan.layout), None, False, inserted)
+        yield from sorted_body(ordered, Scope(plan.dataset, plan.layout), pixels.encapsulated, False, inserted)
         assert result is not None
         return result
 

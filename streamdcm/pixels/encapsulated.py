@@ -24,6 +24,7 @@ from streamdcm.pixels.offset_table import (
     extended_opening,
     fills,
     known_opening,
+    known_size,
 )
 from streamdcm.pixels.table_plan import PixelsWritten, TableChoice
 
@@ -89,7 +90,9 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[Pixels
     yield from fills(fields, pieces)
     choice = TableChoice(kind, _reason(plan, kind))
     index = FrameIndex(marks, table.position, total + ITEM_HEADER, ITEM_HEADER) if plan.is_indexed else None
-    return PixelsWritten(total + table.position + len(SEQUENCE_END), choice, index), table.bit_stream_length
+    padding = 0 if alternative is None else total - known_size(kind, len(table), plan.has_total)
+    written = PixelsWritten(total + table.position + len(SEQUENCE_END), choice, index, padding)
+    return written, table.bit_stream_length
 
 
 def encapsulated_size(plan: PixelPlan) -> int | None:

@@ -182,11 +182,11 @@ def either_opening(most: int, block: int, preferred: TableKind, alternative: Tab
     has_total : bool
         Whether Encapsulated Pixel Data Value Total Length is written.
     """
-    size = 12 + _known_size("extended", most, has_total)
+    size = 12 + known_size("extended", most, has_total)
 
     def filling(table: OffsetTable) -> Filling:
         kind = alternative if preferred == "basic" and not table.fits_basic else preferred
-        unused = size - 12 - _known_size(kind, len(table), has_total)
+        unused = size - 12 - known_size(kind, len(table), has_total)
         padding = b"\xdf\x7f\x00" + bytes([block]) + b"OB\0\0" + unused.to_bytes(4, "little")
         return kind, chain([padding], _zeros(unused), _known(kind, table, has_total))
 
@@ -210,7 +210,7 @@ def _known(kind: TableKind, table: OffsetTable, has_total: bool) -> Iterator[byt
         yield from table.basic()
 
 
-def _known_size(kind: TableKind, count: int, has_total: bool) -> int:
+def known_size(kind: TableKind, count: int, has_total: bool) -> int:
     """Return the number of bytes that `_known` gives."""
     tables = {"empty": 0, "basic": 4 * count, "extended": 2 * (12 + 8 * count)}
     return tables[kind] + has_total * _TOTAL_SIZE + len(basic_start())

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from pydicom.dataset import Dataset
 
+from streamdcm.encode.tags import PADDING_GROUP
 from streamdcm.engine.frame_index import FrameIndex
 from streamdcm.engine.result import OffsetTableKind
 from streamdcm.errors import PlanError
@@ -54,11 +55,14 @@ class PixelsWritten(NamedTuple):
         The offset table of encapsulated frames.
     frames : FrameIndex or None
         Where each frame is, counted from the first of those bytes, if that was asked for.
+    padding : int
+        How many of those bytes are of a private element that stands before the group of the pixel data.
     """
 
     length: int
     table: TableChoice | None = None
     frames: FrameIndex | None = None
+    padding: int = 0
 
 
 def plan_table(
@@ -152,7 +156,7 @@ def _free_block(dataset: Dataset) -> int:
     used = [
         tag & 0xFF if tag & 0xFFFF < 0x100 else tag >> 8 & 0xFF
         for tag in map(int, dataset.keys())
-        if tag >> 16 == 0x7FDF
+        if tag >> 16 == PADDING_GROUP
     ]
     block = max(used, default=0x0F) + 1
     if block > 0xFF:

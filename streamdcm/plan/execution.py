@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -11,10 +12,12 @@ from streamdcm.encode._pydicom import Element
 from streamdcm.encode.body import body_size, sorted_body
 from streamdcm.encode.deflate import deflate
 from streamdcm.encode.file_head import file_meta, preamble
+from streamdcm.encode.groups import Inserted, inserted_at
 from streamdcm.encode.late import LateElement, LateValues
-from streamdcm.encode.layout import Layout
+from streamdcm.encode.layout import UNKNOWN_LENGTH, Layout
+from streamdcm.encode.pieces import Section
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import PER_FRAME_GROUPS, PIXEL_DATA
+from streamdcm.encode.tags import PADDING_GROUP, PER_FRAME_GROUPS, PIXEL_DATA
 from streamdcm.engine.counted import CountedUntil, content_size, counted_until
 from streamdcm.instructions import Encoder
 from streamdcm.options import StreamSettings
@@ -119,19 +122,15 @@ class Plan:
 
         That is so where the body is compressed, or frames or a stream have to be asked for how long they are.
         """
-        encoding = self.layout.encoding
-        pixels = self._pixels_size()
-        if self.deflated or pixels is None or (self.groups is not None and self.groups.are_announced):
+        if self.deflated or (self.groups is not None and self.groups.are_announced):
             return None
-        body = body_size(self.elements, Scope(self.dataset, self.layout), self.encapsulated)
-        if body is None:
-            return None
-        late = self.late_values().size(encoding) if self.late else 0
-        return sum(map(content_size, self.head())) + body + late + pixels
+        inserted = self._inserted(self.late_values(), _no_pixels)
+        body = body_size(self.elements, Scope(self.dataset, self.layout), self._is_encapsulated, inserted)
+        return None if body is None else sum(map(content_size, self.head())) + body
 
     def _pixels_size(self) -> int | None:
         if not isinstance(self.pixels, PixelPlan):
-            return 0 if self.pixels is None else bit_stream_size(self.pixels)
+            return None if self.pixels is None else bit_stream_size(self.pixels)
         if self.pixels.encapsulated:
             return encapsulated_size(self.pixels)
         return native_size(self.pixels, self.layout.encoding)
@@ -141,29 +140,33 @@ class Plan:
         return replace(self, pixels=None, late=(), groups=None)
 
     def _body_with_frames(self, late: LateValues, head: int) -> Encoder[PixelsWritten | None]:
-        encoding = self.layout.encoding
         written = None
         before = CountedUntil(head)
+        frames = CountedFrames(self.pixels) if isinstance(self.pixels, PixelPlan) else None
         groups: FrameGroups | None = None
 
-        def counted(pixels: Encoder[PixelsWritten]) -> Encoder[int]:
+        def pixels() -> Encoder[int]:
             nonlocal written
+            if not isinstance(self.pixels, PixelPlan):
+                assert self.pixels is not None
+                return (yield from bit_stream(self.pixels))
+            assert frames is not None
             before.is_over = True
-            written = yield from pixels if groups is None else groups.pixel_data()
+            if groups is None:
+                written = yield from pixel_data(self.pixels, self.layout.encoding, late, frames)
+            else:
+                written = yield from groups.pixel_data()
             return written.length
 
-        inserted = {tag: late.reserve(tag, encoding) for tag in late.tags}
-        if isinstance(self.pixels, PixelPlan):
-            frames = CountedFrames(self.pixels)
-            pixels = pixel_data(self.pixels, encoding, late, frames)
-            inserted[self.pixels.tag] = counted(pixels)
-            if self.groups is not None:
-                groups = FrameGroups(self.groups, frames, pixels)
-                inserted[PER_FRAME_GROUPS] = groups.begin()
-        elif self.pixels is not None:
-            inserted[PIXEL_DATA] = bit_stream(self.pixels)
+        def length_of_pixel_group() -> int:
+            return 0 if written is None else written.length - written.padding
+
+        inserted = self._inserted(late, pixels, length_of_pixel_group)
+        if isinstance(self.pixels, PixelPlan) and self.groups is not None and frames is not None:
+            groups = FrameGroups(self.groups, frames, pixel_data(self.pixels, self.layout.encoding, late, frames))
+            inserted[PER_FRAME_GROUPS] = inserted_at(PER_FRAME_GROUPS, groups.begin)
         scope = Scope(self.dataset, self.layout)
-        body = sorted_body(self.elements, scope, self.encapsulated, self.patchable, inserted)
+        body = sorted_body(self.elements, scope, self._is_encapsulated, self.patchable, inserted)
         is_indexed = isinstance(self.pixels, PixelPlan) and self.pixels.is_indexed
         yield from counted_until(body, before) if is_indexed else body
         yield from late.fills()
@@ -171,3 +174,34 @@ class Plan:
         if written is not None and written.frames is not None:
             return written._replace(frames=written.frames.moved(before.count + inserted_later))
         return written
+
+    def _inserted(
+        self, late: LateValues, pixels: Callable[[], Encoder[int]], behind: Callable[[], int] = lambda: 0
+    ) -> dict[int, Inserted]:
+        """Return what is encoded in the place of elements; `pixels` encodes Pixel Data.
+
+        A private element that stands before Pixel Data, and whose length is known when all frames came, is encoded with
+        them; `behind` tells how long the rest was.
+        """
+        inserted = {tag: Inserted(late.section(tag, self.layout.encoding), tag >> 16) for tag in late.tags}
+        if self.pixels is None:
+            return inserted
+        size = self._pixels_size()
+        section = Section(pixels, UNKNOWN_LENGTH if size is None else size)
+        tag = self.pixels.tag if isinstance(self.pixels, PixelPlan) else PIXEL_DATA
+        has_padding = isinstance(self.pixels, PixelPlan) and self.pixels.table is not None and self.pixels.table.block
+        inserted[tag] = Inserted(section, PADDING_GROUP, behind) if has_padding else Inserted(section, tag >> 16)
+        return inserted
+
+    @property
+    def _is_encapsulated(self) -> bool | None:
+        """Whether Pixel Data has an undefined length; `None` where neither frames nor the transfer syntax say so."""
+        if self.pixels is None:
+            return self.encapsulated
+        return not isinstance(self.pixels, PixelPlan) or self.pixels.encapsulated
+
+
+def _no_pixels() -> Encoder[int]:
+    """Encode nothing: what is only counted is not encoded."""
+    yield from ()
+    return 0

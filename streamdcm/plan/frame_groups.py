@@ -42,6 +42,8 @@ def plan_groups(
     given = pixels.source.frames if isinstance(pixels.source, FrameSource) else None
     if PER_FRAME_GROUPS in tags or is_one or not may_come_with_groups(given):
         return None
+    if scope.layout.group_lengths == "write":  # whose sum would come after what fills in its field in turn
+        return None
     group = _free_group(tags | {pixels.tag})
     has_field = patchable and group is not None
     are_announced = given.__class__ in (list, tuple) or options.frame_groups is not None

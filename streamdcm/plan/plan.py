@@ -16,7 +16,7 @@ from streamdcm.encode.late import LateElement, lossy_ratio, plan_late
 from streamdcm.encode.layout import Context, Layout
 from streamdcm.encode.padding import PADDING_CREATOR
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, TOTAL_LENGTH
+from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, PADDING_GROUP, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
 from streamdcm.errors import PlanError
 from streamdcm.options import CodecOptions, FrameOptions, Options, refuse_in_vain
@@ -116,8 +116,6 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
 
 def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, *, can_grow: bool) -> Plan:
     """Reserve places for frames and late values among the elements."""
-    if plan.layout.group_lengths == "write":
-        raise PlanError("group_lengths='write' needs lengths that frames and late values do not have yet; leave it out")
     view = view_of(plan.dataset)
     context = Scope(view, plan.layout).context
     late = {element.tag: element for element in plan_late(options.late, view, context)}
@@ -146,7 +144,7 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, *, can_gr
         if (ratio := known_ratio(pixels, view, syntax)) is not None:
             elements[LOSSY_RATIO] = DataElement(LOSSY_RATIO, "DS", ratio)
         if pixels.table is not None and pixels.table.block:
-            creator = 0x7FDF0000 | pixels.table.block
+            creator = PADDING_GROUP << 16 | pixels.table.block
             elements[creator] = DataElement(creator, "LO", PADDING_CREATOR)
     if pixels.count is not None and has_number_of_frames(view):
         elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", pixels.count)

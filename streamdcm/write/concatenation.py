@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset
 from streamdcm.cleanup import take_all
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.discreet import value_of
-from streamdcm.encode.tags import PER_FRAME_GROUPS
+from streamdcm.encode.groups import GROUP_LENGTH
+from streamdcm.encode.tags import PADDING_GROUP, PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
@@ -353,7 +354,17 @@ def _header(plan: Plan) -> int:
     size = plan.without_frames().size()
     if size is None:
         raise PlanError("the size of a ByteStream without a length is not known; give it one, or split= by frames")
-    return size + sum(_LONGEST_HEADER + element.size for element in plan.late) + _AROUND_GROUPS
+    late = sum(_LONGEST_HEADER + element.size for element in plan.late)
+    return size + late + _AROUND_GROUPS + _more_group_lengths(plan)
+
+
+def _more_group_lengths(plan: Plan) -> int:
+    """Return the most bytes that lengths of groups take in which nothing is but pixel data and what comes late."""
+    if plan.layout.group_lengths == "omit":
+        return 0
+    assert isinstance(plan.pixels, PixelPlan)
+    tags = (PER_FRAME_GROUPS, PADDING_GROUP << 16, plan.pixels.tag, *(element.tag for element in plan.late))
+    return GROUP_LENGTH * len({tag >> 16 for tag in tags} - {tag >> 16 for tag, _ in plan.elements})
 
 
 def _encoded_length(frame: Any, pixels: PixelPlan) -> int:

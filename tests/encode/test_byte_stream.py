@@ -184,11 +184,12 @@ class TestLengths:
         events = []
         assert len(written(dataset, progress=events.append)) == size == events[-1].total
 
-    def test_group_lengths_leave_out_the_group_of_an_unknown_length(self):
+    def test_group_lengths_count_what_is_known_only_at_the_end(self):
         dataset = dataset_with(ByteStream(iter([b"12"])), depth=1)
         again = pydicom.dcmread(io.BytesIO(written(dataset, group_lengths="write")))
         assert innermost(again, 1).EncapsulatedDocument == b"12"
-        assert 0x00080000 not in again
+        assert innermost(again, 1)[0x00420000].value == 12 + 2
+        assert 0x00080000 in again
         assert 0x7FE10000 in again
 
 
