@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         open_reader_async,
         open_writer_async,
         read_header_async,
+        recover_async,
         rewrite_async,
         rewrite_chunks_async,
         write_encoder_async,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from streamdcm.files.chunks import rewrite_chunks
     from streamdcm.files.identity import Header, read_header
     from streamdcm.files.inputs import spooled_source
+    from streamdcm.files.recover import recover
     from streamdcm.files.rewrite import rewrite
     from streamdcm.files.writer import open_writer
     from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve, through
@@ -103,6 +105,8 @@ __all__ = [
     "open_writer_async",
     "read_header",
     "read_header_async",
+    "recover",
+    "recover_async",
     "rewrite",
     "rewrite_async",
     "rewrite_chunks",
@@ -129,6 +133,7 @@ _MODULES = {
         "open_reader_async",
         "open_writer_async",
         "read_header_async",
+        "recover_async",
         "rewrite_async",
         "rewrite_chunks_async",
         "write_encoder_async",
@@ -146,6 +151,7 @@ _MODULES = {
         "read_header",
     ),
     "streamdcm.files.inputs": ("spooled_source",),
+    "streamdcm.files.recover": ("recover",),
     "streamdcm.files.rewrite": ("rewrite",),
     "streamdcm.files.writer": ("open_writer",),
     "streamdcm.instructions": (

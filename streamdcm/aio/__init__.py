@@ -1,6 +1,7 @@
 """The asynchronous driver, and the functions on it."""
 
 from streamdcm.aio.append import append_async
+from streamdcm.aio.capture import open_writer_async, recover_async
 from streamdcm.aio.functions import (
     dcmwrite_async,
     encoded_size_async,
@@ -11,7 +12,7 @@ from streamdcm.aio.functions import (
 )
 from streamdcm.aio.reader import AsyncDicomReader, open_reader_async
 from streamdcm.aio.rewrite import read_header_async, rewrite_async, rewrite_chunks_async
-from streamdcm.aio.writer import AsyncFrameWriter, open_writer_async
+from streamdcm.aio.writer import AsyncFrameWriter
 
 __all__ = [
     "AsyncDicomReader",
@@ -25,6 +26,7 @@ __all__ = [
     "open_reader_async",
     "open_writer_async",
     "read_header_async",
+    "recover_async",
     "rewrite_async",
     "rewrite_chunks_async",
     "write_encoder_async",

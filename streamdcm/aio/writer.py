@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self
 
 from pydicom.dataset import Dataset
 
@@ -20,9 +20,9 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import ReentryError
 from streamdcm.files.append import Appending
-from streamdcm.files.writer import given_dataset, open_writer, opened_appending
+from streamdcm.files.writer import given_dataset, opened_appending
 from streamdcm.instructions import END, Chunk, Encoder
-from streamdcm.options import Options, WriterOptions
+from streamdcm.options import Options
 from streamdcm.options.twins import twin_of
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
@@ -34,7 +34,7 @@ from streamdcm.write.instance import Resolve, with_frames
 from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.pushed_plan import PushedPlan
 from streamdcm.write.sizes import expected_size
-from streamdcm.write.writer import FrameWriter, PushedWrite, piece_of_stream, pushed_options, with_groups
+from streamdcm.write.writer import FrameWriter, PushedWrite, piece_of_stream, with_groups
 
 
 class AsyncFrameWriter(PushedWrite):
@@ -198,25 +198,6 @@ class AsyncFrameWriter(PushedWrite):
         if self._running:
             raise ReentryError("another call on this writer is running; it takes one after the other")
         return nullcontext()
-
-
-@twin_of(open_writer)
-def open_writer_async(
-    target: Any, dataset: Dataset | None = None, /, **kwargs: Unpack[WriterOptions]
-) -> AsyncFrameWriter:
-    """Open a writer that frames are given to one by one, on asyncio or trio.
-
-    Parameters
-    ----------
-    target : path, stream, file-like or object with write()
-        Where to write; see `dcmwrite_async`.
-
-    Returns
-    -------
-    AsyncFrameWriter
-        For use in an ``async with`` block, at the beginning of which target and dataset are checked.
-    """
-    return AsyncFrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer_async"))
 
 
 def _is_outside(source: Any) -> bool:

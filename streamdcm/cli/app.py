@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "index": "tell where each frame of a file is",
     "layout": "show what is where in a file, and what is wrong with it",
     "uploads": "list or abort uploads that were never completed",
+    "recover": "complete what was captured before a process or a machine died",
     "clean": "list or remove hidden files of writes that were killed",
     "codecs": "list what decodes and encodes frames",
     "demo": "write a huge multi-frame image from a generator, and read frames of it back",

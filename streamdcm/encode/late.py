@@ -89,6 +89,11 @@ class LateValues:
             raise PlanError(f"no field was reserved for {element_name(tag)}; name it in late= when the write begins")
         self._values[tag] = fitted(element, value, self._context)
 
+    def encoded(self, name: str | int) -> tuple[int, bytes, bytes]:
+        """Return the tag, the VR and the bytes of a value that was set."""
+        tag = int(Tag(name))
+        return tag, self._elements[tag].vr.encode(), self._values[tag]
+
     def set_if_nothing_else_is(self, tag: int, value: Any) -> None:
         """Set the value of an element that a field was reserved for, unless it has been set or has a default."""
         if tag in self._elements and tag not in self._values and self._elements[tag].default is None:

@@ -207,6 +207,10 @@ class PatchPolicy:
             raise still_open(len(self._fields))
         return self._buffer.flush()
 
+    def flush(self) -> Iterable[Operation]:
+        """Return the operations that release what was only joined so far."""
+        return self._buffer.flush()
+
     def _reserve(self, reserve: Reserve) -> Iterable[Operation]:
         if reserve in self._fields:
             raise open_already()

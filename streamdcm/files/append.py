@@ -4,37 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from operator import itemgetter
 from typing import Any, Final, Unpack
 
-from pydicom.dataelem import DataElement
-
 from streamdcm.cleanup import afterwards
-from streamdcm.encode._pydicom import elements_of
-from streamdcm.encode.body import sorted_body
-from streamdcm.encode.groups import inserted_at
-from streamdcm.encode.header import sequence_header
-from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import NUMBER_OF_FRAMES, PER_FRAME_GROUPS
 from streamdcm.engine.aside import Aside
-from streamdcm.engine.counted import content_size
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
 from streamdcm.files.access import accessed
+from streamdcm.files.assembled import assembled
 from streamdcm.files.notices import warn_of_signature
-from streamdcm.files.present_frames import PresentFrames, present_frames
+from streamdcm.files.present_frames import present_frames
 from streamdcm.files.scanned import scan_file
 from streamdcm.instructions import Encoder
 from streamdcm.options import AppendOptions, Options, check_options
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.frame_count import FrameCount
 from streamdcm.pixels.frame_groups import set_aside, taking_items
-from streamdcm.pixels.frame_plan import STALE, PixelPlan
+from streamdcm.pixels.frame_plan import PixelPlan
 from streamdcm.pixels.group_items import GroupItems
 from streamdcm.pixels.native import native_header
 from streamdcm.pixels.pixel_data import pixel_data
-from streamdcm.pixels.stored_frames import StoredFrames, sliced, stored_encapsulated, stored_native
+from streamdcm.pixels.stored_frames import StoredFrames, sliced
 from streamdcm.pixels.table_plan import PixelsWritten, TablePlan
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.frame_groups import dimensions_of
@@ -157,23 +148,11 @@ class Appending:
             run = taking_items(run, counted, encoded, items)
         written = yield from frames.run(run)
         new = yield from self._stored(frames, counted, written)
-        elements = {tag: element for tag, element in elements_of(present.dataset).items() if tag not in STALE}
-        elements[NUMBER_OF_FRAMES] = DataElement(NUMBER_OF_FRAMES, "IS", present.count + counted.count)
-        yield from plan.head()
-        result: PixelsWritten | None = None
-
-        def pixel_element() -> Encoder[int]:
-            nonlocal result
-            result = yield from self._pixel_data([present.frames, new])
-            return result.length
-
-        inserted = {pixels.tag: inserted_at(pixels.tag, pixel_element)}
+        groups = None
         if present.items is not None:
-            inserted[PER_FRAME_GROUPS] = inserted_at(PER_FRAME_GROUPS, partial(self._sequence, present, items))
-        ordered = sorted(((int(tag), element) for tag, element in elements.items()), key=itemgetter(0))
-        yield from sorted_body(ordered, Scope(plan.dataset, plan.layout), pixels.encapsulated, False, inserted)
-        assert result is not None
-        return result
+            groups = [present.items, *(yield from items.pieces())]
+        count = present.count + counted.count
+        return (yield from assembled(plan, pixels, count, [present.frames, new], groups, self._options.offset_table))
 
     def _aside(self) -> Aside:
         return set_aside(self._options.spool, self._options.hold_limit, "what follows the frames of a file")
@@ -189,23 +168,3 @@ class Appending:
         pieces = list(sliced((yield from frames.pieces()), _EMPTY_START, _EMPTY_START + size))
         lengths = [(length, 8 + length + length % 2) for _, length in written.frames or ()]
         return StoredFrames(pieces, size, lengths)
-
-    def _pixel_data(self, stored: list[StoredFrames]) -> Encoder[PixelsWritten]:
-        if self.pixels.encapsulated:
-            return stored_encapsulated(self.pixels, self.plan.dataset, stored, self._options.offset_table)
-        return stored_native(self.pixels, self.plan.layout.encoding, stored)
-
-    def _sequence(self, present: PresentFrames, items: Aside) -> Encoder[int]:
-        """Encode the functional groups: the items that are there, and those that came."""
-        encoding = self.plan.layout.encoding
-        assert present.items is not None
-        size = content_size(present.items) + items.size
-        is_defined = size <= MAX_LENGTH
-        header = sequence_header(PER_FRAME_GROUPS, size if is_defined else UNDEFINED_LENGTH, encoding)
-        yield header
-        yield present.items
-        yield from items.released()
-        if not is_defined:
-            yield encoding.sequence_end
-            size += len(encoding.sequence_end)
-        return len(header) + size

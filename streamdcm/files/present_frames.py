@@ -92,7 +92,7 @@ def present_frames(scanned: Scanned) -> PresentFrames:
         size = form.length_in_bits * count // 8
         frames = StoredFrames([Copy(copy.source, copy.offset, size)], size)
     elements.pop(NUMBER_OF_FRAMES, None)
-    _drop_padding(elements)
+    drop_padding(elements)
     return PresentFrames(dataset, count, frames, items)
 
 
@@ -115,7 +115,7 @@ def _without_groups(scanned: Scanned) -> tuple[bytes | Copy | None, Scanned]:
     return None, scanned
 
 
-def _drop_padding(elements: MutableMapping[Any, Element]) -> None:
+def drop_padding(elements: MutableMapping[Any, Element]) -> None:
     """Leave out the private blocks that took up what was left of fields."""
     blocks = {
         (tag >> 16, tag & 0xFF)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
@@ -10,15 +12,17 @@ from pydicom.dataset import Dataset
 from streamdcm.engine.progress import Progress
 from streamdcm.errors import PlanError
 from streamdcm.files.append import APPENDED, Appending
-from streamdcm.options import Options, WriterOptions, refuse_in_vain
+from streamdcm.files.capture import Capture
+from streamdcm.options import CaptureOptions, Options, WriterOptions, refuse_in_vain
 from streamdcm.sinks import Delivery
+from streamdcm.sinks.path import capture_output
 from streamdcm.write.instance import Instance
 from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.targets import Targets, is_path
 from streamdcm.write.writer import FrameWriter, pushed_options
 
 
-def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Unpack[WriterOptions]) -> FrameWriter:
+def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Unpack[CaptureOptions]) -> FrameWriter:
     """Open a writer that frames are given to one by one.
 
     Parameters
@@ -29,7 +33,7 @@ def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Un
     dataset : Dataset
         All but the pixel data; only read. With ``append=True`` it is that of the file, and none is given.
     **kwargs
-        See `WriterOptions`.
+        See `CaptureOptions`.
 
     Returns
     -------
@@ -43,6 +47,8 @@ def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Un
     """
     with Delivery(target) as delivery:
         options = pushed_options(dict(kwargs), "open_writer")
+        if options.recover:
+            return opened_for_capture(target, given_dataset(dataset), options)
         if not options.append:
             return FrameWriter(delivery, given_dataset(dataset), options)
         appending = opened_appending(target, dataset, options)
@@ -88,3 +94,17 @@ def _appended(
     arrays: PushedArrays | None = None,
 ) -> Instance:
     return Instance(delivery, dataset, options, progress, planned=lambda _: appending)
+
+
+def opened_for_capture(target: Any, dataset: Dataset, options: Options) -> FrameWriter:
+    """Open a writer whose file can be recovered."""
+    output = None
+    if is_path(target) and not (options.append or options.split or not options.atomic or options.checksum):
+        output = capture_output(os.fsdecode(target), overwrite=options.overwrite, durable=options.durable)
+    if output is None:
+        raise PlanError(
+            "recover=True is for a new file at a path; leave it out with other targets, and with append=, split=, "
+            "checksum= and atomic=False"
+        )
+    options = replace(options, overwrite=True, durable=False, overflow="refuse")
+    return FrameWriter(Delivery(output), dataset, options, Capture)

@@ -66,6 +66,16 @@ def optional_size(name: str, given: Any) -> int | None:
     return None if given is None else size(1)(name, given)
 
 
+def sync_every(name: str, given: Any) -> int | float:
+    """Take a whole number of frames above 0, or a number of seconds as a float."""
+    if isinstance(given, float) and given >= 0:
+        return given
+    number = whole_number(given)
+    if number is None or number < 1:
+        raise PlanError(f"{name} must be a number of frames above 0, or seconds such as 1.0, not {_described(given)}")
+    return number
+
+
 def count(name: str, given: Any) -> int:
     """Take a whole number above 0."""
     number = whole_number(given)

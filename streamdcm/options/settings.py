@@ -61,11 +61,16 @@ _FRAMES: Final = _FRAMES_GIVEN | _with_twins("open_writer")
 _LAID_OUT: Final = _FRAMES | _with_twins("rewrite", "rewrite_chunks")
 _REWRITERS: Final = _with_twins("rewrite", "rewrite_chunks")
 _CODERS: Final = _FRAMES | _REWRITERS
-_WITH_TABLES: Final = _CODERS | _with_twins("append")
+_WITH_TABLES: Final = _CODERS | _with_twins("append") | _with_twins("recover")
 _APPENDERS: Final = _with_twins("append")
-_READERS: Final = _FRAMES | _APPENDERS | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
+_READERS: Final = (
+    _FRAMES
+    | _APPENDERS
+    | _with_twins("recover")
+    | _with_twins("write_encoder", "encoder_chunks", "rewrite", "rewrite_chunks")
+)
 _STREAMS: Final = _READERS - _with_twins("encoded_size") - {"encoder"}
-_TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite")
+_TARGETS: Final = _with_twins("dcmwrite", "write_encoder", "open_writer", "rewrite") | _with_twins("recover")
 _FRAMES_ON_LOOP: Final = frozenset({"dcmwrite_async", "iter_chunks_async", "open_chunks_async", "open_reader_async"})
 _DIVIDERS: Final = _with_twins("dcmwrite", "open_writer")
 
@@ -101,6 +106,8 @@ class PlanSettings:
     overflow: Overflow = _option("rewrite", checks.one_of(*get_args(Overflow)), _FRAMES)
     late: LateNames = _option((), checks.late, _FRAMES)
     append: bool = _option(False, checks.flag, _with_twins("open_writer"))
+    recover: bool = _option(False, checks.flag, _with_twins("open_writer"))
+    sync_every: int | float = _option(1.0, checks.sync_every, _with_twins("open_writer"))
     split: Split | None = _option(None, checks.split, _DIVIDERS)
 
 

@@ -321,6 +321,21 @@ class WriterOptions(DivideOptions, total=False):
     append: bool
 
 
+class CaptureOptions(WriterOptions, total=False):
+    """Keyword arguments of `open_writer`: those of `WriterOptions`, and more.
+
+    Attributes
+    ----------
+    recover : bool
+        Whether what was captured can be had after the process or the machine has died; see `recover`.
+    sync_every : int or float
+        With ``recover=True``: after how many frames (an int) or seconds (a float) all has to reach the disk.
+    """
+
+    recover: bool
+    sync_every: int | float
+
+
 class AppendOptions(TableOptions, StreamOptions, total=False):
     """Keyword arguments of `append` and its twin: those of `StreamOptions`, and more.
 
@@ -337,6 +352,10 @@ class AppendOptions(TableOptions, StreamOptions, total=False):
     check_frames: bool
     durable: bool
     checksum: ChecksumAlgorithm | None
+
+
+class RecoverOptions(TableOptions, StreamOptions, PlaceOptions, total=False):
+    """Keyword arguments of `recover`: see `StreamOptions` and `PlaceOptions`."""
 
 
 class EncoderTargetOptions(StreamOptions, PlaceOptions, total=False):

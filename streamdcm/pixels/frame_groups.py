@@ -52,6 +52,8 @@ class GroupsPlan(NamedTuple):
         Whether they are sure to come, so that the number of bytes is not known ahead.
     can_grow : bool
         Whether the sink can move what was written, so that more items get in than there is space reserved for.
+    kept : list of bytes, optional
+        Is given the items as they come, too.
     """
 
     scope: Scope
@@ -63,6 +65,7 @@ class GroupsPlan(NamedTuple):
     hold_limit: int
     are_announced: bool
     can_grow: bool
+    kept: list[bytes] | None = None
 
     def aside(self) -> Aside:
         """Return what takes frames, or items, until all have come."""
@@ -99,7 +102,7 @@ class FrameGroups:
         self._plan = plan
         self._frames = frames
         self._pixels = pixels
-        self._items = GroupItems(plan.scope, plan.dimensions)
+        self._items = GroupItems(plan.scope, plan.dimensions, kept=plan.kept)
         self._field: _GroupsField | None = None
 
     def begin(self) -> Encoder[int]:

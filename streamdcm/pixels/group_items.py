@@ -24,9 +24,12 @@ class GroupItems:
         The number of items in Dimension Index Sequence, and so of Dimension Index Values in each frame.
     count : int, optional
         The number of items that come before these.
+    kept : list of bytes, optional
+        Is given what is encoded as well.
     """
 
-    def __init__(self, scope: Scope, dimensions: int, count: int = 0) -> None:
+    def __init__(self, scope: Scope, dimensions: int, count: int = 0, kept: list[bytes] | None = None) -> None:
+        self._kept = kept
         self._scope = scope
         self._dimensions = dimensions
         self.count = count
@@ -48,7 +51,10 @@ class GroupItems:
                 "a value in it is still to be read, from a buffer or a ByteStream; give its bytes", self._path
             )
         self.count += 1
-        return b"".join(pieces.parts)  # type: ignore[arg-type]
+        encoded = b"".join(pieces.parts)  # type: ignore[arg-type]
+        if self._kept is not None:
+            self._kept.append(encoded)
+        return encoded
 
     @property
     def _path(self) -> str:

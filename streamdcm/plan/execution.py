@@ -135,6 +135,11 @@ class Plan:
             return encapsulated_size(self.pixels)
         return native_size(self.pixels, self.layout.encoding)
 
+    def with_kept_items(self, kept: list[bytes]) -> Self:
+        """Return the plan of a file whose functional groups are kept in a list as well, as they come."""
+        assert self.groups is not None
+        return replace(self, groups=self.groups._replace(kept=kept))
+
     def without_frames(self) -> Self:
         """Return the plan of a file that has all elements but the pixel data and those that come late."""
         return replace(self, pixels=None, late=(), groups=None)

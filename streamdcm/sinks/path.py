@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from streamdcm.sinks.output import Output
 from streamdcm.sinks.path_atomic import AtomicOutput
+from streamdcm.sinks.path_capture import CaptureOutput
 from streamdcm.sinks.path_in_place import InPlaceOutput, SpecialOutput
 
 _MOST_LINKS = 40  # as many symbolic links as Linux follows
@@ -24,6 +25,18 @@ def path_output(path: str, *, overwrite: bool, atomic: bool, durable: bool, seek
             return SpecialOutput(path, absolute, own, overwrite=overwrite, durable=durable, seekable=seekable)
     kind = AtomicOutput if atomic else InPlaceOutput
     return kind(path, absolute, target, status, overwrite=overwrite, durable=durable, seekable=seekable)
+
+
+def capture_output(path: str, *, overwrite: bool, durable: bool) -> CaptureOutput | None:
+    """Return the output of a file that is captured; `None` where no file can be."""
+    absolute = path if os.path.isabs(path) or not path else os.path.join(os.getcwd(), path)
+    status, target = _status(path), absolute
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        target = list(_links(absolute))[-1]
+        status = _status(path, follow=True)
+    if status is not None and not _is_file_or_directory(status):
+        return None
+    return CaptureOutput(path, absolute, target, status, overwrite=overwrite, durable=durable, seekable=True)
 
 
 def _links(path: str) -> Iterator[str]:

@@ -152,7 +152,7 @@ class AtomicOutput(FileAtPath):
         """Create a file with a hidden name."""
         status = None
         while status is None:
-            self._hidden = hidden_path(self._parent)
+            self._hidden = self._hidden_path()
             try:
                 self._file = io.FileIO(self._hidden, "x+b", opener=_open_private if exists else None)
             except FileExistsError:
@@ -166,6 +166,9 @@ class AtomicOutput(FileAtPath):
         if not self._overwrite and not system.ON_WINDOWS:
             self._require_links()
         return status
+
+    def _hidden_path(self) -> str:
+        return hidden_path(self._parent)
 
     def _locked_status(self) -> os.stat_result | None:
         """Lock the hidden file, unless somebody who cleans up was faster."""

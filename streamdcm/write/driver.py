@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 from streamdcm.cleanup import afterwards, noted
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
-from streamdcm.engine.release import SLICES, Insertion, Operation, Part, Patch, Transfer, Whole, Write
+from streamdcm.engine.release import SLICES, Insertion, Operation, Part, Patch, PatchPolicy, Transfer, Whole, Write
 from streamdcm.engine.result import WriteResult
 from streamdcm.engine.spool import Keep, spool_for
 from streamdcm.engine.steps import Steps, steps
@@ -109,6 +109,7 @@ class Writing(Generic[T]):
             slices=slices,
             spool=spool_for(options.spool),
         )
+        self._policy = policy
         run = steps(read_copies(encoder) if output.release == "parts" else encoder, policy)
         self._steps: Steps[T] = run if asked_for is None else asking_for_copies(run, asked_for)
         self._running = False
@@ -132,6 +133,12 @@ class Writing(Generic[T]):
     def fail(self, error: Exception) -> Step:
         """Tell the encoder that there is no answer to the last need, and go on as `advance` does."""
         return self._go_on(self._steps.throw, error)
+
+    def flush(self) -> None:
+        """Write what was only joined so far, where earlier bytes can be overwritten."""
+        assert isinstance(self._policy, PatchPolicy)
+        for operation in self._policy.flush():
+            self._perform(operation)
 
     def finish(self) -> WriteResult:
         """Commit what is written, when all is, unless the progress callback objects."""

@@ -1,0 +1,34 @@
+"""``streamdcm recover``: complete what was captured before a process or a machine died."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from streamdcm.files.recover import recover
+
+if TYPE_CHECKING:
+    from streamdcm.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
+
+
+def add_command(commands: Commands, summary: str) -> None:
+    """Add the command to the parser of the program."""
+    command = commands.add_parser(
+        "recover",
+        help=summary,
+        description="Write a file of all frames of a capture (open_writer with recover=True) that had reached the disk "
+        "by its last sync, with their functional groups. The capture, .NAME.xxxxxxxx.capture, and its log stay.",
+        examples=("streamdcm recover .live.dcm.1f0c9a3b.capture live.dcm",),
+    )
+    command.add_argument("capture", metavar="FILE", help="the capture")
+    command.add_argument("target", metavar="OUT", help="a path, or a URL such as s3://BUCKET/KEY")
+    command.add_argument("--no-overwrite", action="store_true", help="fail if OUT exists")
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Recover as the arguments say."""
+    result = recover(given.capture, given.target, overwrite=not given.no_overwrite)
+    print(f"{result.location}  {result.bytes_written:,} bytes")

@@ -1,0 +1,241 @@
+"""What was captured can be had after the process has died: all frames up to the last sync, and a file that is valid."""
+
+import os
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
+
+import streamdcm
+from streamdcm.cli.app import main
+from streamdcm.errors import EncodeError, PlanError, SourceError
+from streamdcm.sinks.path_capture import LOG_SUFFIX, SUFFIX
+from tests.support import python_module
+from tests.support.children.capturing import jpeg
+from tests.support.frames import frames_in
+from tests.support.functional_groups import check, enhanced, frames, groups_of
+from tests.support.tools import run
+
+EVERY = 7
+
+
+class StopError(Exception):
+    """What ends a capture."""
+
+
+def capture_in(folder: Path) -> tuple[Path, Path]:
+    [capture] = folder.glob(f".*{SUFFIX}")
+    return capture, capture.with_name(capture.name.removesuffix(SUFFIX) + LOG_SUFFIX)
+
+
+def stopped(folder: Path, count: int, ds: Dataset | None = None, **options: Any) -> tuple[Path, Path]:
+    """Capture some frames and give up."""
+    ds = enhanced() if ds is None else ds
+    path = folder / "live.dcm"
+    with (
+        pytest.raises(StopError) as caught,
+        streamdcm.open_writer(path, ds, max_frames=1000, recover=True, **options) as writer,
+    ):
+        for pixels, item in frames(count):
+            writer.write_frame(pixels, groups=item)
+        raise StopError
+    assert any("streamdcm recover" in note for note in caught.value.__notes__)
+    assert not path.exists()
+    return capture_in(folder)
+
+
+def killed(folder: Path, encapsulated: bool, after: int) -> int:
+    """Kill a capture when it has written so many frames; return how many it said that it had."""
+    command = python_module("tests.support.children.capturing", folder, str(EVERY), "1" if encapsulated else "0")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = 0
+        for line in process.stdout:
+            said = int(line)
+            if said >= after:
+                process.kill()
+                break
+        return max([said, *(int(line) for line in process.stdout if line.endswith("\n"))])
+
+
+def check_recovered(path: Path, encapsulated: bool) -> int:
+    ds = dcmread(path)
+    count = int(ds.get("NumberOfFrames", 1))
+    if not encapsulated:
+        check(path, count)
+        return count
+    assert list(ds.PerFrameFunctionalGroupsSequence) == [groups_of(number) for number in range(count)]
+    assert [frame.rstrip(b"\0") for frame in frames_in(ds)] == [jpeg(number) for number in range(count)]
+    return count
+
+
+def torn(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+
+
+@pytest.mark.parametrize("encapsulated", [False, True])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_no_frame_is_lost_that_was_there_at_the_last_sync(encapsulated: bool, seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    for attempt in range(2 if seed == 1 else 100):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        said = killed(folder, encapsulated, chance.randrange(EVERY, 150))
+        capture, log = capture_in(folder)
+        result = streamdcm.recover(capture, folder / "out.dcm")
+        count = check_recovered(folder / "out.dcm", encapsulated)
+        assert count >= said // EVERY * EVERY
+        assert result.bytes_written == (folder / "out.dcm").stat().st_size
+        assert run("dcmftest", folder / "out.dcm").stdout.startswith("yes: ")
+        # what is written when the power goes is torn anywhere
+        torn(log, chance.randrange(log.stat().st_size))
+        torn(capture, capture.stat().st_size - chance.randrange(1000))
+        try:
+            streamdcm.recover(capture, folder / "torn.dcm")
+        except SourceError:
+            assert not (folder / "torn.dcm").exists()
+        else:
+            assert check_recovered(folder / "torn.dcm", encapsulated) <= count
+
+
+def test_a_capture_becomes_the_file_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    path.write_bytes(b"old")
+    with streamdcm.open_writer(path, enhanced(), max_frames=100, recover=True, sync_every=EVERY) as writer:
+        for pixels, item in frames(20):
+            writer.write_frame(pixels, groups=item)
+        capture, log = capture_in(tmp_path)
+        assert log.exists()
+        assert path.read_bytes() == b"old"
+        with pytest.raises(PlanError, match="still being written"):
+            streamdcm.recover(capture, tmp_path / "out.dcm")
+    check(path, 20)
+    assert os.listdir(tmp_path) == ["live.dcm"]
+    with streamdcm.open_writer(tmp_path / "plain.dcm", enhanced(), max_frames=100) as writer:
+        for pixels, item in frames(20):
+            writer.write_frame(pixels, groups=item)
+    assert path.read_bytes() == (tmp_path / "plain.dcm").read_bytes()
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("sync_every", [1, 1000, 0.0, 100.0])
+def test_a_capture_that_is_given_up_has_all_frames(syntax: Any, sync_every: Any, tmp_path: Path) -> None:
+    capture, log = stopped(tmp_path, 20, enhanced(syntax), sync_every=sync_every)
+    for _ in range(2):  # it stays
+        streamdcm.recover(capture, tmp_path / "out.dcm")
+        check(tmp_path / "out.dcm", 20)
+    assert capture.exists()
+    assert log.exists()
+
+
+def test_the_command_recovers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture, _ = stopped(tmp_path, 9)
+    assert main(["recover", str(capture), str(tmp_path / "out.dcm")]) == 0
+    check(tmp_path / "out.dcm", 9)
+    assert "bytes" in capsys.readouterr().out
+    assert main(["recover", str(capture), str(tmp_path / "out.dcm"), "--no-overwrite"]) == 1
+
+
+def test_values_that_came_late_are_recovered(tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    ds = enhanced()
+    ds.ImageComments = "default"
+    late = {"ImageComments": 20, "PatientComments": 20}
+    with (
+        pytest.raises(StopError),
+        streamdcm.open_writer(path, ds, max_frames=9, recover=True, late=late, sync_every=1) as writer,
+    ):
+        writer.set("PatientComments", "late")
+        for pixels, item in frames(3):
+            writer.write_frame(pixels, groups=item)
+        raise StopError
+    streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    again = check(tmp_path / "out.dcm", 3)
+    assert (again.ImageComments, again.PatientComments) == ("default", "late")
+
+
+def test_arrays_that_are_encoded_are_recovered(tmp_path: Path) -> None:
+    ds = enhanced(RLELossless, dimensions=0)
+    del ds.SharedFunctionalGroupsSequence
+    pixels = [each for each, _ in frames(30)]
+    with (
+        pytest.raises(StopError),
+        streamdcm.open_writer(tmp_path / "live.dcm", ds, recover=True, sync_every=1, codec_workers=2) as writer,
+    ):
+        for each in pixels:
+            writer.write_frame(each)
+        raise StopError
+    streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    arrays = dcmread(tmp_path / "out.dcm").pixel_array
+    assert len(arrays) > 20
+    assert (arrays == np.stack(pixels)[: len(arrays)]).all()
+
+
+def test_nothing_stays_of_a_capture_without_frames(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StopError),
+        streamdcm.open_writer(tmp_path / "live.dcm", enhanced(), max_frames=9, recover=True),
+    ):
+        raise StopError
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "options", [{"split": 3}, {"atomic": False}, {"checksum": "sha256"}, {"append": True}, {"sync_every": 0}]
+)
+def test_what_cannot_be_recovered_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(PlanError):
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), recover=True, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_targets_and_deflated_datasets_are_refused(tmp_path: Path) -> None:
+    with open(tmp_path / "a.dcm", "wb") as file, pytest.raises(PlanError, match="at a path"):
+        streamdcm.open_writer(file, enhanced(), recover=True)
+    with pytest.raises(PlanError, match="deflated"):
+        streamdcm.open_writer(tmp_path / "b.dcm", enhanced(DeflatedExplicitVRLittleEndian), recover=True)
+
+
+def test_groups_without_a_field_are_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(EncodeError, match="give max_frames="),
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), recover=True) as writer,
+    ):
+        for pixels, item in frames(3):
+            writer.write_frame(pixels, groups=item)
+
+
+def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="ends in"):
+        streamdcm.recover(tmp_path / "a.dcm", tmp_path / "b.dcm")
+    (tmp_path / f".a.dcm.00000000{SUFFIX}").write_bytes(b"x")
+    (tmp_path / f".a.dcm.00000000{LOG_SUFFIX}").write_bytes(b"y")
+    with pytest.raises(SourceError, match="nothing was captured"):
+        streamdcm.recover(tmp_path / f".a.dcm.00000000{SUFFIX}", tmp_path / "b.dcm")
+
+
+@pytest.mark.anyio
+async def test_on_an_event_loop(tmp_path: Path) -> None:
+    path = tmp_path / "live.dcm"
+    async with streamdcm.open_writer_async(path, enhanced(), max_frames=50, recover=True, sync_every=3) as writer:
+        for pixels, item in frames(10):
+            await writer.write_frame(pixels, groups=item)
+    check(path, 10)
+    assert writer.result is not None
+    path.unlink()
+    with pytest.raises(StopError):
+        async with streamdcm.open_writer_async(path, enhanced(), max_frames=50, recover=True, sync_every=3) as writer:
+            for pixels, item in frames(10):
+                await writer.write_frame(pixels, groups=item)
+            raise StopError
+    await streamdcm.recover_async(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    check(tmp_path / "out.dcm", 10)
+    with pytest.raises(PlanError):
+        async with streamdcm.open_writer_async(path, enhanced(), recover=True, split=3):
+            pass
