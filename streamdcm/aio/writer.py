@@ -42,6 +42,16 @@ class AsyncFrameWriter(PushedWrite):
 
     Leaving the block completes the file. Leaving it by an exception or a cancellation, or an error while writing,
     leaves what was there before.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_writer_async("cine.dcm", ds) as writer:
+    ...         await writer.write_frame(bytes(ds.PixelData))
+    ...     return isinstance(writer, streamdcm.AsyncFrameWriter)
+    >>> asyncio.run(main())
+    True
     """
 
     def __init__(self, target: Any, dataset: Dataset | None, options: Options) -> None:
@@ -215,6 +225,17 @@ def open_writer_async(
     -------
     AsyncFrameWriter
         For use in an ``async with`` block, at the beginning of which target and dataset are checked.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_writer_async("cine.dcm", ds) as writer:
+    ...         for frame in camera():
+    ...             await writer.write_frame(frame)
+    ...     return writer.result.bytes_written > 3 * 32_768
+    >>> asyncio.run(main())
+    True
     """
     return AsyncFrameWriter(target, dataset, pushed_options(dict(kwargs), "open_writer_async"))
 
