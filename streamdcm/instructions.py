@@ -23,7 +23,7 @@ its owner once the next `Need` has been answered."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reserve:
-    """A field of `size` bytes for a value that is not known yet.
+    r"""A field of `size` bytes for a value that is not known yet.
 
     Parameters
     ----------
@@ -33,6 +33,16 @@ class Reserve:
         What is written if the field is filled without a value.
     label : str, optional
         What the value is, and how it could be known before, for errors: ``"the number of frames (number_of_frames=)"``.
+
+    Examples
+    --------
+    >>> length = streamdcm.Reserve(4)
+    >>> def item():
+    ...     yield length
+    ...     yield b"content"
+    ...     yield streamdcm.Fill(length, (7).to_bytes(4, "little"))
+    >>> b"".join(streamdcm.encoder_chunks(item()))
+    b'\x07\x00\x00\x00content'
     """
 
     size: int
@@ -42,7 +52,17 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fill:
-    """The value of a `Reserve`, exactly its size; without a value its default is released."""
+    """The value of a `Reserve`, exactly its size; without a value its default is released.
+
+    Examples
+    --------
+    >>> length = streamdcm.Reserve(2, default=b"??")
+    >>> def known_late():
+    ...     yield length
+    ...     yield streamdcm.Fill(length, b"42")
+    >>> b"".join(streamdcm.encoder_chunks(known_late()))
+    b'42'
+    """
 
     reserve: Reserve
     value: bytes | None = None
@@ -58,6 +78,14 @@ class Copy:
         A description of something that can be read at any offset (see `streamdcm.sources`).
     offset, length : int
         The range of bytes in it.
+
+    Examples
+    --------
+    >>> from streamdcm.sources import BufferSource
+    >>> import io
+    >>> copy = streamdcm.Copy(BufferSource(io.BytesIO(b"0123456789"), "digits"), 2, 3)
+    >>> copy.length
+    3
     """
 
     source: Any
@@ -88,7 +116,14 @@ class Insert:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Need:
-    """A request for the next piece of a lazy `source`; the driver answers with bytes or `END`."""
+    """A request for the next piece of a lazy `source`; the driver answers with bytes or `END`.
+
+    Examples
+    --------
+    >>> need = streamdcm.Need(camera())
+    >>> def first_frame():
+    ...     frame = yield need
+    """
 
     source: Any
 
@@ -136,6 +171,15 @@ def through(
     -------
     Encoder
         An encoder that returns what `inner` returns.
+
+    Examples
+    --------
+    >>> def shouting(inner):
+    ...     return (yield from streamdcm.through(inner, lambda chunk: [bytes(chunk).upper()]))
+    >>> def quiet():
+    ...     yield b"abc"
+    >>> b"".join(streamdcm.encoder_chunks(shouting(quiet())))
+    b'ABC'
     """
 
     def on_content(content: Content) -> Encoder[None]:

@@ -114,6 +114,11 @@ class ByteStream(BufferedIOBase):
     Notes
     -----
     It is a buffer only because pydicom takes no other lazy value; what it holds is read by streamdcm alone.
+
+    Examples
+    --------
+    >>> import io
+    >>> video = streamdcm.ByteStream(io.BytesIO(b"bytes of a video"), length=16)
     """
 
     def __init__(self, source: Any, length: int | None = None) -> None:

@@ -107,6 +107,17 @@ def open_writer_async(
     -------
     AsyncFrameWriter
         For use in an ``async with`` block, at the beginning of which target and dataset are checked.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_writer_async("cine.dcm", ds) as writer:
+    ...         for frame in camera():
+    ...             await writer.write_frame(frame)
+    ...     return writer.result.bytes_written > 3 * 32_768
+    >>> asyncio.run(main())
+    True
     """
     options = pushed_options(dict(kwargs), "open_writer_async")
     return (AsyncCapture if options.recover else AsyncFrameWriter)(target, dataset, options)

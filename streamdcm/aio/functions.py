@@ -70,7 +70,13 @@ async def dcmwrite_async(filename: Any, dataset: Dataset, /, **kwargs: Unpack[As
         ``seek()`` and ``tell()`` if it has them, are awaited. Objects stay open. With ``split=`` a path, or a function
         that takes the number of an instance, from 1, and returns a target of these kinds; it is called on a thread.
     **kwargs
-        See `AsyncTargetOptions`.
+        See `AsyncTargetOptions`; those that are used most are explained by `dcmwrite`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> asyncio.run(streamdcm.dcmwrite_async("out.dcm", ds, frames=camera())).bytes_written > 3 * 32_768
+    True
     """
     async with delivered(filename) as delivery:
         options = async_options(dict(kwargs), "dcmwrite_async")
@@ -97,6 +103,12 @@ async def write_encoder_async(
         A generator of instructions; it runs on a thread.
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> asyncio.run(streamdcm.write_encoder_async(streamdcm.encoder(ds), "out.dcm")).location
+    'out.dcm'
     """
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "write_encoder_async")
@@ -121,6 +133,14 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) 
     async generator of bytes
         Chunks of at most `chunk_size` bytes. It may be left before its end, and should be closed then. Asynchronous
         frames are closed with it; if the call itself raises, they are still the caller's.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     return sum([len(chunk) async for chunk in streamdcm.iter_chunks_async(ds)])
+    >>> asyncio.run(main()) == streamdcm.encoded_size(ds)
+    True
     """
     options = async_options(dict(kwargs), "iter_chunks_async")
     with on_error(partial(close_frames, options.frames)):
@@ -147,6 +167,14 @@ def encoder_chunks_async(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOption
     -------
     async generator of bytes
         Chunks of at most `chunk_size` bytes.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     return b"".join([bytes(chunk) async for chunk in streamdcm.encoder_chunks_async(streamdcm.encoder(ds))])
+    >>> asyncio.run(main())[128:132]
+    b'DICM'
     """
     options = check_options(dict(kwargs), "encoder_chunks_async")
     return chunks(lambda _: (encoder, None), options)
@@ -171,8 +199,12 @@ async def open_chunks_async(
 
     Examples
     --------
-    >>> async with open_chunks_async(ds, frames=camera()) as chunks:
-    ...     await client.post(url, content=chunks)
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_chunks_async(ds, frames=camera()) as chunks:
+    ...         return sum([len(chunk) async for chunk in chunks])
+    >>> asyncio.run(main()) > 3 * 32_768
+    True
     """
     options = async_options(dict(kwargs), "open_chunks_async")
     dataset, options = await with_coded_arrays_async(dataset, options)
@@ -184,7 +216,14 @@ async def open_chunks_async(
 
 @twin_of(encoded_size)
 async def encoded_size_async(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
-    """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop."""
+    """Return the exact number of bytes that the dataset takes, as `encoded_size` does, without holding up the loop.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> asyncio.run(streamdcm.encoded_size_async(ds)) == streamdcm.encoded_size(ds)
+    True
+    """
     count = partial(encoded_size, dataset, **kwargs)
     if is_short(dataset, check_options(dict(kwargs), "encoded_size_async")):
         return count()

@@ -21,6 +21,15 @@ class AsyncDicomReader:
 
     It is an anyio ``ByteReceiveStream`` by its methods, an asynchronous iterable of chunks, and has a ``read`` that is
     awaited. It goes only forwards.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_reader_async(ds) as reader:
+    ...         return await reader.read(132)
+    >>> asyncio.run(main())[-4:]
+    b'DICM'
     """
 
     def __init__(self, dataset: Dataset, options: AsyncChunkOptions) -> None:
@@ -97,7 +106,11 @@ def open_reader_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) 
 
     Examples
     --------
-    >>> async with open_reader_async(ds, frames=camera()) as reader:
-    ...     await client.upload_fileobj(reader, bucket, key)
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_reader_async(ds, frames=camera()) as reader:
+    ...         return await reader.read(4)
+    >>> len(asyncio.run(main()))
+    4
     """
     return AsyncDicomReader(dataset, kwargs)

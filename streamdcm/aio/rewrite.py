@@ -53,6 +53,12 @@ async def rewrite_async(
         ``read()`` is awaited.
     target : path, stream, file-like or object with write()
         Where to write; see `dcmwrite_async`. It may be the path of the source.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> asyncio.run(streamdcm.rewrite_async("slice.dcm", "out.dcm", edit={"PatientName": "Doe^Jane"})).location
+    'out.dcm'
     """
     files = ExitStack()
     request = Request(edit, transfer_syntax, force)
@@ -126,9 +132,12 @@ async def rewrite_chunks_async(
 
     Examples
     --------
-    >>> async with await rewrite_chunks_async("in.dcm", edit={"PatientName": "Doe^Jane"}) as chunks:
-    ...     headers = {"Content-Length": str(chunks.content_length)}
-    ...     await client.post(url, content=chunks, headers=headers)
+    >>> import asyncio
+    >>> async def main():
+    ...     async with await streamdcm.rewrite_chunks_async("slice.dcm", edit={"PatientName": "Doe^Jane"}) as chunks:
+    ...         return sum([len(chunk) async for chunk in chunks])
+    >>> asyncio.run(main()) > 32_768
+    True
     """
     options = check_options(dict(kwargs), "rewrite_chunks_async")
     files = ExitStack()
@@ -153,6 +162,12 @@ async def read_header_async(
     ----------
     source : path, URL, binary file object, socket, HTTP response, iterable or async iterable of bytes
         The file; see `rewrite_async`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> asyncio.run(streamdcm.read_header_async("slice.dcm")).transfer_syntax_uid
+    '1.2.840.10008.1.2.1'
     """
     comes = incoming(source)
     if comes is None or not is_async(comes.stream):

@@ -42,6 +42,16 @@ class AsyncFrameWriter(PushedWrite):
 
     Leaving the block completes the file. Leaving it by an exception or a cancellation, or an error while writing,
     leaves what was there before.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     async with streamdcm.open_writer_async("cine.dcm", ds) as writer:
+    ...         await writer.write_frame(bytes(ds.PixelData))
+    ...     return isinstance(writer, streamdcm.AsyncFrameWriter)
+    >>> asyncio.run(main())
+    True
     """
 
     def __init__(self, target: Any, dataset: Dataset | None, options: Options) -> None:

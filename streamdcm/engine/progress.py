@@ -19,6 +19,13 @@ class ProgressEvent:
         The number of bytes that there will be, where it can be known.
     frames : int or None
         The number of frames that were written, where frames are.
+
+    Examples
+    --------
+    >>> events = []
+    >>> result = streamdcm.dcmwrite("out.dcm", ds, progress=events.append)
+    >>> events[-1].bytes_written == result.bytes_written
+    True
     """
 
     bytes_written: int

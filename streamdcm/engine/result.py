@@ -23,6 +23,11 @@ class Checksum:
     parts : int or None
         `None`: it is that of the bytes. A number: it is that of the digests of so many parts, one after the other,
         as S3 shows it for an object that was uploaded in parts.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("out.dcm", ds, checksum="sha256").checksum.algorithm
+    'sha256'
     """
 
     algorithm: Literal["sha256"]
@@ -52,6 +57,12 @@ class WriteResult:
         The digest that was asked for.
     frames : FrameIndex or None
         Where each frame is, if that was asked for with ``frame_index=True``; that of each instance with ``split=``.
+
+    Examples
+    --------
+    >>> result = streamdcm.dcmwrite("out.dcm", ds)
+    >>> result.location
+    'out.dcm'
     """
 
     bytes_written: int

@@ -76,7 +76,9 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
 
     Examples
     --------
-    >>> streamdcm.append("live.dcm", camera())
+    >>> first = streamdcm.dcmwrite("live.dcm", ds, frames=camera())
+    >>> streamdcm.append("live.dcm", camera()).bytes_written > first.bytes_written
+    True
     """
     with Delivery(path) as delivery, afterwards(partial(close_frames, frames)):
         options = replace(append_options(path, dict(kwargs), "append"), frames=frames)

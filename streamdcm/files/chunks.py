@@ -92,9 +92,10 @@ def rewrite_chunks(
 
     Examples
     --------
-    >>> with rewrite_chunks("in.dcm", edit={"PatientName": "Doe^Jane"}) as chunks:
-    ...     headers = {"Content-Length": str(chunks.content_length)}
-    ...     requests.post(url, data=chunks, headers=headers)
+    >>> with streamdcm.rewrite_chunks("slice.dcm", edit={"PatientName": "Doe^Jane"}) as chunks:
+    ...     size = sum(map(len, chunks))
+    >>> size == chunks.content_length
+    True
     """
     return rewrite_chunks_as(source, Request(edit, transfer_syntax, force), kwargs)
 

@@ -51,6 +51,11 @@ class Header:
         The transfer syntax that the File Meta Information states.
     dataset_offset : int
         Where the dataset begins: behind preamble and File Meta Information (PS3.10 §7).
+
+    Examples
+    --------
+    >>> streamdcm.read_header("slice.dcm").dataset_offset > 132
+    True
     """
 
     sop_class_uid: UID | None
@@ -96,6 +101,11 @@ def read_header(
         If it is damaged, or ends before (0020,000E) could have come.
     OSError
         If it cannot be opened.
+
+    Examples
+    --------
+    >>> streamdcm.read_header("slice.dcm").transfer_syntax_uid
+    '1.2.840.10008.1.2.1'
     """
     with opened_input(source, StorageSettings(storage_options=storage_options, client=client)) as file:
         comes = incoming(file)

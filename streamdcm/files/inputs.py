@@ -160,8 +160,9 @@ def spooled_source(source: Any) -> Iterator[BinaryIO]:
 
     Examples
     --------
-    >>> with spooled_source(sys.stdin.buffer) as source:
-    ...     rewrite(source, "out.dcm", edit=anonymize)
+    >>> import io
+    >>> with open("slice.dcm", "rb") as pipe, streamdcm.spooled_source(pipe) as source:
+    ...     header = streamdcm.read_header(source)
     """
     with tempfile.TemporaryFile(prefix="streamdcm-") as spool:
         pieces = _pieces_of(source)

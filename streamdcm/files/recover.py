@@ -62,7 +62,8 @@ def recover(capture: Path, target: Target, /, **kwargs: Unpack[RecoverOptions]) 
 
     Examples
     --------
-    >>> streamdcm.recover(".live.dcm.1f0c9a3b.capture", "live.dcm")
+    >>> streamdcm.recover(".live.dcm.1f0c9a3b.capture", "live.dcm").bytes_written > 3 * 32_768
+    True
     """
     with Delivery(target) as delivery:
         options = check_options(dict(kwargs), "recover")

@@ -92,6 +92,12 @@ def rewrite(
     -----
     UserWarning
         If a digital signature is in the dataset that what is written may no longer match (PS3.15 §C).
+
+    Examples
+    --------
+    >>> result = streamdcm.rewrite("slice.dcm", "out.dcm", edit={"PatientName": "Doe^Jane", "PatientBirthDate": None})
+    >>> result.location
+    'out.dcm'
     """
     with Delivery(target) as delivery:
         options = check_options(dict(kwargs), "rewrite")

@@ -44,6 +44,14 @@ def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Un
     ------
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree; nothing was written.
+
+    Examples
+    --------
+    >>> with streamdcm.open_writer("cine.dcm", ds) as writer:
+    ...     for frame in camera():
+    ...         writer.write_frame(frame)
+    >>> writer.result.bytes_written > 3 * 32_768
+    True
     """
     with Delivery(target) as delivery:
         options = pushed_options(dict(kwargs), "open_writer")

@@ -268,6 +268,11 @@ class WriteOptions(PushOptions, total=False):
     ----------
     frames : iterable of array or bytes-like, optional
         The frames of the pixel data, asked for one by one; what the dataset has of them is left out.
+
+    Examples
+    --------
+    >>> options: streamdcm.WriteOptions = {"chunk_size": "512 KiB", "sequence_lengths": "defined"}
+    >>> chunks = list(streamdcm.iter_chunks(ds, **options))
     """
 
     frames: Iterable[Frame] | StoredArray | ByteStream | None
@@ -290,7 +295,13 @@ class EncodeOptions(EncodingOptions, FrameOptions, CodecOptions, ReadingOptions,
 
 
 class TargetOptions(WriteOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
-    """Keyword arguments of functions like `dcmwrite`: see `WriteOptions`, `PlaceOptions` and `SplitOptions`."""
+    """Keyword arguments of functions like `dcmwrite`: see `WriteOptions`, `PlaceOptions` and `SplitOptions`.
+
+    Examples
+    --------
+    >>> options: streamdcm.TargetOptions = {"overwrite": False, "durable": True}
+    >>> result = streamdcm.dcmwrite("new.dcm", ds, **options)
+    """
 
 
 class DropInOptions(TargetOptions, total=False):
@@ -382,11 +393,23 @@ class RewriteChunksOptions(LayoutOptions, TableOptions, CodecOptions, StreamOpti
     """Keyword arguments of `rewrite_chunks` and its twin.
 
     See `LayoutOptions`, `TableOptions`, `CodecOptions`, `StreamOptions` and `SourceOptions`.
+
+    Examples
+    --------
+    >>> options: streamdcm.RewriteChunksOptions = {"chunk_size": "64 KiB"}
+    >>> with streamdcm.rewrite_chunks("slice.dcm", **options) as chunks:
+    ...     size = sum(map(len, chunks))
     """
 
 
 class RewriteOptions(RewriteChunksOptions, PlaceOptions, total=False):
-    """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`."""
+    """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`.
+
+    Examples
+    --------
+    >>> options: streamdcm.RewriteOptions = {"group_lengths": "omit", "overwrite": False}
+    >>> result = streamdcm.rewrite("slice.dcm", "new.dcm", **options)
+    """
 
 
 class AsyncWriteOptions(PushOptions, total=False):
@@ -399,6 +422,13 @@ class AsyncWriteOptions(PushOptions, total=False):
         iterable is used by one thread from its first frame to its end.
     frames_on_loop : bool
         Whether a synchronous iterable is used by the thread of the event loop instead.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> options: streamdcm.AsyncWriteOptions = {"chunk_size": "512 KiB"}
+    >>> asyncio.run(streamdcm.encoded_size_async(ds, **options)) > 32_000
+    True
     """
 
     frames: Iterable[Frame] | AsyncIterable[Frame | Awaitable[Frame]] | StoredArray | ByteStream | None
@@ -410,4 +440,12 @@ class AsyncChunkOptions(AsyncWriteOptions, ConversionOptions, total=False):
 
 
 class AsyncTargetOptions(AsyncWriteOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
-    """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions`, `PlaceOptions` and `SplitOptions`."""
+    """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions`, `PlaceOptions` and `SplitOptions`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> options: streamdcm.AsyncTargetOptions = {"durable": True}
+    >>> asyncio.run(streamdcm.dcmwrite_async("out.dcm", ds, **options)).location
+    'out.dcm'
+    """

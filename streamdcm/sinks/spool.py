@@ -76,6 +76,12 @@ def spooled(target: Any) -> Iterator[BinaryIO]:
     ------
     file-like
         A target for `dcmwrite` or `write_encoder` that can seek.
+
+    Examples
+    --------
+    >>> import gzip
+    >>> with gzip.open("out.dcm.gz", "wb") as file, streamdcm.spooled(file) as target:
+    ...     result = streamdcm.dcmwrite(target, ds, frames=camera())
     """
     with Delivery(target) as delivery:
         output = delivery.resolve()

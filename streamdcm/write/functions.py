@@ -63,7 +63,19 @@ def dcmwrite(
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `TargetOptions`; and pydicom's deprecated `write_like_original`.
+        All are in `TargetOptions`, besides pydicom's deprecated `write_like_original`. Those that are used most, each
+        with its default:
+
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
+        - `number_of_frames` (None): how many `frames` will be, if that is known (PS3.3 §C.7.6.6).
+        - `split` (None): frames for each file, or the bytes of a file, as ``"2 GiB"`` (PS3.3 §C.7.6.16.2.2.4).
+        - `overwrite` (True): whether what is there may be replaced.
+        - `atomic` (True): for paths: whether the file appears under its name only when it is complete.
+        - `durable` (False): for paths: whether to wait until file and name are on the disk.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
 
     Returns
     -------
@@ -82,6 +94,14 @@ def dcmwrite(
         If the path exists and `overwrite` is false.
     OSError
         If writing fails; a path is as it was before.
+
+    Examples
+    --------
+    >>> result = streamdcm.dcmwrite("out.dcm", ds)
+    >>> result.location, result.bytes_written > 32_000
+    ('out.dcm', True)
+    >>> streamdcm.dcmwrite("cine.dcm", ds, frames=camera()).bytes_written > 3 * 32_768
+    True
     """
     with Delivery(filename) as delivery:
         options = _drop_in_options(__write_like_original, dict(kwargs))
@@ -111,6 +131,11 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Enc
     -------
     WriteResult
         What was written where.
+
+    Examples
+    --------
+    >>> streamdcm.write_encoder(streamdcm.encoder(ds), "out.dcm").location
+    'out.dcm'
     """
     with Delivery(target) as delivery:
         options = check_options(dict(kwargs), "write_encoder")
@@ -140,6 +165,11 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator
     ------
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree.
+
+    Examples
+    --------
+    >>> sum(map(len, streamdcm.iter_chunks(ds))) == streamdcm.encoded_size(ds)
+    True
     """
     return _chunks(dataset, check_options(dict(kwargs), "iter_chunks"))
 
@@ -167,8 +197,8 @@ def open_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator
 
     Examples
     --------
-    >>> with open_chunks(ds, frames=camera()) as chunks:
-    ...     requests.post(url, data=chunks)
+    >>> with streamdcm.open_chunks(ds, frames=camera()) as chunks:
+    ...     size = sum(map(len, chunks))
     """
     chunks = _chunks(dataset, check_options(dict(kwargs), "open_chunks"))
     with afterwards(chunks.close):
@@ -189,6 +219,11 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) ->
     -------
     iterator of bytes
         Chunks of at most `chunk_size` bytes.
+
+    Examples
+    --------
+    >>> b"".join(streamdcm.encoder_chunks(streamdcm.encoder(ds)))[128:132]
+    b'DICM'
     """
     return Chunks(encoder, check_options(dict(kwargs), "encoder_chunks"), None)
 
@@ -221,7 +256,8 @@ def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[Enc
     Examples
     --------
     >>> whole = streamdcm.encoder(ds, transfer_syntax="ExplicitVRLittleEndian")
-    >>> streamdcm.write_encoder(whole, "out.dcm")
+    >>> streamdcm.write_encoder(whole, "out.dcm").location
+    'out.dcm'
     """
     options = check_options(dict(kwargs), "encoder")
     with on_error(partial(close_frames, options.frames)):
@@ -252,6 +288,13 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     ------
     PlanError
         If arguments, File Meta Information or encoding are wrong or do not agree; or if nothing but writing it tells.
+
+    Examples
+    --------
+    >>> import io
+    >>> buffer = io.BytesIO()
+    >>> streamdcm.encoded_size(ds) == streamdcm.dcmwrite(buffer, ds).bytes_written
+    True
     """
     options = check_options(dict(kwargs), "encoded_size")
     refuse_arrays_to_encode(dataset, options)

@@ -34,6 +34,13 @@ class DicomReader(io.BufferedIOBase):
         The dataset, which is only read.
     options : Options
         Those of `iter_chunks`, checked.
+
+    Examples
+    --------
+    >>> with streamdcm.open_reader(ds) as reader:
+    ...     head = reader.read(132)
+    >>> head[-4:]
+    b'DICM'
     """
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
@@ -190,7 +197,8 @@ def open_reader(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> DicomRea
 
     Examples
     --------
-    >>> with open_reader(ds, frames=camera()) as reader:
-    ...     boto3.client("s3").upload_fileobj(reader, bucket, key)
+    >>> import shutil
+    >>> with streamdcm.open_reader(ds, frames=camera()) as reader, open("copy.dcm", "wb") as file:
+    ...     shutil.copyfileobj(reader, file)
     """
     return DicomReader(dataset, check_options(dict(kwargs), "open_reader"))

@@ -121,6 +121,13 @@ class FrameWriter(PushedWrite):
 
     Threads may take turns. A call that comes while another is running, from another thread or from a progress callback,
     is a `ReentryError` and changes nothing.
+
+    Examples
+    --------
+    >>> with streamdcm.open_writer("cine.dcm", ds) as writer:
+    ...     writer.write_frame(bytes(ds.PixelData))
+    >>> isinstance(writer, streamdcm.FrameWriter)
+    True
     """
 
     def __init__(

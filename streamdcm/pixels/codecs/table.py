@@ -199,6 +199,12 @@ def codecs() -> list[SyntaxCodecs]:
     -------
     list of SyntaxCodecs
         Also the syntaxes for which a library is missing, with nothing in `decode` and `encode`.
+
+    Examples
+    --------
+    >>> syntax = streamdcm.codecs()[0]
+    >>> syntax.uid.startswith("1.2.840.10008.1.2")
+    True
     """
     found = []
     for syntax in dict.fromkeys(codec.syntax for codec in CODECS):
