@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import streamdcm
 from streamdcm.sinks import path_atomic
 from streamdcm.sinks.hidden_files import abandoned_files
 from tests.campaigns import Budget, repeatable
@@ -183,6 +184,8 @@ def main(given: str) -> None:
     """Be the process that forks."""
     seed, rounds, seconds, only = json.loads(given)
     assert ctypes.CDLL(None).prctl(_ADOPT, 1, 0, 0, 0) == 0
+    for name in streamdcm.__all__:
+        getattr(streamdcm, name)  # imported once, and not in each process
     campaign, seen = Campaign(), Counter[str]()
     budget = Budget(seed, rounds, seconds, only)
     with repeatable(budget):
