@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SECRET: Final = ("storage_options", "source_options")
 """Options that are in no file, but for a fingerprint."""
 
+_PASSWORD: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*:[^/?#]*@")
 _OBJECTS: Final = ("client", "source_client", "progress")
 
 
@@ -102,6 +104,8 @@ class Batch:
         self._target = None if target is None else os.fspath(target)
         if self._target is not None:
             TargetTemplate(self._target)
+        for place in (*self._sources, *([] if self._target is None else [self._target])):
+            _refuse_password(place)
         self._edit = named_edit(edit)
         self._transfer_syntax = transfer_syntax
         self._options = dict(options)
@@ -265,6 +269,15 @@ def _refuse_targets(target: object, options: Mapping[str, Any]) -> None:
         raise PlanError("send= is given in place of a target; give one of them")
     for name in options.keys() & PlaceOptions.__annotations__.keys() - {"storage_options", "client"}:
         raise PlanError(f"{name}= is about targets, and send= has none; leave it out")
+
+
+def _refuse_password(place: str) -> None:
+    """Refuse a URL that names a password: sources and targets stand in the journal."""
+    if _PASSWORD.match(place):
+        raise PlanError(
+            f"{printable(place)}: the URL names a password, which the journal would keep; give it by storage_options=, "
+            "source_options=, or in the environment"
+        )
 
 
 def _refuse_objects(options: Mapping[str, Any]) -> None:

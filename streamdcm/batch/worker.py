@@ -39,6 +39,7 @@ def main() -> None:
     _say(speaks, {"ready": True})
     with afterwards(work.close):
         _Conversation(work, messages, speaks).run()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it would disturb what libraries clean up as the interpreter ends
 
 
 class _Conversation:

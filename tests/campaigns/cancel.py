@@ -5,6 +5,7 @@ import gc
 import io
 import os
 import random
+import shutil
 import tempfile
 import threading
 from collections import Counter
@@ -17,6 +18,7 @@ import anyio
 import trio
 from anyio import get_cancelled_exc_class
 from anyio.lowlevel import checkpoint
+from pydicom.uid import RLELossless
 from sniffio import current_async_library
 
 import streamdcm
@@ -50,6 +52,15 @@ class Frames:
             for frame in frames():
                 await checkpoint()
                 yield frame.tobytes()
+        finally:
+            self.open -= 1
+
+    async def arrays(self) -> AsyncIterator[Any]:
+        self.open += 1
+        try:
+            for frame in frames():
+                await checkpoint()
+                yield frame
         finally:
             self.open -= 1
 
@@ -103,6 +114,28 @@ async def rewritten(directory: Path, given: Frames) -> None:
             await checkpoint()
 
 
+async def coded(directory: Path, given: Frames) -> None:
+    made = dataset()
+    made.file_meta.TransferSyntaxUID = RLELossless
+    how = {"frames": given.arrays(), "number_of_frames": COUNT, "chunk_size": CHUNK, "codec_workers": 2}
+    await streamdcm.dcmwrite_async(directory / "out/1.dcm", made, **how)
+
+
+async def push_coded(directory: Path, given: Frames) -> None:
+    made = dataset()
+    made.file_meta.TransferSyntaxUID = RLELossless
+    async with streamdcm.open_writer_async(directory / "out/1.dcm", made, codec_workers=2) as writer:
+        for frame in frames():
+            await writer.write_frame(frame)
+
+
+async def append(directory: Path, given: Frames) -> None:
+    shutil.copyfile(directory / "in.dcm", directory / "more.dcm")
+    async with streamdcm.open_writer_async(directory / "more.dcm", append=True, chunk_size=CHUNK) as writer:
+        for frame in frames():
+            await writer.write_frame(frame)
+
+
 async def header(directory: Path, given: Frames) -> None:
     await streamdcm.read_header_async(directory / "in.dcm")
 
@@ -128,6 +161,9 @@ CASES: Final = {name: _case(write) for name, write in ASYNC_WRITES.items()} | {
     "open_reader_async": Case(read),
     "encoder_chunks_async": Case(encoder_chunks),
     "rewrite_chunks_async": Case(rewritten),
+    "dcmwrite_async of arrays to encode": Case(coded, ("1.dcm",)),
+    "open_writer_async of arrays to encode": Case(push_coded, ("1.dcm",)),
+    "open_writer_async append": Case(append),
     "read_header_async": Case(header),
     "encoded_size_async": Case(size),
 }

@@ -26,7 +26,7 @@ from streamdcm.errors import InPlaceError, StreamdcmError
 from streamdcm.sinks import path_atomic
 from tests.campaigns import Budget
 from tests.campaigns.system_calls import each_call
-from tests.campaigns.writes import ASYNC_WRITES, OLD, WRITES, Write, prepare, quietly, run_async
+from tests.campaigns.writes import ASYNC_WRITES, WRITES, Write, prepare, quietly, run_async
 from tests.support.mounts import NotMountedError, mounted_at
 
 _NUMBERS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EINTR)
@@ -62,7 +62,7 @@ class Campaign:
             Subject(name, write, function, is_hidden, replaces)
             for name, write, function in writes
             for is_hidden in (False, True)
-            for replaces in ((False, True) if write.replaces else (False,))
+            for replaces in ((True,) if write.is_in_place else (False, True) if write.replaces else (False,))
         ]
         self.known: dict[Subject, tuple[int, list[bytes]]] = {}
 
@@ -125,6 +125,8 @@ def check(
     what: str,
 ) -> None:
     """Write in trouble, and look at what is left."""
+    found = directory / "out" / subject.write.targets[0]
+    old = found.read_bytes() if found.exists() else None
     descriptors, threads = _descriptors(), set(threading.enumerate())
     error: BaseException | None = None
     try:
@@ -146,7 +148,7 @@ def check(
     for target, content in zip(subject.write.targets, expected, strict=True):
         path = out / target
         found = path.read_bytes() if path.exists() else None
-        assert found in (content, OLD if subject.replaces else None), f"{case}: {target} is neither old nor new"
+        assert found in (content, old), f"{case}: {target} is neither old nor new"
         new += found == content
     if error is None:
         assert new == len(expected), f"{case}: there is no error, and not every file is new"
@@ -164,9 +166,7 @@ def _directory(subject: Subject, tmpfs: str | None = None) -> Iterator[Path]:
         prepare(directory)
         if tmpfs is not None:
             stack.enter_context(mounted_at(directory / "out", "-t", "tmpfs", "-o", tmpfs, "none"))
-        if subject.replaces:
-            for target in subject.write.targets:
-                (directory / "out" / target).write_bytes(OLD)
+        subject.write.put_old(directory, replaces=subject.replaces)
         yield directory
 
 

@@ -21,11 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import streamdcm
 from streamdcm.sinks import path_atomic
 from streamdcm.sinks.hidden_files import abandoned_files
 from tests.campaigns import Budget, repeatable
 from tests.campaigns.system_calls import each_call
-from tests.campaigns.writes import ASYNC_WRITES, OLD, WRITES, Write, prepare, quietly, run_async
+from tests.campaigns.writes import ASYNC_WRITES, WRITES, Write, prepare, quietly, run_async
 from tests.support import python_module
 
 _HIDDEN: Final = re.compile(r"\.[0-9a-f]{12}\.partial")
@@ -62,6 +63,7 @@ class Campaign:
             write, function = self.writes[name]
             with tempfile.TemporaryDirectory() as place:
                 prepare(Path(place))
+                write.put_old(Path(place), replaces=False)
                 begun = time.monotonic()
                 status = os.waitpid(_forked(lambda: function(Path(place))), 0)[1]
                 seconds = time.monotonic() - begun
@@ -94,9 +96,7 @@ class Campaign:
         with tempfile.TemporaryDirectory() as place:
             directory = Path(place)
             prepare(directory)
-            if replaces:
-                for target in write.targets:
-                    (directory / "out" / target).write_bytes(OLD)
+            old = write.put_old(directory, replaces=replaces)
             process = _forked(child)
             if not in_call:
                 time.sleep(delay)
@@ -105,12 +105,12 @@ class Campaign:
             is_killed = os.WIFSIGNALED(status)
             assert is_killed or status == 0, f"{name} failed, as it says above"
             _adopted_have_ended()
-            seen = _looked_at(directory / "out", write, expected, replaces=replaces, is_hidden=is_hidden)
+            seen = _looked_at(directory / "out", write, expected, old, is_hidden=is_hidden)
             assert is_killed or seen == "the new files", f"{name} ended, and left {seen}"
         return Counter({f"{name}: killed" if is_killed else f"{name}: was faster": 1, f"left {seen}": 1})
 
 
-def _looked_at(out: Path, write: Write, expected: list[bytes], *, replaces: bool, is_hidden: bool) -> str:
+def _looked_at(out: Path, write: Write, expected: list[bytes], old: bytes | None, *, is_hidden: bool) -> str:
     """Check what is in the directory of the targets, and say what it is."""
     names = set(os.listdir(out))
     hidden = {name for name in names if _HIDDEN.fullmatch(name)}
@@ -119,10 +119,10 @@ def _looked_at(out: Path, write: Write, expected: list[bytes], *, replaces: bool
     for target, content in zip(write.targets, expected, strict=True):
         path = out / target
         if not path.exists():
-            assert not replaces, f"{target} was there and is lost"
+            assert old is None, f"{target} was there and is lost"
             continue
         found = path.read_bytes()
-        assert found == content or (replaces and found == OLD), f"{target} is neither the old file nor the new one"
+        assert found in (content, old), f"{target} is neither the old file nor the new one"
         new += found == content
     if hidden and not is_hidden:
         left = [(out / name).read_bytes() for name in hidden]
@@ -184,6 +184,8 @@ def main(given: str) -> None:
     """Be the process that forks."""
     seed, rounds, seconds, only = json.loads(given)
     assert ctypes.CDLL(None).prctl(_ADOPT, 1, 0, 0, 0) == 0
+    for name in streamdcm.__all__:
+        getattr(streamdcm, name)  # imported once, and not in each process
     campaign, seen = Campaign(), Counter[str]()
     budget = Budget(seed, rounds, seconds, only)
     with repeatable(budget):

@@ -65,6 +65,7 @@ def one(chance: random.Random) -> str:
             return f"on {backend}"
         prepare(directory)
         name = chance.choice([name for name in WRITES if name not in _LEFT_OUT])
+        WRITES[name].put_old(directory, replaces=False)
         quietly(WRITES[name].run, directory)
         with streamdcm.open_reader(dataset(), frames=frames()) as reader:
             streamdcm.rewrite(iter(lambda: reader.read(100_000), b""), io.BytesIO())

@@ -36,6 +36,17 @@ class Write(NamedTuple):
     targets: tuple[str, ...] = ("1.dcm",)
     replaces: bool = True
     """Whether what is there may be replaced."""
+    is_in_place: bool = False
+    """Whether the target is the source, or goes on from what is there: it is a copy of ``in.dcm`` then."""
+
+    def put_old(self, directory: Path, *, replaces: bool) -> bytes | None:
+        """Put in its place what the function finds there, and return it."""
+        if not (replaces or self.is_in_place):
+            return None
+        old = (directory / "in.dcm").read_bytes() if self.is_in_place else OLD
+        for target in self.targets:
+            (directory / "out" / target).write_bytes(old)
+        return old
 
 
 def dataset() -> Dataset:
@@ -78,6 +89,13 @@ def push(directory: Path) -> None:
             writer.write_frame(frame)
 
 
+def append(directory: Path) -> None:
+    """Write more frames behind those that are there."""
+    with streamdcm.open_writer(directory / "out/1.dcm", append=True, chunk_size=CHUNK) as writer:
+        for frame in frames():
+            writer.write_frame(frame)
+
+
 def encode(directory: Path) -> None:
     whole = streamdcm.encoder(dataset(), frames=frames())
     streamdcm.write_encoder(whole, directory / "out/1.dcm", chunk_size=CHUNK)
@@ -85,6 +103,11 @@ def encode(directory: Path) -> None:
 
 def rewrite(directory: Path, **options: Any) -> None:
     streamdcm.rewrite(directory / "in.dcm", directory / "out/1.dcm", chunk_size=CHUNK, **options)
+
+
+def rewrite_in_place(directory: Path) -> None:
+    path = directory / "out/1.dcm"
+    streamdcm.rewrite(path, path, chunk_size=CHUNK, edit={"PatientID": "2"})
 
 
 def rewrite_stream(directory: Path) -> None:
@@ -182,6 +205,8 @@ WRITES: Final[Mapping[str, Write]] = {
     "rewrite": Write(_with(rewrite, edit=lambda: {"PatientID": "2"})),
     "rewrite decoded": Write(_with(rewrite, transfer_syntax=lambda: str(RLELossless))),
     "rewrite of a stream": Write(rewrite_stream),
+    "rewrite in place": Write(rewrite_in_place, is_in_place=True),
+    "open_writer append": Write(append, is_in_place=True),
     "copy": Write(copy),
     "batch": Write(many, IN_PARTS),
 }
