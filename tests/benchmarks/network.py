@@ -1,7 +1,8 @@
 """``python -m tests.benchmarks.network``: sending, beside pynetdicom, dicomweb-client, storescu and dcmsend.
 
 Each run is a process of its own; contenders take turns, and rows are medians: seconds, seconds of CPU, and MiB of
-memory above the start. Servers run on this machine, and share its processors with who sends.
+memory above the start. Servers run on this machine, and share its processors with who sends. What is to be reached are
+medians of the rounds' ratios. ``--rounds 1 --slices 200 --size 128`` takes some minutes.
 """
 
 import argparse
@@ -72,13 +73,17 @@ def by_pynetdicom(url: str, folder: Path, way: str) -> None:
     host, port = url.rpartition("@")[2].split(":")
     ae = AE()
     ae.maximum_pdu_size = 131072
-    ae.add_requested_context("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
+    ae.add_requested_context(_sop_class(folder), "1.2.840.10008.1.2.1")
     association = ae.associate(host, int(port))
     assert association.is_established
     for path in sorted(folder.iterdir()):
         status = association.send_c_store(dcmread(path) if "datasets" in way else str(path))
         assert status.Status == 0
     association.release()
+
+
+def _sop_class(folder: Path) -> str:
+    return str(dcmread(next(folder.iterdir()), specific_tags=["SOPClassUID"]).SOPClassUID)
 
 
 def by_dicomweb_client(url: str, folder: Path, way: str) -> None:
@@ -146,7 +151,37 @@ def program(*command: object) -> Callable[[], Run]:
     return lambda: measured(list(map(str, command)), is_child=False)
 
 
-def compare(title: str, contenders: dict[str, Callable[[], Run]], rounds: int, clean: Callable[[], None]) -> None:
+class Runs:
+    """What the runs of some contenders took."""
+
+    def __init__(self, runs: dict[str, list[Run]]) -> None:
+        self._runs = runs
+
+    def ratio(self, what: str, one: str, other: str) -> float:
+        """Return the median of the rounds' ratios."""
+        pairs = zip(self._runs[one], self._runs[other], strict=True)
+        return statistics.median(getattr(a, what) / max(getattr(b, what), 0.01) for a, b in pairs)
+
+    def at_least(self, target: float, what: str, one: str, other: str) -> None:
+        """Print whether the first takes so many times as much as the second."""
+        self._tell(f"{one} : {other}, {what}", self.ratio(what, one, other), target, is_least=True)
+
+    def at_most(self, target: float, what: str, one: str, other: str) -> None:
+        """Print whether the first takes no more than so many times as much as the second."""
+        self._tell(f"{one} : {other}, {what}", self.ratio(what, one, other), target, is_least=False)
+
+    def stays_below(self, mib: float, one: str) -> None:
+        """Print whether the peak of the memory above the start stays below so many MiB."""
+        self._tell(f"{one}, MiB", statistics.median(run.mib for run in self._runs[one]), mib, is_least=False)
+
+    @staticmethod
+    def _tell(what: str, value: float, target: float, *, is_least: bool) -> None:
+        reached = value >= target if is_least else value <= target
+        bound = "at least" if is_least else "at most"
+        print(f"  {what}: {value:.2f}, {bound} {target:g}: {'reached' if reached else 'NOT REACHED'}", flush=True)
+
+
+def compare(title: str, contenders: dict[str, Callable[[], Run]], rounds: int, clean: Callable[[], None]) -> Runs:
     """Run contenders by turns, and print the medians."""
     print(f"\n{title}\n" + ROW.format("", "s", "CPU s", "MiB"))
     runs: dict[str, list[Run]] = {name: [] for name in contenders}
@@ -157,66 +192,116 @@ def compare(title: str, contenders: dict[str, Callable[[], Run]], rounds: int, c
     for name, took in runs.items():
         medians = [statistics.median(each) for each in zip(*took, strict=True)]
         print(ROW.format(name, *(f"{value:.2f}" for value in medians)), flush=True)
+    return Runs(runs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=1000)
-    parser.add_argument("--mib", type=int, default=1024)
+    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the large instance (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    os.environ["STREAMDCM_BENCHMARK_MIB"] = str(given.mib)
+    os.environ["STREAMDCM_BENCHMARK_MIB"] = str(given.size)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         slices, large = directory / "slices", directory / "large"
         slices.mkdir()
         large.mkdir()
         make_slices(slices, given.slices)
-        _large_file(large, given.mib)
+        _large_file(large, given.size)
         with peers.storescp(directory / "received") as server:
-            host, port = server.url.rpartition("@")[2].split(":")
-            compare(
-                f"{given.slices} CT slices, one association, storescp",
-                {
-                    "streamdcm, paths": child("streamdcm", "paths", server.url, slices),
-                    "streamdcm, paths, async": child("streamdcm", "paths async", server.url, slices),
-                    "streamdcm, datasets": child("streamdcm", "datasets", server.url, slices),
-                    "pynetdicom, paths": child("pynetdicom", "paths", server.url, slices),
-                    "pynetdicom, datasets": child("pynetdicom", "datasets", server.url, slices),
-                    "storescu": program("storescu", "-xe", "+sd", host, port, slices),
-                    "dcmsend": program("dcmsend", "+sd", host, port, slices),
-                },
-                given.rounds,
-                server.empty,
-            )
-            compare(
-                f"{given.mib} MiB, one association, storescp",
-                {
-                    "streamdcm, generator": child("generated", "sync", server.url, large),
-                    "streamdcm, generator, async": child("generated", "async", server.url, large),
-                    "storescu, a file": program("storescu", "-xe", "+sd", host, port, large),
-                    "dcmsend, a file": program("dcmsend", "+sd", host, port, large),
-                },
-                given.rounds,
-                server.empty,
-            )
+            _c_store_of_slices(given, server, slices)
+            _c_store_of_one(given, server, large)
+        few, one = directory / "few", directory / "one"
+        few.mkdir()
+        one.mkdir()
+        make_slices(few, max(1, given.slices * 3 // 10))
+        _large_file(one, max(1, given.size * 3 // 10))
         with peers.orthanc(directory / "orthanc") as orthanc:
-            few = directory / "few"
-            few.mkdir()
-            make_slices(few, max(1, given.slices * 3 // 10))
-            url = orthanc.dicomweb
-            compare(
-                f"{given.slices * 3 // 10} CT slices, STOW-RS, Orthanc",
-                {
-                    "streamdcm": child("streamdcm", "paths", url, few),
-                    "streamdcm, 50 a request": child("streamdcm", "paths 50", url, few),
-                    "streamdcm, async": child("streamdcm", "paths async", url, few),
-                    "dicomweb-client": child("dicomweb-client", "", url, few),
-                    "dicomweb-client, 50": child("dicomweb-client", "50", url, few),
-                },
-                given.rounds,
-                orthanc.empty,
-            )
+            _stow_of_slices(given, orthanc, few)
+            _stow_of_one(given, orthanc, one)
+
+
+def _c_store_of_slices(given: argparse.Namespace, server: peers.Storescp, slices: Path) -> None:
+    host, port = server.url.rpartition("@")[2].split(":")
+    runs = compare(
+        f"{given.slices} CT slices, one association, storescp",
+        {
+            "streamdcm, paths": child("streamdcm", "paths", server.url, slices),
+            "streamdcm, paths, async": child("streamdcm", "paths async", server.url, slices),
+            "streamdcm, datasets": child("streamdcm", "datasets", server.url, slices),
+            "pynetdicom, paths": child("pynetdicom", "paths", server.url, slices),
+            "pynetdicom, datasets": child("pynetdicom", "datasets", server.url, slices),
+            "storescu": program("storescu", "-xe", "+sd", host, port, slices),
+            "dcmsend": program("dcmsend", "+sd", host, port, slices),
+        },
+        given.rounds,
+        server.empty,
+    )
+    runs.at_least(3, "seconds", "pynetdicom, paths", "streamdcm, paths")
+    runs.at_least(1.5, "seconds", "storescu", "streamdcm, paths")
+    runs.at_most(0.2, "cpu", "streamdcm, paths", "pynetdicom, paths")
+    runs.at_least(1.4, "seconds", "pynetdicom, datasets", "streamdcm, datasets")
+    runs.at_least(2, "seconds", "pynetdicom, paths", "streamdcm, paths, async")
+    runs.at_most(1, "seconds", "streamdcm, paths, async", "storescu")
+
+
+def _c_store_of_one(given: argparse.Namespace, server: peers.Storescp, large: Path) -> None:
+    host, port = server.url.rpartition("@")[2].split(":")
+    runs = compare(
+        f"{given.size} MiB, one association, storescp",
+        {
+            "streamdcm, generator": child("generated", "sync", server.url, large),
+            "streamdcm, generator, async": child("generated", "async", server.url, large),
+            "pynetdicom, a file": child("pynetdicom", "paths", server.url, large),
+            "pynetdicom, a dataset": child("pynetdicom", "datasets", server.url, large),
+            "storescu, a file": program("storescu", "-xe", "+sd", host, port, large),
+            "dcmsend, a file": program("dcmsend", "+sd", host, port, large),
+        },
+        given.rounds,
+        server.empty,
+    )
+    runs.at_most(1.2, "seconds", "streamdcm, generator", "storescu, a file")
+    runs.at_most(1.5, "seconds", "streamdcm, generator, async", "storescu, a file")
+    runs.stays_below(16, "streamdcm, generator")
+    runs.stays_below(16, "streamdcm, generator, async")
+    runs.at_least(50, "mib", "pynetdicom, a file", "streamdcm, generator")
+    runs.at_least(50, "mib", "pynetdicom, a dataset", "streamdcm, generator")
+
+
+def _stow_of_slices(given: argparse.Namespace, orthanc: peers.Orthanc, few: Path) -> None:
+    url = orthanc.dicomweb
+    runs = compare(
+        f"{given.slices * 3 // 10} CT slices, STOW-RS, Orthanc",
+        {
+            "streamdcm": child("streamdcm", "paths", url, few),
+            "streamdcm, 50 a request": child("streamdcm", "paths 50", url, few),
+            "streamdcm, async": child("streamdcm", "paths async", url, few),
+            "dicomweb-client": child("dicomweb-client", "", url, few),
+            "dicomweb-client, 50": child("dicomweb-client", "50", url, few),
+        },
+        given.rounds,
+        orthanc.empty,
+    )
+    runs.at_least(1.5, "seconds", "dicomweb-client", "streamdcm")
+    runs.at_least(1.5, "seconds", "dicomweb-client, 50", "streamdcm, 50 a request")
+
+
+def _stow_of_one(given: argparse.Namespace, orthanc: peers.Orthanc, one: Path) -> None:
+    url = orthanc.dicomweb
+    os.environ["STREAMDCM_BENCHMARK_MIB"] = str(max(1, given.size * 3 // 10))
+    runs = compare(
+        f"{given.size * 3 // 10} MiB, STOW-RS, Orthanc",
+        {
+            "streamdcm, generator": child("generated", "sync", url, one),
+            "streamdcm, generator, async": child("generated", "async", url, one),
+            "dicomweb-client, a dataset": child("dicomweb-client", "", url, one),
+        },
+        given.rounds,
+        orthanc.empty,
+    )
+    runs.stays_below(16, "streamdcm, generator")
+    runs.at_least(50, "mib", "dicomweb-client, a dataset", "streamdcm, generator")
 
 
 def _large_file(folder: Path, mib: int) -> None:
