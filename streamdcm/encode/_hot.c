@@ -46,7 +46,7 @@ static const char *const ATTRIBUTES[NAMES] = {
     "VR", "_value", "tag", "is_undefined_length", "_list", "original_string", "encodings", "_components", "_dict",
     "_read_implicit", "_read_little", "_read_charset", "_parent_encoding", "is_undefined_length_sequence_item",
     "parts", "hot", "layout", "encoding", "context", "codec", "is_extended", "depth", "implicit_vr", "little_endian",
-    "on_vr_conflict", "sequence_lengths", "group_lengths", "converts_file", "plain", "changed", "keeps_layout", "_recodes",
+    "on_vr_conflict", "sequence_lengths", "group_lengths", "converts_file", "plain", "changed", "keeps_layout", "recodes",
     "marks_sequences", "swaps",
 };
 

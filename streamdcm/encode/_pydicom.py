@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, MutableMapping
+from collections.abc import Sequence as AnySequence
 from operator import attrgetter, itemgetter
 from struct import pack
 from typing import Any, TypeAlias
@@ -13,7 +14,8 @@ from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_eleme
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_deferred_data_element
 from pydicom.multival import MultiValue
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+from pydicom.sequence import Sequence
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, _encode_personname
 
 from streamdcm.sources import restored_position
 
@@ -26,9 +28,8 @@ stored_value: Callable[[DataElement], Any] = attrgetter("_value")
 """The value of an element, without the Python call that its property costs."""
 
 
-def elements_of(dataset: Dataset) -> MutableMapping[Any, Element]:
-    """Return the elements of a dataset by tag, as they are: raw, deferred or parsed."""
-    return dataset._dict
+elements_of: Callable[[Dataset], MutableMapping[Any, Element]] = attrgetter("_dict")
+"""The elements of a dataset by tag, as they are: raw, deferred or parsed."""
 
 
 def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
@@ -41,9 +42,16 @@ def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
     return pairs
 
 
+_LISTS = frozenset({MultiValue, Sequence})
+
+
 def components(value: Any) -> Any:
-    """Return the components of a multiple value as a list, whose methods are not Python calls."""
-    return value._list if value.__class__ is MultiValue else value
+    """Return the components of a multiple value, or items, as a list, whose methods are not Python calls."""
+    return value._list if value.__class__ in _LISTS else value
+
+
+encode_name_components: Callable[[AnySequence[str], AnySequence[str]], bytes] = _encode_personname
+"""The component groups of a name as bytes, by the codecs of the character sets in force."""
 
 
 def encoding_as_read(dataset: Dataset) -> tuple[bool | None, bool | None]:
@@ -58,21 +66,11 @@ def encoding_as_set(dataset: Dataset) -> tuple[bool | None, bool | None]:
     return dataset._is_implicit_VR, dataset._is_little_endian
 
 
-def as_read(dataset: Dataset) -> tuple[bool | None, bool | None, Any, Any]:
-    """Return how a dataset was read, in one call, because it is asked of every item.
-
-    Returns
-    -------
-    bool or None
-        Whether it was in Implicit VR; `None` if it was not read.
-    bool or None
-        Whether it was in little endian byte order.
-    str or sequence of str
-        The codecs of the character set in force in it.
-    str or sequence of str
-        Those that it had from what enclosed it.
-    """
-    return dataset._read_implicit, dataset._read_little, dataset._read_charset, dataset._parent_encoding
+as_read: Callable[[Dataset], tuple[bool | None, bool | None, Any, Any]] = attrgetter(
+    "_read_implicit", "_read_little", "_read_charset", "_parent_encoding"
+)
+"""How a dataset was read, in one call, because it is asked of every item: whether in Implicit VR, and in little endian
+byte order (`None` if it was not read); the codecs of the character set in force, and those that it had from outside."""
 
 
 def inherited_pixel_representation(dataset: Dataset) -> int | None:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from streamdcm.encode._pydicom import Element, sorted_elements
 from streamdcm.encode.element import AT_ONCE, by_group, encode_group, encode_some
 from streamdcm.encode.header import group_length
-from streamdcm.encode.layout import UNKNOWN_LENGTH, Layout
+from streamdcm.encode.layout import UNDEFINED_LENGTH, UNKNOWN_LENGTH, Layout
 from streamdcm.encode.pieces import BULK, Dropped, Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.sequence import sequence
@@ -145,9 +145,17 @@ def _with_pixel_data(
 ) -> Iterable[tuple[int, Element]]:
     """Return the elements, Pixel Data with the kind of length that the transfer syntax wants."""
     at = bisect_left(elements, PIXEL_DATA, key=itemgetter(0))
-    if at == len(elements) or elements[at][0] != PIXEL_DATA:
+    if at == len(elements) or elements[at][0] != PIXEL_DATA or _is_as_wanted(elements[at][1], scope, encapsulated):
         return elements
     return chain(elements[:at], _pixel_data(elements[at][1], scope, encapsulated), elements[at + 1 :])
+
+
+def _is_as_wanted(element: Element, scope: Scope, encapsulated: bool) -> bool:
+    """Whether raw Pixel Data can pass as they were read, of the kind of length that is wanted and an even one."""
+    if isinstance(element, DataElement) or scope.changed or element.value is None:
+        return False
+    has_vr = element.VR in ("OB", "OW") or (element.VR is None and scope.layout.encoding.implicit_vr)
+    return has_vr and (element.length == UNDEFINED_LENGTH) == encapsulated and len(element.value) % 2 == 0
 
 
 def _pixel_data(element: Element, scope: Scope, encapsulated: bool) -> Iterator[tuple[int, Element]]:

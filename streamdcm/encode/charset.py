@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, default_encoding, python_encoding
 
 from streamdcm.encode.discreet import discreet
+from streamdcm.encode.layout import Context, make_context
 from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr.values import MULTI_VALUES
 from streamdcm.errors import ValueTypeError, element_name
@@ -47,13 +48,29 @@ def python_encodings(charset: Any) -> list[str]:
         return convert_encodings(charset)
 
 
-def is_plain(charset: Any) -> bool:
-    """Whether a character set can be converted without a warning, and so needs it only once."""
+def plain_context(charset: Any, *, little_endian: bool) -> Context | None:
+    """Return what VR encoders are given for a character set; `None` for one that is converted with a warning each time.
+
+    Parameters
+    ----------
+    charset : str, sequence of str, or None
+        Defined terms or codecs, as of `python_encodings`.
+    little_endian : bool
+        The byte order of numbers.
+    """
     terms = _terms(charset)
-    return terms is not None and _converted(terms) is not None
+    return None if terms is None else _context(terms, little_endian)
+
+
+@lru_cache(maxsize=256)
+def _context(terms: tuple[str, ...], little_endian: bool) -> Context | None:
+    encodings = _converted(terms)
+    return None if encodings is None else make_context(little_endian, encodings)
 
 
 def _terms(charset: Any) -> tuple[str, ...] | None:
+    if charset.__class__ is str:
+        return (charset or default_encoding,)
     if charset is None:
         return (default_encoding,)
     if not isinstance(charset, _TEXTS):

@@ -13,6 +13,7 @@ from pydicom import charset, dataelem, filereader, hooks, valuerep
 from pydicom import dataset as datasets
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.misc import warn_and_log
 from pydicom.uid import UID
@@ -119,8 +120,11 @@ def value_of(dataset: Dataset, keyword: str, default: Any = None) -> Any:
         If it cannot be read, or is of a type that its VR cannot take.
     """
     tag = tag_for_keyword(keyword)
-    if tag is None or tag not in elements_of(dataset):
+    element = None if tag is None else elements_of(dataset).get(tag)
+    if tag is None or element is None:
         return default
+    if element.__class__ is DataElement and element.value.__class__ is UID:
+        return element.value  # nothing is read or converted
     with discreet(element_name(tag)):
         value = dataset.get(keyword, default)
         vr = dictionary_VR(tag)

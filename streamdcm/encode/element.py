@@ -7,7 +7,7 @@ is encoded twice or copied at each level.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedIOBase
 from itertools import groupby, islice
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
-from streamdcm.encode._pydicom import Element, sorted_elements, stored_value
+from streamdcm.encode._pydicom import Element, components, sorted_elements, stored_value
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.bulk import WORDS, check_words, swapped, unsized, value_bytes
 from streamdcm.encode.header import (
@@ -49,6 +49,8 @@ from streamdcm.errors import (
 from streamdcm.instructions import Chunk, Copy, Encoder
 from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
 
+_EncodeSequence: TypeAlias = Callable[[DataElement, Pieces, Scope], int]
+
 AT_ONCE: Final = 32
 """After how many elements of at most 64 KiB it is asked whether there is enough to release."""
 
@@ -65,7 +67,7 @@ _AMBIGUOUS_ROWS: Final[dict[str, _Row]] = {vr: (row.encode, row.pad, b"", False)
 
 
 def encode_some(
-    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope
+    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope, encode_sequence: _EncodeSequence | None = None
 ) -> tuple[int, DataElement | None, bool]:
     """Encode elements up to the next sequence, to the end, or until there is enough to release.
 
@@ -77,13 +79,15 @@ def encode_some(
         Takes the encoded elements.
     scope : Scope
         The dataset that the elements are from.
+    encode_sequence : callable, optional
+        Encodes sequences that are in the way, and returns their lengths. Without it they are the caller's to encode.
 
     Returns
     -------
     int
         The encoded length in bytes.
     DataElement or None
-        The sequence that is next, whose items are the caller's to encode.
+        The sequence that is next, where they are the caller's.
     bool
         Whether that was the end.
 
@@ -94,38 +98,44 @@ def encode_some(
     """
     found = None if HOT is None else HOT.encode_run(elements, pieces, scope)
     if found is None:
-        return _encode_some(elements, pieces, scope)
+        return _encode_some(elements, pieces, scope, encode_sequence)
     total = 0
     while True:
         length, rest, why = found
         total += length
         if why == _AT_SEQUENCE:
-            return total, rest, False
-        if why != _FOR_PYTHON:
+            if encode_sequence is None:
+                return total, rest, False
+            total += encode_sequence(rest, pieces, scope)
+        elif why == _FOR_PYTHON:
+            length, sequence, _ = _encode_some(iter((rest,)), pieces, scope, encode_sequence)
+            total += length
+            if sequence is not None:
+                return total, sequence, False
+        else:
             return total, None, why == _END
-        length, sequence, _ = _encode_some(iter((rest,)), pieces, scope)
-        total += length
-        if sequence is not None or total >= BULK:
-            return total, sequence, False
+        if total >= BULK:
+            return total, None, False
         found = HOT.encode_run(elements, pieces, scope)
 
 
 def _encode_some(
-    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope
+    elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope, encode_sequence: _EncodeSequence | None
 ) -> tuple[int, DataElement | None, bool]:
     """Encode elements as `encode_some` does; the C module does the same, many at a time."""
-    encoding = scope.layout.encoding
+    facts, encoding = scope.facts, scope.layout.encoding
     explicit = not encoding.implicit_vr
     leaves_vr_out = encoding.implicit_vr and scope.layout.on_vr_conflict == "refuse"
     pack_short, pack_implicit = encoding.pack_short, encoding.pack_implicit
-    passes_raw = not scope.changed and scope.keeps_layout
-    plain, context = scope.plain, scope.context
+    passes_raw = not facts.changed and facts.keeps_layout
+    plain, context = facts.plain, facts.context
     append = pieces.parts.append
     rows, short_vrs = _ROWS, _SHORT_VRS
     total = tag = 0
-    try:
-        while total < BULK:
-            tag = 0  # as the last of several, it stands for none
+    while total < BULK:
+        tag = 0  # as the last of several, it stands for none
+        sequence = None
+        try:
             for tag, element in islice(elements, AT_ONCE):
                 number = tag & 0xFFFF
                 if not number and tag > 0x0006FFFF:
@@ -160,7 +170,8 @@ def _encode_some(
                     context = scope.renew_context()
                 encode, pad, vr, is_simple = row
                 if encode is None:
-                    return total, element, False
+                    sequence = element
+                    break
                 if not is_simple or (encode is encode_ss and tag in LUT_DESCRIPTORS):
                     total += _encode_value(tag, element, row, pieces, scope)
                     if total >= BULK:
@@ -183,12 +194,16 @@ def _encode_some(
                 append(value)
                 if length > MAX_SHORT_LENGTH:
                     return total, None, False
-            if not tag:
-                return total, None, True
-    except (RecursionError, MemoryError):
-        raise
-    except Exception as error:
-        raise encode_error(error, scope.path_of(tag)) from None
+        except (RecursionError, MemoryError):
+            raise
+        except Exception as error:
+            raise encode_error(error, scope.path_of(tag)) from None
+        if sequence is not None:
+            if encode_sequence is None:
+                return total, sequence, False
+            total += encode_sequence(sequence, pieces, scope)
+        elif not tag:
+            return total, None, True
     return total, None, False
 
 
@@ -197,19 +212,9 @@ def encode_elements(elements: Iterator[tuple[int, Element]], pieces: Pieces, sco
     total = 0
     is_end = False
     while not is_end:
-        length, sequence, is_end = encode_some(elements, pieces, scope)
+        length, _, is_end = encode_some(elements, pieces, scope, _encode_sequence)
         total += length
-        if sequence is not None:
-            total += _encode_sequence(sequence, pieces, scope)
     return total
-
-
-def encode_nested(pieces: Pieces, scope: Scope) -> int:
-    """Encode all elements of the dataset of `scope` and return their encoded length in bytes."""
-    elements = sorted_elements(scope.dataset)
-    if scope.layout.group_lengths == "omit":
-        return encode_elements(iter(elements), pieces, scope)
-    return sum(encode_group(group, pieces, scope) for group in by_group(elements))
 
 
 def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, int]) -> int:
@@ -230,7 +235,12 @@ def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, i
     layout = scope.layout
     at = len(parts)
     parts.append(b"")
-    length = encode_nested(pieces, Scope(item, layout, scope, place))
+    inner = Scope(item, layout, scope, place)
+    elements = sorted_elements(item)
+    if layout.group_lengths == "omit":
+        length = encode_elements(iter(elements), pieces, inner)
+    else:
+        length = sum(encode_group(group, pieces, inner) for group in by_group(elements))
     if layout.sequence_lengths == "preserve":
         undefined = item.is_undefined_length_sequence_item
     else:
@@ -269,7 +279,7 @@ def items_of(sequence: DataElement, scope: Scope) -> Iterator[Dataset]:
         If its value has no items.
     """
     try:
-        return iter(sequence.value)
+        return iter(components(stored_value(sequence)))
     except Exception as error:
         raise encode_error(error, scope.path_of(sequence.tag)) from None
 

@@ -24,6 +24,9 @@ MAX_SHORT_LENGTH: Final = 0xFFFF
 # PS3.3 §C.12.1.1.2: codecs whose text needs escape sequences even in the first character set
 _ESCAPING_CODECS = frozenset({"shift_jis", "iso2022_jp", "iso2022_jp_2"})
 
+# The codec of the default repertoire, by the name by which Python does not have to look it up for every text
+_QUICK_NAMES = {"iso8859": "latin-1"}
+
 
 class Context(NamedTuple):
     """What a VR encoder may know.
@@ -48,7 +51,8 @@ class Context(NamedTuple):
 
 def make_context(little_endian: bool, encodings: Sequence[str]) -> Context:
     """Return the context for a byte order and the codecs of a character set."""
-    codec = None if encodings[0] in _ESCAPING_CODECS else encodings[0]
+    first = encodings[0]
+    codec = None if first in _ESCAPING_CODECS else _QUICK_NAMES.get(first, first)
     return Context(little_endian, tuple(encodings), codec, has_code_extensions(encodings))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
@@ -18,7 +18,7 @@ from streamdcm.encode._pydicom import (
     view_of,
 )
 from streamdcm.encode.ambiguous import resolve_vr
-from streamdcm.encode.charset import is_plain, python_encodings
+from streamdcm.encode.charset import plain_context, python_encodings
 from streamdcm.encode.discreet import discreet
 from streamdcm.encode.extended_text import parse_extended
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Context, Encoding, Layout, make_context
@@ -31,6 +31,45 @@ from streamdcm.sources import FileSource, describe_file
 _BYTES = BULK_VRS - {"UN"}  # what UN holds may have to be parsed
 _NOT_CONVERTED = make_context(True, ("iso8859",))
 
+_Read: TypeAlias = tuple[bool | None, bool | None, Any, Any]
+
+
+class Facts(NamedTuple):
+    """What holds for all elements of a dataset; items that were read alike and have no character set share it.
+
+    Parameters
+    ----------
+    charset : str or sequence of str
+        The character set in force: defined terms or codecs.
+    context : Context
+        What VR encoders are given.
+    plain : bool
+        Whether `context` is final; else `Scope.renew_context` is due for each element.
+    recodes : bool
+        Whether the text was read in another character set than the one in force.
+    changed : bool
+        Whether encoding or character set differ from those that the dataset was read with, so that
+        raw elements have to be parsed.
+    in_changed : bool
+        Whether that is so here or in a dataset that encloses this one.
+    keeps_layout : bool
+        Whether sequences that were read and not parsed may keep their bytes.
+    marks_sequences : bool
+        Whether private sequences lose the VR that they were read with, so that only a delimiter shows what they are.
+    swaps : bool
+        Whether the words of bulk values change their byte order.
+    """
+
+    charset: Any
+    context: Context
+    plain: bool
+    recodes: bool
+    changed: bool
+    in_changed: bool
+    keeps_layout: bool
+    marks_sequences: bool
+    swaps: bool
+
 
 class Scope:
     """A dataset, the character set in force in it, and whether its raw elements may pass unparsed.
@@ -42,49 +81,21 @@ class Scope:
     layout : Layout
         How it is to be laid out.
     outer : Scope, optional
-        The scope of the dataset in whose sequence this one is an item.
+        The scope of the dataset in whose sequence this one is an item; with the same layout.
     place : tuple of int
         The tag of that sequence and the index of the item.
 
     Attributes
     ----------
-    context : Context
-        What VR encoders are given.
-    plain : bool
-        Whether `context` is final; else `renew_context` is due for each element.
-    changed : bool
-        Whether encoding or character set differ from those that the dataset was read with, so that
-        raw elements have to be parsed.
-    keeps_layout : bool
-        Whether sequences that were read and not parsed may keep their bytes.
-    marks_sequences : bool
-        Whether private sequences lose the VR that they were read with, so that only a delimiter shows what they are.
-    swaps : bool
-        Whether the words of bulk values change their byte order.
+    facts : Facts
+        What holds for all of its elements.
     depth : int
         How many scopes are around it.
     hot : object
         What the C module remembers of all this, if there is one (see `streamdcm.encode.hot`).
     """
 
-    __slots__ = (
-        "_charset",
-        "_in_changed",
-        "_recodes",
-        "_view",
-        "changed",
-        "context",
-        "dataset",
-        "depth",
-        "hot",
-        "keeps_layout",
-        "layout",
-        "marks_sequences",
-        "outer",
-        "place",
-        "plain",
-        "swaps",
-    )
+    __slots__ = ("_of_items", "_view", "dataset", "depth", "facts", "hot", "layout", "outer", "place")
 
     def __init__(
         self, dataset: Dataset, layout: Layout, outer: Scope | None = None, place: tuple[int, int] = (0, 0)
@@ -96,41 +107,93 @@ class Scope:
         self.depth: int = 0 if outer is None else outer.depth + 1
         self.hot: Any = None
         self._view: Dataset | None = None
-        self.plain = True
         own = elements_of(dataset).get(SPECIFIC_CHARACTER_SET)
-        if own is None and outer is not None and len(outer.context.encodings) == 1:
-            self._charset: Any = outer.context.encodings
-            self.context: Context = outer.context
-        else:
-            self._charset = self._charset_in_force(own)
-            self.plain = is_plain(self._charset)
-            self.context = self.renew_context() if self.plain else _NOT_CONVERTED
+        read = as_read(dataset)
+        # how an item was read last, and what holds for its like, those within it too
+        known = outer._of_items if outer is not None and own is None else None
+        if known is not None and known[0] == read:
+            self.facts: Facts = known[1]
+            self._of_items: tuple[_Read, Facts] | None = known
+            return
+        self.facts = self._found(own, read)
+        self._of_items = None
+        if own is None and outer is not None and outer.facts.plain and self.facts.plain:
+            self._of_items = outer._of_items = read, self.facts
+
+    def _found(self, own: Element | None, read: _Read) -> Facts:
+        """Find out what holds for a dataset with its `own` character set, or none."""
+        layout, outer = self.layout, self.outer
         encoding = layout.encoding
-        implicit_vr, little_endian, encodings, inherited = as_read(dataset)
+        implicit_vr, little_endian, encodings, inherited = read
+        context: Context | None
+        if own is None and outer is not None and len(outer.context.encodings) == 1:
+            charset: Any = outer.context.encodings
+            context = outer.context
+        else:
+            charset = self._charset_in_force(own)
+            context = plain_context(charset, little_endian=encoding.little_endian)
         recodes = encodings != (inherited if own is None else python_encodings(self._value(own)))
         if own is None and outer is not None and layout.converts_file:
-            recodes = recodes or outer._recodes  # PS3.5 §7.5.3: its text is in what the outer one was read with
-        self._recodes: bool = recodes and implicit_vr is not None
-        self.changed = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian or recodes
-        self.marks_sequences: bool
-        self.swaps: bool
+            recodes = recodes or outer.facts.recodes  # PS3.5 §7.5.3: its text is in what the outer one was read with
+        changed = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian or recodes
         if little_endian is None:
-            self.marks_sequences = outer is not None and outer.marks_sequences
-            self.swaps = _differs(layout) if outer is None else outer.swaps
+            marks_sequences = outer is not None and outer.marks_sequences
+            swaps = _differs(layout) if outer is None else outer.swaps
         else:
-            self.marks_sequences = layout.converts_file and encoding.implicit_vr and not implicit_vr
-            self.swaps = layout.converts_file and little_endian != encoding.little_endian
-        if outer is None:
-            self._in_changed = self.changed
-            self.keeps_layout = layout.is_as_read
-        else:
-            self._in_changed = self.changed or outer._in_changed
-            self.keeps_layout = outer.keeps_layout
+            marks_sequences = bool(layout.converts_file and encoding.implicit_vr and not implicit_vr)
+            swaps = layout.converts_file and little_endian != encoding.little_endian
+        return Facts(
+            charset,
+            _NOT_CONVERTED if context is None else context,
+            context is not None,
+            recodes and implicit_vr is not None,
+            changed,
+            changed or (outer is not None and outer.facts.in_changed),
+            layout.is_as_read if outer is None else outer.keeps_layout,
+            marks_sequences,
+            swaps,
+        )
+
+    @property
+    def context(self) -> Context:
+        """What VR encoders are given."""
+        return self.facts.context
+
+    @property
+    def plain(self) -> bool:
+        """Whether `context` is final."""
+        return self.facts.plain
+
+    @property
+    def recodes(self) -> bool:
+        """Whether the text was read in another character set than the one in force."""
+        return self.facts.recodes
+
+    @property
+    def keeps_layout(self) -> bool:
+        """Whether sequences that were read and not parsed may keep their bytes."""
+        return self.facts.keeps_layout
+
+    @property
+    def changed(self) -> bool:
+        """Whether raw elements have to be parsed."""
+        return self.facts.changed
+
+    @property
+    def marks_sequences(self) -> bool:
+        """Whether private sequences lose the VR that they were read with."""
+        return self.facts.marks_sequences
+
+    @property
+    def swaps(self) -> bool:
+        """Whether the words of bulk values change their byte order."""
+        return self.facts.swaps
 
     def renew_context(self) -> Context:
         """Convert the character set again, which warns again of a doubtful one, and return the context."""
-        self.context = make_context(self.layout.encoding.little_endian, python_encodings(self._charset))
-        return self.context
+        context = make_context(self.layout.encoding.little_endian, python_encodings(self.facts.charset))
+        self.facts = self.facts._replace(context=context)
+        return context
 
     def view(self) -> Dataset:
         """Return a view of the dataset, in which elements may be parsed (see `_pydicom.view_of`)."""
@@ -181,7 +244,7 @@ class Scope:
         """
         scope: Scope | None = self
         views = []
-        while scope is not None and scope._in_changed:
+        while scope is not None and scope.facts.in_changed:
             views.append(scope.view())
             scope = scope.outer
         return resolve_vr(element, views, self.layout.encoding.little_endian) if views else element

@@ -155,9 +155,9 @@ def _first_alone(recoding: Recoding, processes: CodecProcesses, alone: int) -> C
 
 def encoded(plan: Plan) -> Encoder[Any]:
     """Encode what a plan says; frames that are coded tell the ratio of their compression."""
-    late = plan.late_values()
     frames = getattr(plan.pixels.source, "frames", None) if isinstance(plan.pixels, PixelPlan) else None
     ratio = getattr(frames, "ratio", None)
-    if isinstance(ratio, CompressionRatio):
-        ratio.late = late
+    if not isinstance(ratio, CompressionRatio):
+        return plan.encode()
+    ratio.late = late = plan.late_values()
     return plan.encode(late)

@@ -102,10 +102,10 @@ def for_python(dataset: Dataset, layout: Layout) -> list[str]:
     given: list[str] = []
     encode_some, encode_elements, encode_item = walk._encode_some, walk.encode_elements, walk.encode_item
 
-    def some(elements: Any, pieces: Any, scope: Any) -> Any:
+    def some(elements: Any, *others: Any) -> Any:
         pairs = list(elements)
         given.extend(element.VR for _, element in pairs)
-        return encode_some(iter(pairs), pieces, scope)
+        return encode_some(iter(pairs), *others)
 
     def item(*arguments: Any) -> int:
         given.append("item")

@@ -1,13 +1,14 @@
 """Text: in the default repertoire, in the character sets of the dataset, and names (PS3.5 §6.1, §6.2)."""
 
 from copy import copy
+from operator import attrgetter
 from typing import Any, Final
 
 from pydicom.charset import encode_string
 from pydicom.config import IGNORE
 from pydicom.valuerep import IS, DSfloat, PersonName
 
-from streamdcm.encode._pydicom import components
+from streamdcm.encode._pydicom import components, encode_name_components
 from streamdcm.encode.code_extensions import (
     NAME_DELIMITERS,
     TEXT_DELIMITERS,
@@ -18,6 +19,7 @@ from streamdcm.encode.code_extensions import (
 from streamdcm.encode.layout import Context
 from streamdcm.encode.vr.values import MULTI_VALUES, is_empty
 
+_original_text = attrgetter("original_string")
 _ESCAPE: Final = b"\x1b"
 _LEFT_BY_PYDICOM: Final = "\x1b$)A"
 """The escape sequence of ISO 2022 IR 58, which pydicom takes for text when it decodes."""
@@ -69,10 +71,20 @@ def encode_number_text(value: Any, context: Context) -> bytes:
         return _number_text(value).encode("latin-1")
     values = components(value)
     if isinstance(values, MULTI_VALUES):
-        return "\\".join([_number_text(number) for number in values]).encode("latin-1")
+        return _number_texts(values).encode("latin-1")
     if isinstance(value, bytes):
         return value
     return b"" if is_empty(value) else _number_text(value).encode("latin-1")
+
+
+def _number_texts(numbers: Any) -> str:
+    """Return numbers as text, by backslash; the usual case first: all keep the text that they were read from."""
+    if len(numbers) and getattr(numbers[0], "original_string", None) is not None:
+        try:
+            return "\\".join(map(_original_text, numbers))
+        except (AttributeError, TypeError):
+            pass  # not all
+    return "\\".join([_number_text(number) for number in numbers])
 
 
 def _number_text(number: Any) -> str:
@@ -125,12 +137,13 @@ def _encode_name(name: Any, context: Context) -> bytes:
         encoded: bytes = original
         return encoded
     # what PersonName decodes and encodes it remembers in the name; the dataset is not ours to change
-    name = copy(name)
     if context.is_extended or (original is not None and _ESCAPE in original):
-        text = _decoded(name)
+        text = _decoded(copy(name))
         if not text.isascii():
             return _encode_groups(text, context)
-    return name.encode(context.encodings)  # type: ignore[no-any-return]
+    if original is None and name.__class__ is PersonName:
+        return encode_name_components(name.components, context.encodings)  # all that its encode() would do
+    return copy(name).encode(context.encodings)  # type: ignore[no-any-return]
 
 
 def _decoded(name: Any) -> str:
