@@ -4,13 +4,15 @@ from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import sorted_elements
 from streamdcm.encode.element import encode_elements
-from streamdcm.encode.layout import Encoding, Layout
+from streamdcm.encode.layout import MAX_LENGTH, Encoding, Layout
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import FILE_META_GROUP_LENGTH
-from streamdcm.instructions import Encoder, Fill, Reserve
+from streamdcm.errors import LengthOverflowError, element_name
+from streamdcm.instructions import Encoder
 
 _EXPLICIT_LITTLE = Encoding(implicit_vr=False, little_endian=True)
+_LAYOUT = Layout(_EXPLICIT_LITTLE)
 
 
 def preamble(content: bytes | None) -> Encoder[int]:
@@ -28,8 +30,7 @@ def preamble(content: bytes | None) -> Encoder[int]:
     """
     if not content:
         return 0
-    yield content
-    yield b"DICM"
+    yield b"".join((content, b"DICM"))
     return len(content) + 4
 
 
@@ -54,16 +55,23 @@ def file_meta(elements: Dataset) -> Encoder[int]:
     """
     pairs = sorted_elements(elements)
     has_length = bool(pairs) and pairs[0][0] == FILE_META_GROUP_LENGTH
+    pieces = Pieces()
     if has_length:
         del pairs[0]
-        yield _EXPLICIT_LITTLE.pack_short(0x0002, 0x0000, b"UL", 4)
-        reserve = Reserve(4)
-        yield reserve
-    pieces = Pieces()
-    length = encode_elements(iter(pairs), pieces, Scope(elements, Layout(_EXPLICIT_LITTLE)))
-    yield from pieces.released()
-    if not has_length:
-        return length
-    # PS3.10 table 7.1-1: from the end of this value to the end of the group
-    yield Fill(reserve, _EXPLICIT_LITTLE.pack_length(length))
-    return length + 12
+        pieces.parts.append(b"")
+    length = encode_elements(iter(pairs), pieces, Scope(elements, _LAYOUT))
+    if has_length:
+        pieces.parts[0] = _group_length(length)
+        length += 12
+    return length + (yield from pieces.released())
+
+
+def _group_length(length: int) -> bytes:
+    """Return the element with the bytes from the end of its value to the end of the group (PS3.10 table 7.1-1)."""
+    if length > MAX_LENGTH:
+        raise LengthOverflowError(
+            "the elements behind it have more bytes than it can tell, or a ByteStream that does not tell its length; "
+            "give the ByteStream its length",
+            element_name(FILE_META_GROUP_LENGTH),
+        )
+    return _EXPLICIT_LITTLE.pack_short(0x0002, 0x0000, b"UL", 4) + _EXPLICIT_LITTLE.pack_length(length)

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage
 
 MIB = 1 << 20
 
@@ -34,6 +34,39 @@ def parsed(data: bytes) -> Dataset:
     for _ in dataset.iterall():
         pass
     return dataset
+
+
+def few_elements() -> Dataset:
+    """Build a dataset of five elements."""
+    dataset = instance(CTImageStorage)
+    del dataset.SpecificCharacterSet
+    dataset.Modality = "CT"
+    return dataset
+
+
+def contours() -> Dataset:
+    """Build an RT structure set whose contours have a hundred thousand numbers in all."""
+    dataset = instance(RTStructureSetStorage)
+    points = [f"{number * 7919 % 100_000 / 100:.2f}" for number in range(303)]
+    dataset.ROIContourSequence = [
+        _item(
+            ROIDisplayColor=[255, 0, 0],
+            ContourSequence=[
+                _item(ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=101, ContourData=points)
+                for _ in range(33)
+            ],
+            ReferencedROINumber=roi,
+        )
+        for roi in range(10)
+    ]
+    return dataset
+
+
+def contours_encoded() -> bytes:
+    """Return an RT structure set as a file's bytes."""
+    buffer = io.BytesIO()
+    dcmwrite(buffer, contours())
+    return buffer.getvalue()
 
 
 def functional_groups(frames: int, undefined: bool = False) -> Dataset:

@@ -16,6 +16,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, VLWholeSl
 
 import streamdcm
 from tests.benchmarks.datasets import MIB, instance
+from tests.benchmarks.report import Report, Row
 from tests.benchmarks.timing import Contender, Timings, by_turns
 from tests.support.images import as_jpeg
 from tests.support.memory import measure
@@ -60,11 +61,11 @@ class FrameCase(NamedTuple):
     """Frames a second."""
 
 
-def measure_frames(directory: Path, rounds: int, size: int) -> None:
+def measure_frames(directory: Path, rounds: int, size: int, report: Report) -> None:
     """Measure all rows and print them."""
     print(f"\n{ROW.format('frames to tmpfs', *COLUMNS, 'target')}")
     for case in (*large(size), *small(100_000)):
-        print(_row(case, directory / "frames.dcm", rounds), flush=True)
+        print(_line(case, directory / "frames.dcm", rounds, report), flush=True)
     print()
     for line in (*growth(directory / "frames.dcm"), *memory(directory / "frames.dcm")):
         print(line, flush=True)
@@ -251,26 +252,27 @@ def _contender(write: Callable[[Path], object], path: Path) -> Contender:
     return Contender(prepare, write)
 
 
-def _row(case: FrameCase, path: Path, rounds: int) -> str:
+def _line(case: FrameCase, path: Path, rounds: int, report: Report) -> str:
     timings = by_turns({name: _contender(write, path) for name, write in case.contenders.items()}, rounds)
     path.unlink()
+    row = report.add(_row(case, timings))
     cells = []
     for name in COLUMNS:
-        if name not in timings.seconds:
+        if name not in row.seconds:
             cells.append("")
         elif case.at_most is not None:
-            cells.append(f"{case.frames.count * case.frames.size / MIB / timings.median(name):,.0f} MiB/s")
+            cells.append(f"{case.frames.count * case.frames.size / MIB / row.seconds[name]:,.0f} MiB/s")
         else:
-            cells.append(f"{case.frames.count / timings.median(name):,.0f}/s")
-    return ROW.format(case.name, *cells, _verdict(case, timings)).rstrip()
+            cells.append(f"{case.frames.count / row.seconds[name]:,.0f}/s")
+    return ROW.format(case.name, *cells, f"{row.verdict}  {row.lead}").rstrip()
 
 
-def _verdict(case: FrameCase, timings: Timings) -> str:
+def _row(case: FrameCase, timings: Timings) -> Row:
+    seconds = {name: timings.median(name) for name in case.contenders}
     if case.at_most is not None:
         ratio = timings.ratio("streamdcm", "write()")
-        shown, met = f"{ratio:.2f} x write() <= {case.at_most:.2f}", ratio <= case.at_most
-    else:
-        assert case.at_least is not None
-        met = case.frames.count / timings.median("streamdcm") >= case.at_least
-        shown = f">= {case.at_least:,}/s"
-    return f"{shown} {'met' if met else 'MISSED'}"
+        target = f"{ratio:.2f} x write() <= {case.at_most:.2f}"
+        return Row("frames", case.name, seconds, ratio=ratio, target=target, met=ratio <= case.at_most)
+    assert case.at_least is not None
+    rate = case.frames.count / seconds["streamdcm"]
+    return Row("frames", case.name, seconds, ratio=rate, target=f">= {case.at_least:,}/s", met=rate >= case.at_least)

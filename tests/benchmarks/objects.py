@@ -19,6 +19,7 @@ from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
 import streamdcm
+from tests.benchmarks.report import Report, Row
 from tests.benchmarks.timing import Contender, by_turns
 from tests.support.memory import MIB, measure
 from tests.support.services import BUCKET, ENVIRONMENT, seaweedfs, seaweedfs_program
@@ -27,7 +28,7 @@ ROW = "{:<47} {:>10} {:>14} {:>12} {:>12}  {}"
 CHILD = "tests.benchmarks.objects_child"
 
 
-def measure_objects(directory: Path, rounds: int, size: int) -> None:
+def measure_objects(directory: Path, rounds: int, size: int, report: Report) -> None:
     """Measure all contenders and print them, if SeaweedFS is installed."""
     program = seaweedfs_program()
     if program is None:
@@ -45,6 +46,8 @@ def measure_objects(directory: Path, rounds: int, size: int) -> None:
                 time = f"{timings.median(name):.3g} s"
                 shown = f"{memory / MIB:,.0f} MiB", f"{on_disk / MIB:,.0f} MiB"
                 print(ROW.format(name, time, ratio, *shown, TARGETS.get(name, "")).rstrip(), flush=True)
+            row = Row("objects", head, {name: timings.median(name) for name in names})
+            print(report.add(row).lead, flush=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 
 import streamdcm
 from tests.benchmarks import datasets
+from tests.benchmarks.report import Report, Row
 
 try:
     import gdcm
@@ -36,7 +37,7 @@ class Target(NamedTuple):
     at_most: float
 
 
-def measure_rewrite(directory: Path, rounds: int, size: int) -> None:
+def measure_rewrite(directory: Path, rounds: int, size: int, report: Report) -> None:
     """Measure and print: a CT slice a thousand times, functional groups, an RT plan, and bulk."""
     print(ROW.format("rewrite, CPU time", "", "median", "ratio", "target"))
     ct, plan = Path(str(get_testdata_file("CT_small.dcm"))), Path(str(get_testdata_file("rtplan.dcm")))
@@ -44,13 +45,17 @@ def measure_rewrite(directory: Path, rounds: int, size: int) -> None:
     enhanced.write_bytes(datasets.functional_groups_encoded(1000, undefined=True))
     pydicom.dcmwrite(bulk, datasets.bulk(size)())
     targets = [Target("pydicom", 1 / 6), Target("dcmread and dcmwrite", 1 / 2), Target("python-gdcm", 1)]
-    _measure("CT slice", ct, directory / "out.dcm", rounds, 1000 // rounds, targets)
-    _measure("functional groups", enhanced, directory / "out.dcm", rounds, 1, [])
-    _measure("RT plan", plan, directory / "out.dcm", rounds, 50, [])
-    _measure(f"{size >> 20:,} MiB", bulk, directory / "out.dcm", min(rounds, 5), 1, [])
+    out = directory / "out.dcm"
+    for row in (
+        _measure("CT slice", ct, out, rounds, 1000 // rounds, targets),
+        _measure("functional groups", enhanced, out, rounds, 1, []),
+        _measure("RT plan", plan, out, rounds, 50, []),
+        _measure(f"{size >> 20:,} MiB", bulk, out, min(rounds, 5), 1, []),
+    ):
+        print(f"{row.name}: {report.add(row).lead}", flush=True)
 
 
-def _measure(name: str, source: Path, target: Path, rounds: int, batch: int, targets: list[Target]) -> None:
+def _measure(name: str, source: Path, target: Path, rounds: int, batch: int, targets: list[Target]) -> Row:
     seconds: dict[str, list[float]] = {}
     for _ in range(rounds):
         for contender, run in _contenders(source, target).items():
@@ -62,6 +67,8 @@ def _measure(name: str, source: Path, target: Path, rounds: int, batch: int, tar
         limit = next((target.at_most for target in targets if target.contender == contender), None)
         verdict = "" if limit is None else f">= {1 / limit:.0f} {'met' if ratio >= 1 / limit else 'MISSED'}"
         print(ROW.format(name, contender, f"{median * 1e3:.3g} ms", f"{ratio:.2f} x", verdict).rstrip(), flush=True)
+    medians = {contender: statistics.median(took) for contender, took in seconds.items()}
+    return Row("rewrite", name, medians, clock="CPU")
 
 
 def _contenders(source: Path, target: Path) -> dict[str, Callable[[], object]]:

@@ -16,6 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdcm
 from tests.benchmarks.datasets import MIB
+from tests.benchmarks.report import Report, Row
 from tests.support.images import template
 
 ROW = "{:<34} {:<26} {:>9} {:>9} {:>9}  {}"
@@ -32,15 +33,18 @@ class Took(NamedTuple):
     wall: float
 
 
-def measure_transcode(directory: Path, rounds: int, size: int) -> None:
+def measure_transcode(directory: Path, rounds: int, size: int, report: Report) -> None:
     """Measure and print: frames of 512 times 512 pixels of 12 bits in 16."""
     print(ROW.format(f"transcode, {size // MIB:,} MiB", "", "CPU", "wall", "ratio", "target"))
     native, coded, target = (directory / name for name in ("native.dcm", "coded.dcm", "out.dcm"))
     _source(native, size // (512 * 512 * 2))
     for keyword in ("JPEGLSLossless", "JPEG2000Lossless", "RLELossless", "HTJ2KLossless"):
         streamdcm.rewrite(native, coded, transfer_syntax=keyword)
-        _measure(f"to {keyword}", _encoders(native, target, keyword), rounds)
-        _measure(f"from {keyword}", _decoders(coded, target, keyword), rounds)
+        for name, contenders in (
+            (f"to {keyword}", _encoders(native, target, keyword)),
+            (f"from {keyword}", _decoders(coded, target, keyword)),
+        ):
+            print(report.add(_measure(name, contenders, rounds)).lead, flush=True)
 
 
 def measure_workers(directory: Path, rounds: int, size: int) -> None:
@@ -108,7 +112,7 @@ def _program(name: str | None, option: str | None, source: Path, target: Path) -
     return {name: partial(subprocess.run, command, check=True, capture_output=True)}
 
 
-def _measure(name: str, contenders: dict[str, Callable[[], object]], rounds: int) -> None:
+def _measure(name: str, contenders: dict[str, Callable[[], object]], rounds: int) -> Row:
     took: dict[str, list[Took]] = {contender: [] for contender in contenders}
     for _ in range(rounds):
         for contender, run in contenders.items():
@@ -121,6 +125,8 @@ def _measure(name: str, contenders: dict[str, Callable[[], object]], rounds: int
             verdict = f"<= {AT_MOST} {'met' if ratio <= AT_MOST else 'MISSED'}"
         shown = "" if contender == "streamdcm" else f"{ratio:.2f}"
         print(ROW.format(name, contender, f"{cpu:.2f} s", f"{wall:.2f} s", shown, verdict).rstrip(), flush=True)
+    seconds = {contender: statistics.median(each.cpu for each in times) for contender, times in took.items()}
+    return Row("transcode", name, seconds, clock="CPU")
 
 
 def _time(run: Callable[[], object]) -> Took:

@@ -20,6 +20,7 @@ from pydicom.uid import (
 
 import streamdcm
 from streamdcm import ByteStream
+from streamdcm.errors import LengthOverflowError
 from tests.support.targets import KINDS
 from tests.support.tools import run
 from tests.support.writing import written
@@ -254,3 +255,14 @@ class TestSources:
         again = pydicom.dcmread(tmp_path / "out.dcm")
         assert again.EncapsulatedDocument == b"abcd"
         assert again.NumberOfFrames == 2
+
+
+def test_a_stream_of_unknown_length_in_the_file_meta_information_is_refused():
+    dataset = dataset_with(b"")
+    dataset.file_meta.FileMetaInformationGroupLength = 0
+    dataset.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    dataset.file_meta.PrivateInformation = ByteStream(iter([b"ab", b"cd"]), length=4)
+    assert b"abcd" in written(dataset)
+    dataset.file_meta.PrivateInformation = ByteStream(iter([b"ab", b"cd"]))
+    with pytest.raises(LengthOverflowError, match=r"\(0002,0000\).* give the ByteStream its length"):
+        written(dataset)
