@@ -60,9 +60,13 @@ def sorted_body(
     encapsulated: bool | None,
     patchable: bool,
     inserted: Mapping[int, Inserted] | None = None,
+    pieces: Pieces | None = None,
 ) -> Encoder[int]:
-    """Encode elements that are sorted already, with others in the place of some; see `dataset_body`."""
-    return (yield from _body(elements, scope, encapsulated, patchable, Pieces(), inserted or {}))
+    """Encode elements that are sorted already, with others in the place of some; see `dataset_body`.
+
+    `pieces` are given by whoever wants to know where something is that is inserted.
+    """
+    return _body(elements, scope, encapsulated, patchable, pieces or Pieces(), inserted or {})
 
 
 def body_size(

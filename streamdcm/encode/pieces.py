@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
+from streamdcm.engine.counted import content_size
 from streamdcm.instructions import Chunk, Copy, Encoder, Fill, Reserve
 
 
@@ -46,14 +47,16 @@ class Pieces:
         How many bytes of them take no memory, because they belong to the dataset or are read later.
     surplus : int
         By how much what was released was longer than what had been counted for it.
+    position : int
+        How many bytes were released; where a section begins, when it is encoded.
     """
 
-    __slots__ = ("_field", "_group", "_reserve", "bulk", "lent", "parts", "surplus")
+    __slots__ = ("_field", "_group", "_reserve", "bulk", "lent", "parts", "position", "surplus")
 
     def __init__(self) -> None:
         self.parts: list[Piece] = []
         self.bulk: list[int] = []
-        self.lent = self.surplus = 0
+        self.lent = self.surplus = self.position = 0
         self._group: int | None = None
         self._field: int | None = None
         self._reserve: Reserve | None = None
@@ -129,8 +132,11 @@ class Pieces:
         before = self.surplus
         for piece in self.joined():
             if piece.__class__ is Section:
-                self.surplus += (yield from piece.encode()) - piece.length
+                length = yield from piece.encode()
+                self.surplus += length - piece.length
+                self.position += length
             else:
+                self.position += content_size(piece)  # type: ignore[arg-type]
                 yield piece  # type: ignore[misc]
         return self.surplus - before
 

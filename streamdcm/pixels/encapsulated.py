@@ -66,9 +66,10 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[Pixels
         size = len(chunk)
         if not size:
             raise frames.error(InvalidValueError("is empty; a compressed frame has bytes"))
-        encoded = size + (size & 1) + 8 if whole else plan.fragments.encoded_length(size)
+        odd = size & 1
+        encoded = size + odd + 8 if whole else plan.fragments.encoded_length(size)
         if note is not None:
-            note(table.position << 1 | size & 1)
+            note(table.position << 1 | odd)
         try:
             add(size, encoded)
         except LengthOverflowError as error:
@@ -78,7 +79,7 @@ def encapsulated(plan: PixelPlan, frames: CountedFrames) -> Encoder[tuple[Pixels
         if not whole:
             yield from _divided(memoryview(chunk), plan.fragments.size(size))
         elif size < _SMALL:
-            yield _item_header(ITEM, size + (size & 1)) + chunk + _PADDINGS[size & 1]
+            yield _item_header(ITEM, size + odd) + chunk + _PADDINGS[odd]
         else:
             yield from _fragment(chunk, size)
         frame = yield need

@@ -15,10 +15,10 @@ from streamdcm.encode.file_head import file_meta, preamble
 from streamdcm.encode.groups import Inserted, inserted_at
 from streamdcm.encode.late import LateElement, LateValues
 from streamdcm.encode.layout import UNKNOWN_LENGTH, Layout
-from streamdcm.encode.pieces import Section
+from streamdcm.encode.pieces import Pieces, Section
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PADDING_GROUP, PER_FRAME_GROUPS, PIXEL_DATA
-from streamdcm.engine.counted import CountedUntil, content_size, counted_until
+from streamdcm.engine.counted import content_size
 from streamdcm.instructions import Encoder
 from streamdcm.options import StreamSettings
 from streamdcm.pixels.counted_frames import CountedFrames
@@ -146,17 +146,18 @@ class Plan:
 
     def _body_with_frames(self, late: LateValues, head: int) -> Encoder[PixelsWritten | None]:
         written = None
-        before = CountedUntil(head)
+        pieces = Pieces()
+        start = 0
         frames = CountedFrames(self.pixels) if isinstance(self.pixels, PixelPlan) else None
         groups: FrameGroups | None = None
 
         def pixels() -> Encoder[int]:
-            nonlocal written
+            nonlocal written, start
+            start = head + pieces.position
             if not isinstance(self.pixels, PixelPlan):
                 assert self.pixels is not None
                 return (yield from bit_stream(self.pixels))
             assert frames is not None
-            before.is_over = True
             if groups is None:
                 written = yield from pixel_data(self.pixels, self.layout.encoding, late, frames)
             else:
@@ -171,13 +172,11 @@ class Plan:
             groups = FrameGroups(self.groups, frames, pixel_data(self.pixels, self.layout.encoding, late, frames))
             inserted[PER_FRAME_GROUPS] = inserted_at(PER_FRAME_GROUPS, groups.begin)
         scope = Scope(self.dataset, self.layout)
-        body = sorted_body(self.elements, scope, self._is_encapsulated, self.patchable, inserted)
-        is_indexed = isinstance(self.pixels, PixelPlan) and self.pixels.is_indexed
-        yield from counted_until(body, before) if is_indexed else body
+        yield from sorted_body(self.elements, scope, self._is_encapsulated, self.patchable, inserted, pieces)
         yield from late.fills()
         inserted_later = 0 if groups is None else (yield from groups.finish())
         if written is not None and written.frames is not None:
-            return written._replace(frames=written.frames.moved(before.count + inserted_later))
+            return written._replace(frames=written.frames.moved(start + inserted_later))
         return written
 
     def _inserted(

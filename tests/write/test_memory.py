@@ -35,6 +35,13 @@ def test_a_million_lazy_items_add_24_mib(sink: str, directory: Path) -> None:
     assert added <= 24 * MIB, f"{added / MIB:.1f} MiB"
 
 
+@pytest.mark.parametrize("sink", ["to_path", "to_write_only", "to_chunks", "to_path_with_group_lengths"])
+def test_fifty_thousand_items_made_anew_of_a_kibibyte_add_24_mib(sink: str, directory: Path) -> None:
+    written, added = measure(CHILD, "made_items", sink, directory)
+    assert 50_000 * 1030 < written < 50_000 * 1100
+    assert added <= 24 * MIB, f"{added / MIB:.1f} MiB"
+
+
 @pytest.mark.parametrize("sink", ["to_path", "to_write_only", "to_chunks", "to_size", "to_path_with_group_lengths"])
 def test_thousands_of_texts_in_a_row_add_8_mib(sink: str, directory: Path) -> None:
     written, added = measure(CHILD, "texts", sink, directory)

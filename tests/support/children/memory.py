@@ -22,6 +22,7 @@ from tests.support.targets import Counting
 
 GIB = 1 << 30
 ITEMS = 1_000_000
+SEGMENTS = 50_000
 TEXTS, TEXT = 4_000, "x" * 10_000
 PIXEL_DATA, WAVEFORM_DATA = Tag(0x7FE00010), Tag(0x54001010)
 FRAME_CONTENT, INDEX_VALUES = Tag(0x00209111), Tag(0x00209157)
@@ -38,6 +39,22 @@ class Frames(Sequence):
 
     def __iter__(self) -> Iterator[Dataset]:
         return _frames()
+
+
+class Segments:
+    """Fifty thousand items of a kibibyte, in no class of pydicom's, each made anew when it is asked for."""
+
+    def __len__(self) -> int:
+        return SEGMENTS
+
+    def __iter__(self) -> Iterator[Dataset]:
+        for number in range(SEGMENTS):
+            content = Dataset()
+            content.DimensionIndexValues = [1, number + 1]
+            content.FrameComments = "x" * 1000
+            item = Dataset()
+            item.FrameContentSequence = [content]
+            yield item
 
 
 def _frame_content() -> DataElement:
@@ -75,6 +92,11 @@ def buffered(directory: Path) -> DataElement:
 def lazy_items(directory: Path) -> DataElement:
     """A sequence that makes its items as it is iterated over."""
     return DataElement(FRAME_GROUPS, "SQ", Frames(), already_converted=True)
+
+
+def made_items(directory: Path) -> DataElement:
+    """A sequence that makes its items anew as it is iterated over."""
+    return DataElement(FRAME_GROUPS, "SQ", Segments(), already_converted=True)
 
 
 def texts(directory: Path) -> DataElement:
@@ -131,7 +153,8 @@ def to_copy(dataset: Dataset, directory: Path) -> int:
 
 
 VALUES: dict[str, Callable[[Path], DataElement]] = {
-    function.__name__: function for function in (in_memory, memmap, mapped, buffered, lazy_items, texts, long_texts)
+    function.__name__: function
+    for function in (in_memory, memmap, mapped, buffered, lazy_items, made_items, texts, long_texts)
 }
 SINKS: dict[str, Callable[[Dataset, Path], int]] = {
     function.__name__: function
