@@ -263,7 +263,7 @@ def test_leaving_file_meta_out_is_true_or_false(value):
 def test_every_flag_is_checked():
     flags = {name for name, hint in get_type_hints(Options).items() if hint in (bool, bool | None)}
     as_pydicom = {"implicit_vr", "little_endian"}  # compared with the transfer syntax, and refused in its words
-    assert flags == {*FLAGS, "seekable", "frames_on_loop", "file_meta", "append", *as_pydicom}
+    assert flags == {*FLAGS, "seekable", "frames_on_loop", "file_meta", "append", "recover", *as_pydicom}
 
 
 @pytest.mark.parametrize("function", ["dcmwrite", "iter_chunks", "encoded_size"])
