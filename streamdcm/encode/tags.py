@@ -52,6 +52,8 @@ MAC_PARAMETERS: Final = 0x4FFE0001
 PADDING_GROUP: Final = 0x7FDF
 """The group of what pads a field for an offset table: the last private one before Pixel Data."""
 
+FRAME_CONTENT: Final = 0x00209111
+"""Frame Content Sequence."""
 DIMENSION_INDEX_VALUES: Final = 0x00209157
 PER_FRAME_GROUPS: Final = 0x52009230
 """Per-Frame Functional Groups Sequence."""

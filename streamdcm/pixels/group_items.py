@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
+from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.discreet import multiplicity_of, value_of
 from streamdcm.encode.element import encode_item
 from streamdcm.encode.pieces import Pieces, Section
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import DIMENSION_INDEX_VALUES, PER_FRAME_GROUPS
+from streamdcm.encode.tags import DIMENSION_INDEX_VALUES, FRAME_CONTENT, PER_FRAME_GROUPS
 from streamdcm.errors import InvalidValueError, element_name
 from streamdcm.instructions import Copy
 
@@ -62,10 +65,20 @@ class GroupItems:
 
     def _check_dimensions(self, item: Dataset) -> None:
         """Refuse an item that does not say where its frame is in each dimension (PS3.3 §C.7.6.16.2.2)."""
-        content = value_of(item, "FrameContentSequence")
-        count = multiplicity_of(content[0], "DimensionIndexValues") if content else 0
+        count = _index_values(item)
         if count != self._dimensions:
             raise InvalidValueError(
                 f"has {count:,} value(s), and DimensionIndexSequence has {self._dimensions:,} item(s); make them agree",
                 f"{self._path} > {element_name(DIMENSION_INDEX_VALUES)}",
             )
+
+
+def _index_values(item: Dataset) -> int:
+    """Return how many Dimension Index Values an item has."""
+    content = elements_of(item).get(FRAME_CONTENT)
+    if isinstance(content, DataElement) and content.VR == "SQ" and len(content.value) == 1:
+        values = elements_of(content.value[0]).get(DIMENSION_INDEX_VALUES)
+        if isinstance(values, DataElement) and not values.is_empty:  # the common case takes no parsing
+            return len(values.value) if isinstance(values.value, (list, MultiValue)) else 1
+    sequence = value_of(item, "FrameContentSequence")
+    return multiplicity_of(sequence[0], "DimensionIndexValues") if sequence else 0
