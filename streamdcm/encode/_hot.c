@@ -849,6 +849,8 @@ is_left_out(uint32_t tag)
 static int
 flag(const State *state, PyObject *object, enum name name)
 {
+    if (PyErr_Occurred())  /* of one that was asked before */
+        return -1;
     PyObject *value = PyObject_GetAttr(object, state->names[name]);
     if (value == NULL)
         return -1;
@@ -861,6 +863,8 @@ flag(const State *state, PyObject *object, enum name name)
 static int
 is_text(const State *state, PyObject *object, enum name name, const char *text)
 {
+    if (PyErr_Occurred())  /* of one that was asked before */
+        return -1;
     PyObject *value = PyObject_GetAttr(object, state->names[name]);
     if (value == NULL)
         return -1;
@@ -1371,38 +1375,6 @@ encode_item(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
     return result;
 }
 
-PyDoc_STRVAR(sorted_elements_doc,
-"sorted_elements(elements)\n--\n\n"
-"Return tags, as plain integers, and elements in ascending order of tags; None if Python has to.");
-
-static PyObject *
-sorted_elements(PyObject *module, PyObject *elements)
-{
-    State *state = PyModule_GetState(module);
-    if (!is_ready(state))
-        return NULL;
-    Pair *pairs = NULL;
-    Py_ssize_t count = 0;
-    int done = PyDict_CheckExact(elements) ? sorted_pairs(state, elements, &pairs, &count) : NOT_OURS;
-    if (done != DONE)
-        return done == FAILED ? NULL : Py_NewRef(Py_None);
-    PyObject *list = PyList_New(count);
-    for (Py_ssize_t i = 0; i < count && list != NULL; i++) {
-        PyObject *pair = PyTuple_New(2), *tag = PyLong_FromUnsignedLong(pairs[i].tag);
-        if (pair == NULL || tag == NULL) {
-            Py_XDECREF(pair);
-            Py_XDECREF(tag);
-            Py_CLEAR(list);
-            break;
-        }
-        PyTuple_SET_ITEM(pair, 0, tag);
-        PyTuple_SET_ITEM(pair, 1, Py_NewRef(pairs[i].element));
-        PyList_SET_ITEM(list, i, pair);
-    }
-    forget_pairs(pairs, count);
-    return list;
-}
-
 static int
 read_row(State *state, PyObject *vr, PyObject *given)
 {
@@ -1485,7 +1457,6 @@ ask(PyObject *module, PyObject *arguments)
 static PyMethodDef functions[] = {
     {"encode_run", (PyCFunction)(void (*)(void))encode_run, METH_FASTCALL, encode_run_doc},
     {"encode_item", (PyCFunction)(void (*)(void))encode_item, METH_FASTCALL, encode_item_doc},
-    {"sorted_elements", sorted_elements, METH_O, sorted_elements_doc},
     {"configure", configure, METH_VARARGS, configure_doc},
     {"ask", ask, METH_VARARGS, ask_doc},
     {NULL, NULL, 0, NULL},
