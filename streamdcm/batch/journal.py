@@ -171,9 +171,18 @@ class Journal:
         (last,) = self._database.execute("SELECT COALESCE(MAX(id), 0) FROM instances").fetchone()
         with self._database:
             self._database.executemany(
-                "INSERT OR IGNORE INTO instances (source, relative, wanted, run) SELECT ?1, ?2, ?3, ?4 "
-                "WHERE NOT EXISTS (SELECT 1 FROM instances WHERE target = ?1 AND source != ?1)",
-                [(_bytes(found.source), _bytes(found.relative), _bytes(found.target), self._run) for found in block],
+                "INSERT OR IGNORE INTO instances (source, relative, wanted, run) "
+                "SELECT :source, :relative, :wanted, :run "
+                "WHERE NOT EXISTS (SELECT 1 FROM instances WHERE target = :source AND source != :source)",
+                [
+                    {
+                        "source": _bytes(found.source),
+                        "relative": _bytes(found.relative),
+                        "wanted": _bytes(found.target),
+                        "run": self._run,
+                    }
+                    for found in block
+                ],
             )
         added = self._database.execute(f"{_ENTRIES} WHERE id > ?", (last,))
         new = {row[1]: row for row in added}
