@@ -1,4 +1,4 @@
-"""Data elements, items and their delimiters as bytes (PS3.5 §7.1, §7.5).
+"""Data elements as bytes (PS3.5 §7.1).
 
 Encoding is a walk that appends *pieces* to one flat list. The header of what has a length is put in
 when its content is there: a defined length is the sum of the lengths that follow it, so that nothing
@@ -14,23 +14,18 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
 
-from streamdcm.encode._pydicom import Element, components, sorted_elements, stored_value
+from streamdcm.encode._pydicom import Element, stored_value
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.bulk import WORDS, check_words, swapped, unsized, value_bytes
-from streamdcm.encode.groups import GROUP_LENGTH, NestedGroup, by_group, has_group_length
 from streamdcm.encode.header import (
     element_header,
-    group_length_header,
-    group_length_value,
     promoted_header,
-    sequence_header,
     vr_code,
 )
 from streamdcm.encode.hot import HOT
 from streamdcm.encode.implied import agrees, converted, implied_vr
-from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
+from streamdcm.encode.layout import MAX_SHORT_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH, Encoding
 from streamdcm.encode.pieces import BULK, Pieces, Section
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import LUT_DESCRIPTORS, PIXEL_DATA
@@ -44,7 +39,6 @@ from streamdcm.errors import (
     InvalidValueError,
     SourceError,
     UnknownVRError,
-    ValueTypeError,
     encode_error,
     reason_of,
 )
@@ -53,7 +47,7 @@ from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
 
 _EncodeSequence: TypeAlias = Callable[[DataElement, Pieces, Scope], int]
 
-AT_ONCE: Final = 32
+_AT_ONCE: Final = 32
 """After how many elements of at most 64 KiB it is asked whether there is enough to release."""
 
 _SHORT_VRS: Final[dict[Any, bytes]] = {vr: vr.encode() for vr, row in VRS.items() if not row.long_length}
@@ -138,7 +132,7 @@ def _encode_some(
         tag = 0  # as the last of several, it stands for none
         sequence = None
         try:
-            for tag, element in islice(elements, AT_ONCE):
+            for tag, element in islice(elements, _AT_ONCE):
                 number = tag & 0xFFFF
                 if not number and tag > 0x0006FFFF:
                     continue  # retired Group Length (PS3.5 §7.2)
@@ -207,108 +201,6 @@ def _encode_some(
         elif not tag:
             return total, None, True
     return total, None, False
-
-
-def encode_elements(elements: Iterator[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
-    """Encode elements, the items of sequences included, and return their encoded length in bytes."""
-    total = 0
-    is_end = False
-    while not is_end:
-        length, _, is_end = encode_some(elements, pieces, scope, _encode_sequence)
-        total += length
-    return total
-
-
-def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, int]) -> int:
-    """Encode an item of a sequence in the dataset of `scope` and return its length with delimiters.
-
-    `place` is the tag of the sequence and the index of the item.
-
-    A defined length that would not fit its field becomes an undefined one (PS3.5 §7.5.1).
-    """
-    known: int | None = None if HOT is None else HOT.encode_item(item, pieces, scope, place)
-    if known is not None:
-        return known
-    if not isinstance(item, Dataset):
-        raise ValueTypeError(
-            f"item {place[1]} is a {type(item).__name__}, not a Dataset; correct it", scope.path_of(place[0])
-        )
-    parts = pieces.parts
-    layout = scope.layout
-    at = len(parts)
-    parts.append(b"")
-    inner = Scope(item, layout, scope, place)
-    elements = sorted_elements(item)
-    if layout.group_lengths == "omit":
-        length = encode_elements(iter(elements), pieces, inner)
-    else:
-        length = sum(_encode_group(group, pieces, inner) for group in by_group(elements))
-    if layout.sequence_lengths == "preserve":
-        undefined = item.is_undefined_length_sequence_item
-    else:
-        undefined = layout.sequence_lengths == "undefined"
-    encoding = layout.encoding
-    if undefined or length > MAX_LENGTH:
-        parts[at] = encoding.item + b"\xff\xff\xff\xff"
-        parts.append(encoding.item_end)
-        return length + 16
-    parts[at] = encoding.item + encoding.pack_length(length)
-    return length + 8
-
-
-def _encode_sequence(element: DataElement, pieces: Pieces, scope: Scope) -> int:
-    parts = pieces.parts
-    at = len(parts)
-    parts.append(b"")
-    length = 0
-    for index, item in enumerate(items_of(element, scope)):
-        length += encode_item(item, pieces, scope, (element.tag, index))
-    encoding = scope.layout.encoding
-    undefined = has_undefined_length(element, scope) or length > MAX_LENGTH
-    header = parts[at] = sequence_header(element.tag, UNDEFINED_LENGTH if undefined else length, encoding)
-    if undefined:
-        parts.append(encoding.sequence_end)
-        length += 8
-    return len(header) + length
-
-
-def items_of(sequence: DataElement, scope: Scope) -> Iterator[Dataset]:
-    """Return an iterator over the items of a sequence.
-
-    Raises
-    ------
-    EncodeError
-        If its value has no items.
-    """
-    try:
-        return iter(components(stored_value(sequence)))
-    except Exception as error:
-        raise encode_error(error, scope.path_of(sequence.tag)) from None
-
-
-def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
-    """Whether a sequence is to end with a delimiter rather than after a length."""
-    if scope.layout.sequence_lengths == "preserve":
-        return sequence.is_undefined_length or (scope.marks_sequences and sequence.tag.is_private)
-    return scope.layout.sequence_lengths == "undefined"
-
-
-def _encode_group(group: list[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
-    """Encode a group of the elements of an item behind its length, and return the length of all of it."""
-    if not has_group_length(group):
-        return encode_elements(iter(group), pieces, scope)
-    number = group[0][0] >> 16
-    at = len(pieces.parts)
-    pieces.parts.append(b"")
-    length = encode_elements(iter(group), pieces, scope)
-    if length < UNKNOWN_LENGTH:
-        header = group_length_header(number, scope.layout.encoding)
-        pieces.parts[at] = header + group_length_value(number, length, scope)
-    else:
-        late = NestedGroup(number, length, pieces, scope)
-        pieces.set_apart(at, Section(late.begin, GROUP_LENGTH))
-        pieces.add_apart(Section(late.end, 0))
-    return GROUP_LENGTH + length
 
 
 def _parsed_if_needed(raw: RawDataElement, scope: Scope) -> Element:
@@ -453,7 +345,3 @@ def _with_implied_vr(element: DataElement, row: _Row, implied: str, scope: Scope
         implied = resolve_vr(open_one, [scope.view()], scope.layout.encoding.little_endian).VR.split(" or ")[0]
     element = converted(element, implied, scope.context)
     return element, _ROWS[element.VR]
-
-
-if HOT is not None:
-    HOT.ask(encode_elements, encode_item)

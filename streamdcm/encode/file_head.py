@@ -3,7 +3,7 @@
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import sorted_elements
-from streamdcm.encode.element import encode_elements
+from streamdcm.encode.items import encode_elements
 from streamdcm.encode.layout import MAX_LENGTH, Encoding, Layout
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope

@@ -7,8 +7,8 @@ from typing import Final
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from streamdcm.encode.element import encode_item, has_undefined_length, items_of
 from streamdcm.encode.header import sequence_header
+from streamdcm.encode.items import encode_item, has_undefined_length, items_of
 from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH
 from streamdcm.encode.pieces import BULK, Pieces
 from streamdcm.encode.scope import Scope

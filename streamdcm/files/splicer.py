@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from streamdcm.encode._pydicom import elements_of
-from streamdcm.encode.element import encode_elements
+from streamdcm.encode.items import encode_elements
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.layout import Encoding as Packing
 from streamdcm.encode.pieces import Pieces

@@ -8,7 +8,7 @@ from pydicom.multival import MultiValue
 
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.discreet import multiplicity_of, value_of
-from streamdcm.encode.element import encode_item
+from streamdcm.encode.items import encode_item
 from streamdcm.encode.pieces import Pieces, Section
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import DIMENSION_INDEX_VALUES, FRAME_CONTENT, PER_FRAME_GROUPS

@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 
 from streamdcm.encode._pydicom import elements_of, view_of
 from streamdcm.encode.discreet import multiplicity_of, value_of
-from streamdcm.encode.element import encode_item
+from streamdcm.encode.items import encode_item
 from streamdcm.encode.layout import MAX_LENGTH, Layout
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope

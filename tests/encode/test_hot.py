@@ -18,6 +18,7 @@ from pydicom.data import get_testdata_file
 from pydicom.multival import MultiValue
 
 from streamdcm.encode import element as walk
+from streamdcm.encode import items
 from streamdcm.encode.body import dataset_body
 from streamdcm.encode.hot import HOT
 from streamdcm.encode.layout import Encoding, Layout
@@ -78,6 +79,7 @@ def both(make: hostile.Make, layout: Layout, encapsulated: bool | None = None) -
     ours = outcome(make(), layout, encapsulated)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk, "HOT", None)
+        patch.setattr(items, "HOT", None)
         return ours, outcome(make(), layout, encapsulated)
 
 
@@ -100,7 +102,7 @@ def test_no_value_depends_on_the_c_module(vr: str, value: hostile.Make, layout: 
 def for_python(dataset: Dataset, layout: Layout) -> list[str]:
     """Encode a dataset and return the VRs of the elements, and the items, that were given back to Python."""
     given: list[str] = []
-    encode_some, encode_elements, encode_item = walk._encode_some, walk.encode_elements, walk.encode_item
+    encode_some, encode_elements, encode_item = walk._encode_some, items.encode_elements, items.encode_item
 
     def some(elements: Any, *others: Any) -> Any:
         pairs = list(elements)

@@ -139,7 +139,8 @@ def test_an_undefined_length_where_the_vr_has_none_is_not_written() -> None:
 
 
 def test_a_sequence_over_4_gib_gets_an_undefined_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamdcm.encode.element.HOT", None)  # which cannot be told so
+    for module in ("element", "items"):
+        monkeypatch.setattr(f"streamdcm.encode.{module}.HOT", None)  # which cannot be told so
     for name, module in list(sys.modules.items()):
         if name.startswith("streamdcm.") and hasattr(module, "MAX_LENGTH"):
             monkeypatch.setattr(module, "MAX_LENGTH", 100)  # as if 100 bytes were 4 GiB
