@@ -5,7 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
 
@@ -52,23 +53,25 @@ else:
 
     def pread(descriptor: int, size: int, offset: int) -> bytes:
         """Read at an offset; the position of the file is where it was afterwards."""
-        with _position_locks[descriptor % len(_position_locks)]:
-            before = os.lseek(descriptor, 0, os.SEEK_CUR)
-            try:
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                return os.read(descriptor, size)
-            finally:
-                os.lseek(descriptor, before, os.SEEK_SET)
+        with _at(descriptor, offset):
+            return os.read(descriptor, size)
 
     def pwrite(descriptor: int, data: memoryview, offset: int) -> int:
         """Write at an offset; the position of the file is where it was afterwards."""
-        with _position_locks[descriptor % len(_position_locks)]:
-            before = os.lseek(descriptor, 0, os.SEEK_CUR)
-            try:
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                return os.write(descriptor, data)
-            finally:
-                os.lseek(descriptor, before, os.SEEK_SET)
+        with _at(descriptor, offset):
+            return os.write(descriptor, data)
+
+
+@contextmanager
+def _at(descriptor: int, offset: int) -> Iterator[None]:
+    """Move the position of a file for a block in which nobody else who comes here does."""
+    with _position_locks[descriptor % len(_position_locks)]:
+        before = os.lseek(descriptor, 0, os.SEEK_CUR)
+        try:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            yield
+        finally:
+            os.lseek(descriptor, before, os.SEEK_SET)
 
 
 if hasattr(os, "writev"):
