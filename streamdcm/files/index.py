@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.engine.in_order import DEFAULT_HOLD_LIMIT
 from streamdcm.engine.storage_settings import StorageSettings
@@ -76,7 +77,7 @@ def _frames_of(scanned: Scanned) -> FramesOfFile:
         raise PlanError("the frames of a deflated file have no place in it; write it in another transfer syntax first")
     dataset = dataset_of(scanned)
     element = elements_of(dataset).get(PIXEL_DATA)
-    syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+    syntax = str(value_of(dataset.file_meta, "TransferSyntaxUID", ""))
     if not isinstance(element, DeferredElement):
         raise PlanError(f"the file has no {element_name(PIXEL_DATA)}, or an empty one")
     copy: Copy = element.to_write().value

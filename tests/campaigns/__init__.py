@@ -6,6 +6,7 @@ the day unless ``--seed`` says another, is printed first; a failure names the ro
 
 import datetime
 import importlib
+import logging
 import random
 import time
 from collections import Counter
@@ -17,6 +18,16 @@ from dataclasses import dataclass, field
 def seed_of_the_day() -> int:
     """The number of the day: another one tomorrow, and the same one for who looks into a failure today."""
     return int(datetime.date.today().strftime("%Y%m%d"))
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Log nothing in a block: what goes wrong there is meant to."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @dataclass

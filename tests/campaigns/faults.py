@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 from streamdcm.errors import InPlaceError, StreamdcmError
 from streamdcm.sinks import path_atomic
-from tests.campaigns import Budget
+from tests.campaigns import Budget, unlogged
 from tests.campaigns.system_calls import each_call
 from tests.campaigns.writes import ASYNC_WRITES, WRITES, Write, prepare, quietly, run_async
 from tests.support.mounts import NotMountedError, mounted_at
@@ -240,8 +240,8 @@ class _Log(logging.Handler):
 def run(budget: Budget) -> Counter[str]:
     """Let one thing after the other fail until the budget is used up."""
     campaign, seen = Campaign(), Counter[str]()
-    logging.getLogger("streamdcm").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
+        stack.enter_context(unlogged())
         storage = _Storage(stack)
         for chance in budget.each_round():
             kind = chance.choices(

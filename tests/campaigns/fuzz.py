@@ -4,7 +4,6 @@ No case takes long or much memory, and nothing is left behind.
 """
 
 import io
-import logging
 import os
 import random
 import resource
@@ -23,7 +22,7 @@ from pydicom.dataset import Dataset
 
 import streamdcm
 from streamdcm.files.index import index_file
-from tests.campaigns import Budget
+from tests.campaigns import Budget, unlogged
 from tests.support.corpus import CORPUS, is_one_of_many
 from tests.support.damage import damaged
 
@@ -133,14 +132,10 @@ def run(budget: Budget) -> Counter[str]:
     """Damage files until the budget is used up."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seen = Counter[str]()
-    logging.disable(logging.CRITICAL)
-    try:
-        with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for chance in budget.each_round():
-                seen[one(chance, Path(place))] += 1
-    finally:
-        logging.disable(logging.NOTSET)
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings(), unlogged():
+        warnings.simplefilter("ignore")
+        for chance in budget.each_round():
+            seen[one(chance, Path(place))] += 1
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert more < MOST_MEMORY, f"{more // 1024} MiB more than before"
     return seen

@@ -152,7 +152,7 @@ def test_an_interrupt_leaves_a_clean_terminal_and_exit_status_130(tmp_path):
     terminal.process.send_signal(signal.SIGINT)
     output = terminal.read_all()
     assert terminal.status == 130
-    assert output.endswith("streamdcm: interrupted; nothing is left half-written\r\n")
+    assert output.endswith("\x1b[31mstreamdcm\x1b[0m: interrupted; nothing is left half-written\r\n")
     assert output.rfind(SHOW_CURSOR) > output.rfind(HIDE_CURSOR)
     assert output.rfind(ERASE_LINE) > output.rfind("%")
     assert os.listdir(tmp_path) == []

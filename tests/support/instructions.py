@@ -25,8 +25,8 @@ BUILD: Final = f"{platform.python_version()}, {platform.python_compiler()}, {pla
 """The Python at hand, and who encodes plain elements."""
 
 _CHILD: Final = "tests.support.children.instructions"
-_SLICES, _MORE_SLICES = 10, 60
-_FRAMES, _MORE_FRAMES = 1_000, 6_000
+_SLICES, _MORE_SLICES = 10, 2_010
+_FRAMES, _MORE_FRAMES = 1_000, 61_000
 
 
 class Instructions(NamedTuple):
@@ -37,7 +37,10 @@ class Instructions(NamedTuple):
 
 
 def count() -> Instructions:
-    """Count them, in about a minute."""
+    """Count them, in some minutes.
+
+    There are so many because Python takes some ten million instructions more, or fewer, to begin.
+    """
     base = _run(_SLICES, _FRAMES)
     slices, frames = _run(_MORE_SLICES, _FRAMES), _run(_SLICES, _MORE_FRAMES)
     return Instructions((slices - base) // (_MORE_SLICES - _SLICES), (frames - base) // (_MORE_FRAMES - _FRAMES))

@@ -116,7 +116,7 @@ async def entered_async(handle: Any) -> None:
 
 
 async def wrong_writer(handle: Any) -> None:
-    async with streamdcm.open_writer_async(handle, None):
+    async with streamdcm.open_writer_async(handle, "dataset"):  # type: ignore[arg-type]
         pass
 
 
