@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 
 from streamdcm.aio.answers import awaited
 from streamdcm.aio.prefetch import close_async
-from streamdcm.aio.threads import worker_thread
-from streamdcm.cleanup import afterwards_async
+from streamdcm.aio.threads import to_the_end, worker_thread
+from streamdcm.cleanup import afterwards_async, on_error_async
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.errors import StreamdcmError, element_name
 from streamdcm.instructions import END
@@ -48,18 +48,15 @@ async def with_coded_arrays_async(dataset: Dataset, options: Options) -> tuple[D
     if not may_be_encoded(dataset, options) or not isinstance(frames, AsyncIterable):
         return dataset, options
     arrays, pieces = PushedArrays(dataset, options), aiter(frames)
-    try:
+    async with on_error_async(partial(close_async, pieces)), worker_thread() as worker:
         first = await _first(pieces)
-        async with worker_thread() as worker:
+        async with on_error_async(partial(to_the_end, worker, arrays.close)):
             ready = [] if first is END else await worker.run(arrays.ready, first)
-    except BaseException:
-        await close_async(pieces)
-        raise
+            if arrays.are_encoded:
+                dataset, options = arrays.header(dataset, options)
+                options = replace(options, codec_workers=None, codec_options={})
     count = number_given(frames)
     given = CodedOnLoop(arrays, ready, pieces) if count is None else SizedCodedOnLoop(arrays, ready, pieces, count)
-    if arrays.are_encoded:
-        dataset, options = arrays.header(dataset, options)
-        options = replace(options, codec_workers=None, codec_options={})
     return dataset, replace(options, frames=given)
 
 
