@@ -178,7 +178,17 @@ def main(value: str, sink: str, directory: str) -> None:
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = CTImageStorage
     dataset.PatientName = "Example^Patient"
+    _load(Path(directory))
     run_case(lambda: SINKS[sink](dataset, Path(directory)))
+
+
+def _load(directory: Path) -> None:
+    """Import what writing imports when it is first used: 150 modules take more than two MiB, whatever is written."""
+    small = Dataset()
+    small.file_meta = FileMetaDataset()
+    small.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    streamdcm.dcmwrite(directory / "small.dcm", small)
+    (directory / "small.dcm").unlink()
 
 
 if __name__ == "__main__":
