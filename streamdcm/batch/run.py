@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from streamdcm import system
+from streamdcm.batch.interrupts import interrupts_held
 from streamdcm.batch.journal import BLOCK, Entry, Failure, Journal, State, counts_in, failures_in
 from streamdcm.batch.listing import found_in
 from streamdcm.batch.local import LocalWorkers
@@ -172,7 +173,8 @@ class Run:
         waiting = self._entries()
         with afterwards(self._stop):
             while not is_stopped() and (self._give(waiting) or self._underway or self._again):
-                self._note(self._pool.events(_POLL))
+                with interrupts_held():
+                    self._note(self._pool.events(_POLL))
 
     def _stop(self) -> None:
         self._note(self._pool.stop())

@@ -1,5 +1,6 @@
 """Runs of batches on processes of this machine: what is written, what the journal says, what is left."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pydicom import examples
 
 from streamdcm.batch import Batch, JournalError, status
 from streamdcm.batch.journal import Journal, State
-from streamdcm.batch.pool import Claimed, Died, Event, Job
+from streamdcm.batch.pool import Claimed, Died, Done, Event, Job
 from streamdcm.batch.run import Run
 from streamdcm.plan.coded_header import derived_uid
 from tests.support import batch_edits, python
@@ -177,6 +178,24 @@ def test_what_is_its_own_target_is_not_edited_twice_when_a_worker_dies_behind_it
         Run(batch, journal, pool, 2, None).complete(bool)
         assert journal.counts()[State.DONE] == 3
     assert len(pool.given) == 3
+
+
+class Interrupted(DiesAfterTheCommit):
+    """A pool whose user interrupts at the moment when it has heard what was done."""
+
+    def events(self, seconds: float) -> list[Event]:
+        lost, self._lost = self._lost, []
+        os.kill(os.getpid(), signal.SIGINT)
+        return [Done(job.number, None) for job in lost]
+
+
+def test_an_interrupt_loses_nothing_that_was_heard(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    batch = Batch(source, tmp_path / "out" / "{relative}")
+    with Journal(tmp_path / "run.sqlite", batch.fingerprint()) as journal:
+        with pytest.raises(KeyboardInterrupt):
+            Run(batch, journal, Interrupted(), 2, None).complete(bool)
+        assert journal.counts()[State.DONE] == 3
 
 
 def test_what_loses_something_gets_the_same_new_uid_each_time(tmp_path: Path) -> None:
