@@ -6,7 +6,10 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+
+from streamdcm.cleanup import afterwards
 
 
 @contextmanager
@@ -21,12 +24,9 @@ def interrupts_held() -> Iterator[None]:
     held: list[tuple[int, FrameType | None]] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     in_python = {number: handler for number, handler in handlers.items() if callable(handler)}
-    try:
+    with afterwards(*(partial(signal.signal, number, handler) for number, handler in in_python.items())):
         for number in in_python:
             signal.signal(number, lambda number, frame: held.append((number, frame)))
         yield
-    finally:
-        for number, handler in in_python.items():
-            signal.signal(number, handler)
     for interrupt in held[:1]:
         in_python[signal.Signals(interrupt[0])](*interrupt)
