@@ -21,7 +21,7 @@ def add_command(commands: Any, summary: str) -> None:
 def run(given: argparse.Namespace) -> None:
     """Print the list."""
     for syntax in codecs():
-        print(f"{syntax.keyword or syntax.uid} ({syntax.uid})")
+        print(f"{syntax.keyword} ({syntax.uid})")
         for verb, libraries in (("decode", syntax.decode), ("encode", syntax.encode)):
             named = ", ".join(f"{library} ({runs_in})" for library, runs_in in libraries)
             print(f"  {verb}: {named or '-'}")

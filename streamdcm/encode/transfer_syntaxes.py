@@ -33,6 +33,8 @@ class TransferSyntax(NamedTuple):
         Whether compression loses something (PS3.5 §8.2).
     codestream : {"JPEG", "JPEG 2000", "JPEG XL", "RLE"} or None
         What a frame is, where its first bytes tell; JPEG-LS begins as JPEG, HTJ2K as JPEG 2000 does.
+    keyword : str
+        Its keyword, if pydicom's dictionary may be too old to have it.
     """
 
     uid: str
@@ -45,6 +47,7 @@ class TransferSyntax(NamedTuple):
     native_frames: bool = False
     lossy: Lossy = "no"
     codestream: CodestreamName | None = None
+    keyword: str = ""
 
 
 def _row(suffix: str, **facts: Any) -> TransferSyntax:
@@ -73,16 +76,16 @@ _ROWS: Final = (
     # MPEG2, MPEG-4 AVC/H.264, HEVC/H.265, and their fragmentable forms
     *(_row(f".4.{number}{form}", video=True, lossy="always") for number in range(100, 107) for form in ("", ".1")),
     *(_row(f".4.{number}", video=True, lossy="always") for number in (107, 108)),
-    _row(".4.110", codestream="JPEG XL"),  # JPEG XL Lossless
-    _row(".4.111", lossy="maybe", codestream="JPEG XL"),  # JPEG XL JPEG Recompression
-    _row(".4.112", lossy="maybe", codestream="JPEG XL"),  # JPEG XL
+    _row(".4.110", codestream="JPEG XL", keyword="JPEGXLLossless"),
+    _row(".4.111", lossy="maybe", codestream="JPEG XL", keyword="JPEGXLJPEGRecompression"),
+    _row(".4.112", lossy="maybe", codestream="JPEG XL", keyword="JPEGXL"),
     _row(".4.201", codestream="JPEG 2000"),  # High-Throughput JPEG 2000 Lossless
     _row(".4.202", codestream="JPEG 2000"),  # High-Throughput JPEG 2000 with RPCL options, Lossless
     _row(".4.203", lossy="maybe", codestream="JPEG 2000"),  # High-Throughput JPEG 2000
     _row(".4.204"),  # JPIP HTJ2K Referenced
     _row(".4.205", deflated=True),  # JPIP HTJ2K Referenced Deflate
     _row(".5", one_fragment=True, codestream="RLE"),  # RLE Lossless
-    _row(".8.1", one_fragment=True),  # Deflated Image Frame Compression
+    _row(".8.1", one_fragment=True, keyword="DeflatedImageFrameCompression"),
     # of other things than datasets; pydicom takes them for compressed, and so what it writes can be written
     *(_row(suffix) for suffix in (".6.1", ".6.2", ".7.1", ".7.2", ".7.3", "0")),
 )

@@ -1,11 +1,12 @@
 """From transfer syntax and arguments to VR and byte order (PS3.5 §A)."""
 
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, AllTransferSyntaxes
+from pydicom.uid import UID
 
 from streamdcm.encode._pydicom import encoding_as_read, encoding_as_set
 from streamdcm.encode.layout import Encoding
@@ -34,13 +35,21 @@ def syntax_named(name: str) -> UID:
     PlanError
         If there is none.
     """
-    for syntax in AllTransferSyntaxes:
-        if name in (syntax, syntax.keyword, syntax.name):
-            return syntax
+    named = _by_name().get(name)
+    if named is not None:
+        return named
     uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
     if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in TRANSFER_SYNTAXES):
         return uid
-    raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as 'ExplicitVRLittleEndian'")
+    close = get_close_matches(name, _by_name(), 1) or ["ExplicitVRLittleEndian"]
+    raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as {close[0]!r}")
+
+
+@lru_cache
+def _by_name() -> dict[str, UID]:
+    """Return the transfer syntaxes by keyword and by name; pydicom's dictionary may be too old to have all of them."""
+    keywords = {row.keyword or UID(uid).keyword: UID(uid) for uid, row in TRANSFER_SYNTAXES.items()}
+    return keywords | {uid.name: uid for uid in keywords.values()}
 
 
 def decide_encoding(dataset: Dataset, syntax: UID | None, options: PlanSettings) -> tuple[bool, bool]:

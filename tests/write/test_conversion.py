@@ -24,6 +24,7 @@ from streamdcm.errors import EncodeError, LayoutError, PlanError
 from streamdcm.options import check_options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.plan import plan_file
+from streamdcm.plan.syntaxes import syntax_named
 from tests.support.images import template
 
 NATIVE = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
@@ -162,6 +163,7 @@ def with_icon() -> Dataset:
     ("dataset", "options", "error", "text"),
     [
         (examples.ct, {"transfer_syntax": "CTImageStorage"}, PlanError, "is no transfer syntax"),
+        (examples.ct, {"transfer_syntax": "JPEG2000Losless"}, PlanError, "such as 'JPEG2000Lossless'"),
         (examples.ct, {"transfer_syntax": ""}, PlanError, "^transfer_syntax must be"),
         (examples.ct, {"transfer_syntax": RLELossless, "frames": []}, PlanError, "no frames"),
         (examples.ct, {"transfer_syntax": "ImplicitVRLittleEndian", "implicit_vr": False}, PlanError, "contradicts"),
@@ -250,3 +252,9 @@ def test_a_bad_value_is_still_an_error_of_encoding():
     ds.add_new(0x00100010, "XX", b"")
     with pytest.raises(EncodeError):
         streamdcm.encoded_size(ds, transfer_syntax=ExplicitVRLittleEndian)
+
+
+def test_keywords_that_are_newer_than_the_dictionary_are_taken():
+    assert syntax_named("JPEGXLLossless") == "1.2.840.10008.1.2.4.110"
+    assert syntax_named("DeflatedImageFrameCompression") == "1.2.840.10008.1.2.8.1"
+    assert all(syntax_named(codec.keyword) == codec.uid for codec in streamdcm.codecs())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydicom.uid import UID
 
+from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
 from streamdcm.errors import MissingExtraError, PlanError
 from streamdcm.pixels.codecs.image import Image
 
@@ -211,7 +212,7 @@ def codecs() -> list[SyntaxCodecs]:
         here = [codec for codec in CODECS if codec.syntax == syntax and codec.is_here]
         decode = tuple((codec.library, codec.runs_in) for codec in here if codec.decoder)
         encode = tuple((codec.library, codec.runs_in) for codec in here if codec.encoder)
-        found.append(SyntaxCodecs(syntax, UID(syntax).keyword, decode, encode))
+        found.append(SyntaxCodecs(syntax, TRANSFER_SYNTAXES[syntax].keyword or UID(syntax).keyword, decode, encode))
     return found
 
 
