@@ -7,6 +7,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from pydicom.config import IGNORE
+from pydicom.uid import UID
+
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.errors import AssociationRejectedError, EncodeError, PeerConnectionError, PeerError
 from streamdcm.network.association import MOST_CONTEXTS, Association, Event, Reply, State
@@ -129,8 +132,10 @@ class AssociationSession:
         syntaxes = uncompressed_alternatives(item)
         chosen = yield from self._context_for(item, syntaxes)
         if chosen is None:
-            names = " or ".join(syntaxes)
-            return Verdict("failed", reason=f"the server does not take SOP class {item.sop_class_uid} in {names}")
+            names = " or ".join(map(_named, syntaxes))
+            return Verdict(
+                "failed", reason=f"the server does not take SOP class {_named(item.sop_class_uid)} in {names}"
+            )
         context_id, job.transfer_syntax = chosen
         yield Open(job, job.transfer_syntax, "dataset")
         message_id = self._message_id = self._message_id % _LAST_MESSAGE_ID + 1
@@ -264,3 +269,9 @@ class AssociationSession:
         if self._transport is not None and self._association is not None and self._transport.send_now(abort()):
             self._transport.close()
         self.abandon()
+
+
+def _named(uid: str) -> str:
+    """Return a UID with its name, if it is a public one."""
+    name = UID(uid, validation_mode=IGNORE).name
+    return uid if name == uid else f"{uid} ({name})"
