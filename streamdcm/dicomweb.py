@@ -37,7 +37,17 @@ def store(url: str, instances: Instances, **kwargs: Unpack[WebOptions]) -> Store
     instances : path, Dataset, (Dataset, frames), Instance, or an iterable of these
         What is sent; a folder is walked in the order of names.
     **kwargs
-        See `WebOptions`.
+        All are in `WebOptions`. Those that are used most, each with its default:
+
+        - `client` (None): a client of httpx2 or httpx, with its authentication, certificates and timeouts.
+        - `workers` (1): how many requests there are at a time.
+        - `retries` (2): more attempts when the server cannot take an instance now, or the connection is lost.
+        - `on_error` ("raise"): ``"continue"`` makes an instance that cannot be read one that failed.
+        - `on_result` (None): called with the `InstanceResult` of each instance.
+        - `progress` (None): called with a `ProgressEvent`.
+        - `study` (None): the Study Instance UID that all instances must have.
+        - `batch_size` (1): how many instances go in one request, which fails as a whole.
+        - `length` ("auto"): whether a request says its length: ``"known"``, always; ``"chunked"``, never.
 
     Returns
     -------
@@ -56,7 +66,8 @@ def store(url: str, instances: Instances, **kwargs: Unpack[WebOptions]) -> Store
 
     Examples
     --------
-    >>> result = dicomweb.store("https://pacs.example/dicom-web", ["a.dcm", "folder", (ds, camera())])
+    >>> from streamdcm import dicomweb
+    >>> result = dicomweb.store("https://pacs.example/dicom-web", ["slice.dcm", (ds, camera())])
     >>> for item in result.failed:
     ...     print(item.sop_instance_uid, item.code, item.reason)
     """
@@ -95,7 +106,10 @@ async def store_async(url: str, instances: AsyncInstances, **kwargs: Unpack[WebO
 
     Examples
     --------
-    >>> result = await dicomweb.store_async("https://pacs.example/dicom-web", datasets, workers=4)
+    >>> import asyncio
+    >>> from streamdcm import dicomweb
+    >>> asyncio.run(dicomweb.store_async("https://pacs.example/dicom-web", "slice.dcm")).ok
+    True
     """
     from streamdcm.aio.threads import worker_thread
 

@@ -31,7 +31,18 @@ def store(url: str, instances: Instances, **kwargs: Unpack[AssociationOptions]) 
     instances : path, Dataset, (Dataset, frames), Instance, or an iterable of these
         What is sent; a folder is walked in the order of names.
     **kwargs
-        See `AssociationOptions`.
+        All are in `AssociationOptions`. Those that are used most, each with its default:
+
+        - `calling` ("STREAMDCM"): our AE title.
+        - `workers` (1): how many associations there are at a time.
+        - `retries` (2): more attempts when the server cannot take an instance now, or the connection is lost.
+        - `on_error` ("raise"): ``"continue"`` makes an instance that cannot be read one that failed.
+        - `on_result` (None): called with the `InstanceResult` of each instance.
+        - `progress` (None): called with a `ProgressEvent`.
+        - `timeout` (30): seconds for connecting, associating, and each piece.
+        - `answer_timeout` (600): seconds that the server may take to store an instance.
+        - `max_pdu` ("128 KiB"): the bytes of the longest PDU (PS3.8 §D.1).
+        - `tls` (None): an `ssl.SSLContext`, for ``dicoms://``.
 
     Returns
     -------
@@ -48,7 +59,10 @@ def store(url: str, instances: Instances, **kwargs: Unpack[AssociationOptions]) 
 
     Examples
     --------
-    >>> result = dimse.store("dicom://ORTHANC@pacs.example:4242", ["a.dcm", "folder"], calling="ME")
+    >>> from streamdcm import dimse
+    >>> result = dimse.store("dicom://ORTHANC@pacs.example:4242", ["slice.dcm", "live.dcm"], calling="ME")
+    >>> len(result.stored)
+    2
     >>> result.raise_for_failures()
     """
     settings = AssociationSettings.of(kwargs)
@@ -70,7 +84,10 @@ async def store_async(url: str, instances: AsyncInstances, **kwargs: Unpack[Asso
 
     Examples
     --------
-    >>> result = await dimse.store_async("dicom://ORTHANC@pacs.example:4242", datasets, workers=4)
+    >>> import asyncio
+    >>> from streamdcm import dimse
+    >>> asyncio.run(dimse.store_async("dicom://ORTHANC@pacs.example:4242", "slice.dcm")).ok
+    True
     """
     settings = AssociationSettings.of(kwargs)
     ledger = Ledger(settings.on_result, settings.progress)

@@ -74,6 +74,62 @@ from typing import Any
 from pydicom.datadict import keyword_for_tag
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
+__all__ = [
+    "AccessDeniedError",
+    "AmbiguousVRError",
+    "AssociationRejectedError",
+    "AtomicReplaceError",
+    "CodecError",
+    "ConnectionLostError",
+    "ContainerNotFoundError",
+    "CredentialsError",
+    "DatasetTypeError",
+    "ElementLookupError",
+    "EncapsulationError",
+    "EncodeError",
+    "FileMetaError",
+    "HoldLimitError",
+    "InPlaceError",
+    "InstructionError",
+    "InvalidValueError",
+    "JournalError",
+    "LayoutError",
+    "LengthOverflowError",
+    "MissingExtraError",
+    "NoBucketError",
+    "NotDicomError",
+    "NotDurableError",
+    "NotOpenError",
+    "NotWritableError",
+    "NumberError",
+    "ObjectExistsError",
+    "PartLimitError",
+    "PeerAccessError",
+    "PeerConnectionError",
+    "PeerError",
+    "PeerResponseError",
+    "PeerTimeoutError",
+    "PlanError",
+    "RecursiveDatasetError",
+    "ReentryError",
+    "SinkContractError",
+    "SourceError",
+    "SpoolError",
+    "StorageError",
+    "StoreFailedError",
+    "StreamdcmError",
+    "TargetCollision",
+    "TargetError",
+    "TargetTypeError",
+    "TextError",
+    "UnknownVRError",
+    "ValueLengthError",
+    "ValueTypeError",
+    "WorkerDied",
+    "WouldBlockError",
+    "WrongRegionError",
+]
+
 
 class StreamdcmError(Exception):
     """The root of all exceptions that streamdcm raises of its own accord.
@@ -89,51 +145,150 @@ class StreamdcmError(Exception):
 
 
 class TargetError(StreamdcmError, OSError):
-    """The target cannot be written as asked."""
+    """The target cannot be written as asked.
+
+    Examples
+    --------
+    >>> try:
+    ...     result = streamdcm.dcmwrite("out.dcm", ds)
+    ... except streamdcm.errors.TargetError as error:
+    ...     print("nothing was written:", error.filename, error.strerror)
+    """
 
 
 class AtomicReplaceError(TargetError):
-    """The target can be written, but not replaced in one step; ``atomic=False`` writes it in place."""
+    """The target can be written, but not replaced in one step; ``atomic=False`` writes it in place.
+
+    Examples
+    --------
+    >>> try:
+    ...     result = streamdcm.dcmwrite("out.dcm", ds)
+    ... except streamdcm.errors.AtomicReplaceError as error:
+    ...     result = streamdcm.dcmwrite("out.dcm", ds, atomic=False)
+    """
 
 
 class TargetCollision(TargetError, FileExistsError):
-    """The target of an instance of a batch is that of another one, or is there and not the batch's own."""
+    """The target of an instance of a batch is that of another one, or is there and not the batch's own.
+
+    Examples
+    --------
+    >>> from streamdcm.batch import Batch
+    >>> report = Batch(["slice.dcm", "live.dcm"], "clean/{PatientID}.dcm").run(journal="run.sqlite", workers=1)
+    >>> [failure.error for failure in report.failures()]
+    ['TargetCollision: ...']
+    """
 
 
 class InPlaceError(TargetError):
-    """The new file is in place and complete, and what came after failed; nothing was taken back."""
+    """The new file is in place and complete, and what came after failed; nothing was taken back.
+
+    Examples
+    --------
+    >>> try:
+    ...     result = streamdcm.dcmwrite("out.dcm", ds)
+    ... except streamdcm.errors.InPlaceError as error:
+    ...     print("out.dcm is complete, but", error)
+    """
 
 
 class NotDurableError(InPlaceError):
-    """The new file is in place and complete, but the disk does not confirm its name; only with ``durable=True``."""
+    """The new file is in place and complete, but the disk does not confirm its name; only with ``durable=True``.
+
+    Examples
+    --------
+    >>> try:
+    ...     result = streamdcm.dcmwrite("out.dcm", ds, durable=True)
+    ... except streamdcm.errors.NotDurableError as error:
+    ...     print("out.dcm is complete, and may be gone when the power fails:", error)
+    """
 
 
 class NotWritableError(TargetError, UnsupportedOperation):
-    """A file was given that is closed, or open for reading only; also a `ValueError`, as what it raises itself."""
+    """A file was given that is closed, or open for reading only; also a `ValueError`, as what it raises itself.
+
+    Examples
+    --------
+    >>> with open("slice.dcm", "rb") as file:
+    ...     streamdcm.dcmwrite(file, ds)
+    Traceback (most recent call last):
+    streamdcm.errors.NotWritableError: slice.dcm is open for reading only; open it in mode 'wb' or 'r+b'
+    """
 
 
 class WouldBlockError(TargetError, BlockingIOError):
-    """A non-blocking sink is full; streamdcm's synchronous functions need a blocking one."""
+    """A non-blocking sink is full; streamdcm's synchronous functions need a blocking one.
+
+    Examples
+    --------
+    >>> import os
+    >>> reading, writing = os.pipe()
+    >>> os.set_blocking(writing, False)
+    >>> with open(writing, "wb", buffering=0) as pipe:
+    ...     streamdcm.dcmwrite(pipe, ds, frames=camera(), number_of_frames=3)
+    Traceback (most recent call last):
+    streamdcm.errors.WouldBlockError: [Errno ...] the target is in non-blocking mode and takes no more now: ...
+    """
 
 
 class SinkContractError(TargetError, TypeError):
-    """A sink's ``write()`` answered something that is no number of bytes written."""
+    """A sink's ``write()`` answered something that is no number of bytes written.
+
+    Examples
+    --------
+    >>> class Sink:
+    ...     def write(self, data):
+    ...         return "all of it"
+    >>> streamdcm.dcmwrite(Sink(), ds)
+    Traceback (most recent call last):
+    streamdcm.errors.SinkContractError: write() of ...Sink answered an object of type str, ...of bytes it took
+    """
 
 
 class StorageError(TargetError):
-    """An object storage does not take the object; nothing of it is visible there."""
+    """An object storage does not take the object; nothing of it is visible there.
+
+    Examples
+    --------
+    >>> try:
+    ...     streamdcm.dcmwrite("https://files.example/full/out.dcm", ds)
+    ... except streamdcm.errors.StorageError as error:
+    ...     print("nothing was stored:", type(error).__name__)
+    nothing was stored: StorageError
+    """
 
 
 class CredentialsError(StorageError, PermissionError):
-    """There are no credentials for the object storage, or it does not know them."""
+    """There are no credentials for the object storage, or it does not know them.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("https://files.example/login/out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.CredentialsError: https://files.example/login/out.dcm: there are no valid credentials; ...
+    """
 
 
 class AccessDeniedError(StorageError, PermissionError):
-    """The credentials do not allow this write."""
+    """The credentials do not allow this write.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("https://files.example/read-only/out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.AccessDeniedError: https://files.example/read-only/out.dcm: the credentials do not allow this ...
+    """
 
 
 class ContainerNotFoundError(StorageError, FileNotFoundError):
-    """There is no bucket or container of this name."""
+    """There is no bucket or container of this name.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("https://files.example/no-folder/out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.ContainerNotFoundError: https://files.example/no-folder/out.dcm: ...
+    """
 
 
 NoBucketError = ContainerNotFoundError
@@ -141,19 +296,51 @@ NoBucketError = ContainerNotFoundError
 
 
 class WrongRegionError(StorageError):
-    """The bucket is in another region than the one that was asked."""
+    """The bucket is in another region than the one that was asked.
+
+    Examples
+    --------
+    >>> try:
+    ...     result = streamdcm.dcmwrite("s3://bucket/out.dcm", ds, storage_options={"region_name": "eu-west-1"})
+    ... except streamdcm.errors.WrongRegionError as error:
+    ...     print("ask that region:", error)
+    """
 
 
 class ConnectionLostError(StorageError, ConnectionError):
-    """The object storage cannot be reached, or the connection was lost and retries did not help."""
+    """The object storage cannot be reached, or the connection was lost and retries did not help.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("http://127.0.0.1:9/out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.ConnectionLostError: http://127.0.0.1:9/out.dcm: the server cannot be reached, ...
+    """
 
 
 class ObjectExistsError(StorageError, FileExistsError):
-    """There is such an object, and ``overwrite`` is off."""
+    """There is such an object, and ``overwrite`` is off.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("memory://bucket/out.dcm", ds).location
+    'memory://bucket/out.dcm'
+    >>> streamdcm.dcmwrite("memory://bucket/out.dcm", ds, overwrite=False)
+    Traceback (most recent call last):
+    streamdcm.errors.ObjectExistsError: memory://bucket/out.dcm: the file exists, and overwrite is off
+    """
 
 
 class PartLimitError(StorageError, OverflowError):
-    """The stream does not fit the number of parts that the service takes."""
+    """The stream does not fit the number of parts that the service takes.
+
+    Examples
+    --------
+    >>> try:
+    ...     result = streamdcm.dcmwrite("s3://bucket/out.dcm", ds, part_size="5 MiB")
+    ... except streamdcm.errors.PartLimitError as error:
+    ...     print("larger parts are needed:", error)
+    """
 
 
 class PeerError(StreamdcmError, OSError):
@@ -165,6 +352,15 @@ class PeerError(StreamdcmError, OSError):
         What is wrong and what to do about it.
     result : StoreResult, optional
         What was decided before, of each instance.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> try:
+    ...     dimse.store("dicom://ORTHANC@127.0.0.1:9", "slice.dcm", retries=0)
+    ... except streamdcm.errors.PeerError as error:
+    ...     print(type(error).__name__, len(error.result.stored))
+    PeerConnectionError 0
     """
 
     def __init__(self, problem: str, result: Any = None) -> None:
@@ -173,11 +369,28 @@ class PeerError(StreamdcmError, OSError):
 
 
 class PeerConnectionError(PeerError, ConnectionError):
-    """A DICOM server cannot be reached, or the connection was lost and retries did not help."""
+    """A DICOM server cannot be reached, or the connection was lost and retries did not help.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> dimse.store("dicom://ORTHANC@127.0.0.1:9", "slice.dcm", retries=0)
+    Traceback (most recent call last):
+    streamdcm.errors.PeerConnectionError: ...
+    """
 
 
 class PeerTimeoutError(PeerConnectionError, TimeoutError):
-    """A DICOM server did not go on in time."""
+    """A DICOM server did not go on in time.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> try:
+    ...     result = dimse.store("dicom://ORTHANC@pacs.example:4242", "slice.dcm", timeout=10, answer_timeout=60)
+    ... except streamdcm.errors.PeerTimeoutError as error:
+    ...     print("too slow:", error)
+    """
 
 
 class AssociationRejectedError(PeerConnectionError):
@@ -189,6 +402,14 @@ class AssociationRejectedError(PeerConnectionError):
         What is wrong and what to do about it.
     reject_result, source, reason : int
         What the server says.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> try:
+    ...     result = dimse.store("dicom://ORTHANC@pacs.example:4242", "slice.dcm", calling="ME")
+    ... except streamdcm.errors.AssociationRejectedError as error:
+    ...     print("later" if error.is_transient else "never", error.reason)
     """
 
     def __init__(self, problem: str, reject_result: int, source: int, reason: int) -> None:
@@ -204,71 +425,218 @@ class AssociationRejectedError(PeerConnectionError):
 
 
 class PeerAccessError(PeerError, PermissionError):
-    """A DICOM server does not know who sends, or does not allow it."""
+    """A DICOM server does not know who sends, or does not allow it.
+
+    Examples
+    --------
+    >>> from streamdcm import dicomweb
+    >>> try:
+    ...     result = dicomweb.store("https://pacs.example/dicom-web", "slice.dcm")
+    ... except streamdcm.errors.PeerAccessError as error:
+    ...     print("log in:", error)
+    """
 
 
 class PeerResponseError(PeerError, ValueError):
-    """The answer of a DICOM server cannot be understood, and nothing says what became of a request."""
+    """The answer of a DICOM server cannot be understood, and nothing says what became of a request.
+
+    Examples
+    --------
+    >>> from streamdcm import dicomweb
+    >>> try:
+    ...     result = dicomweb.store("https://pacs.example/dicom-web", "slice.dcm")
+    ... except streamdcm.errors.PeerResponseError as error:
+    ...     print("ask the server what it has:", error.result)
+    """
 
 
 class StoreFailedError(PeerError):
-    """A DICOM server did not store all instances."""
+    """A DICOM server did not store all instances.
+
+    Examples
+    --------
+    >>> from streamdcm.network import InstanceResult, StoreResult
+    >>> result = StoreResult((InstanceResult("failed", "1.2", "1.2.3", reason="out of resources"),))
+    >>> result.raise_for_failures()
+    Traceback (most recent call last):
+    streamdcm.errors.StoreFailedError: 1 of 1 instances were not stored: 1.2.3: out of resources
+    """
 
 
 class TargetTypeError(StreamdcmError, TypeError):
-    """The target is not a path and not an object that takes bytes."""
+    """The target is not a path and not an object that takes bytes.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite(42, ds)
+    Traceback (most recent call last):
+    streamdcm.errors.TargetTypeError: cannot write to an object of type int: give a path ...
+    """
 
 
 class HoldLimitError(StreamdcmError, MemoryError):
-    """More than ``hold_limit`` bytes would be held back for a sink that cannot seek, and not in a file (``spool``)."""
+    """More than ``hold_limit`` bytes would be held back for a sink that cannot seek, and not in a file (``spool``).
+
+    Examples
+    --------
+    >>> list(streamdcm.iter_chunks(ds, frames=camera(), hold_limit="1 KiB", spool="never"))
+    Traceback (most recent call last):
+    streamdcm.errors.HoldLimitError: more than 1,024 bytes would be held back for (0028,0008) NumberOfFrames, ...
+    """
 
 
 class SpoolError(StreamdcmError, OSError):
-    """The temporary file cannot be written, or read, for what is held back past ``hold_limit``."""
+    """The temporary file cannot be written, or read, for what is held back past ``hold_limit``.
+
+    Examples
+    --------
+    >>> try:
+    ...     chunks = list(streamdcm.iter_chunks(ds, frames=camera(), hold_limit="1 KiB", spool="."))
+    ... except streamdcm.errors.SpoolError as error:
+    ...     print("the disk of temporary files is full:", error)
+    """
 
 
 class InstructionError(StreamdcmError, RuntimeError):
-    """An encoder broke the rules of the instruction vocabulary."""
+    """An encoder broke the rules of the instruction vocabulary.
+
+    Examples
+    --------
+    >>> def wrong():
+    ...     length = streamdcm.Reserve(4)
+    ...     yield length
+    ...     yield streamdcm.Fill(length, b"123")
+    >>> list(streamdcm.encoder_chunks(wrong()))
+    Traceback (most recent call last):
+    streamdcm.errors.InstructionError: 3 bytes do not fill a Reserve of 4 bytes exactly
+    """
 
 
 class ReentryError(StreamdcmError, RuntimeError):
-    """A write was entered again while it was running."""
+    """A write was entered again while it was running.
+
+    Examples
+    --------
+    >>> with streamdcm.open_writer("out.dcm", ds) as writer:
+    ...     writer.write_frame(ds.PixelData)
+    >>> with writer:
+    ...     writer.write_frame(ds.PixelData)
+    Traceback (most recent call last):
+    streamdcm.errors.ReentryError: this writer was entered before; open another one
+    """
 
 
 class NotOpenError(StreamdcmError, ValueError):
-    """A writer was used outside its ``with`` block, or after an error."""
+    """A writer was used outside its ``with`` block, or after an error.
+
+    Examples
+    --------
+    >>> writer = streamdcm.open_writer("out.dcm", ds)
+    >>> writer.write_frame(ds.PixelData)
+    Traceback (most recent call last):
+    streamdcm.errors.NotOpenError: the writer is not open: use it in a 'with' block, and not after an error
+    """
 
 
 class WorkerDied(StreamdcmError, RuntimeError):
-    """A process that did instances of a batch died at one of them, as often as it was tried."""
+    """A process that did instances of a batch died at one of them, as often as it was tried.
+
+    Examples
+    --------
+    >>> from streamdcm.batch import Batch
+    >>> report = Batch("slice.dcm", "clean/{name}").run(journal="run.sqlite", workers=1)
+    >>> [failure.source for failure in report.failures() if failure.error.startswith("WorkerDied")]
+    []
+    """
 
 
 class MissingExtraError(StreamdcmError, ImportError):
-    """A target, or a codec, needs a library that streamdcm does not bring by itself."""
+    """A target, or a codec, needs a library that streamdcm does not bring by itself.
+
+    Examples
+    --------
+    >>> try:
+    ...     streamdcm.dcmwrite("out.dcm", ds, frames=camera())
+    ... except streamdcm.errors.MissingExtraError as error:
+    ...     print("pip install what this names:", error)
+    WriteResult(...)
+    """
 
 
 class NotDicomError(StreamdcmError, InvalidDicomError):
-    """The source is no DICOM file: it lacks the prefix ``DICM`` (PS3.10 §7.1)."""
+    """The source is no DICOM file: it lacks the prefix ``DICM`` (PS3.10 §7.1).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> Path("notes.txt").write_text("no preamble, no DICM")
+    20
+    >>> streamdcm.rewrite("notes.txt", "out.dcm")
+    Traceback (most recent call last):
+    streamdcm.errors.NotDicomError: ...notes.txt lacks the prefix DICM of a DICOM file (PS3.10 §7.1); ...
+    """
 
 
 class PlanError(StreamdcmError, ValueError):
-    """Refused before the first byte was written."""
+    """Refused before the first byte was written.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("out.dcm", ds, chunk_size="much")
+    Traceback (most recent call last):
+    streamdcm.errors.PlanError: chunk_size must be at least 1 byte(s), a whole number or a size like '512 KiB', ...
+    """
 
 
 class DatasetTypeError(PlanError, TypeError, AttributeError):
-    """What was given as a dataset is none."""
+    """What was given as a dataset is none.
+
+    Examples
+    --------
+    >>> streamdcm.dcmwrite("out.dcm", {"PatientID": "1"})
+    Traceback (most recent call last):
+    streamdcm.errors.DatasetTypeError: the dataset must be a pydicom Dataset, not dict
+    """
 
 
 class FileMetaError(PlanError, AttributeError):
-    """A required File Meta Information element is missing or empty (PS3.10 §7.1)."""
+    """A required File Meta Information element is missing or empty (PS3.10 §7.1).
+
+    Examples
+    --------
+    >>> ds.file_meta.clear()
+    >>> ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    >>> del ds.SOPClassUID
+    >>> streamdcm.dcmwrite("out.dcm", ds, enforce_file_format=True)
+    Traceback (most recent call last):
+    streamdcm.errors.FileMetaError: ...
+    """
 
 
 class LayoutError(PlanError):
-    """An option would move the records that a DICOMDIR's offsets point at (PS3.3 §F.3)."""
+    """An option would move the records that a DICOMDIR's offsets point at (PS3.3 §F.3).
+
+    Examples
+    --------
+    >>> from pydicom import dcmread
+    >>> from pydicom.data import get_testdata_file
+    >>> records = dcmread(get_testdata_file("DICOMDIR"))
+    >>> streamdcm.dcmwrite("DICOMDIR", records, sequence_lengths="undefined")
+    Traceback (most recent call last):
+    streamdcm.errors.LayoutError: a DICOMDIR's offsets count bytes from the start of the file, ...
+    """
 
 
 class JournalError(PlanError):
-    """The journal of a batch is held by another run, is that of another plan, or cannot be read."""
+    """The journal of a batch is held by another run, is that of another plan, or cannot be read.
+
+    Examples
+    --------
+    >>> from streamdcm import batch
+    >>> batch.status("slice.dcm")
+    Traceback (most recent call last):
+    streamdcm.errors.JournalError: slice.dcm is no journal that can be read (...)
+    """
 
 
 class EncodeError(StreamdcmError):
@@ -280,6 +648,16 @@ class EncodeError(StreamdcmError):
         What is wrong and what to do about it, without any value of the dataset.
     path : str
         Tag and keyword of the element, behind those of the sequences and the items around it.
+
+    Examples
+    --------
+    >>> from pydicom import DataElement
+    >>> ds[0x00280010] = DataElement(0x00280010, "US", 70_000, already_converted=True)
+    >>> try:
+    ...     streamdcm.dcmwrite("out.dcm", ds)
+    ... except streamdcm.errors.EncodeError as error:
+    ...     print(error.path)
+    (0028,0010) Rows
     """
 
     def __init__(self, problem: str, path: str = "") -> None:
@@ -292,47 +670,144 @@ class EncodeError(StreamdcmError):
 
 
 class ValueTypeError(EncodeError, TypeError, AttributeError):
-    """A value is of a type that its VR cannot take."""
+    """A value is of a type that its VR cannot take.
+
+    Examples
+    --------
+    >>> from pydicom import DataElement
+    >>> ds[0x00100020] = DataElement(0x00100020, "LO", 42, already_converted=True)
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.ValueTypeError: (0010,0020) PatientID: the value is of a type that its VR cannot take; convert it
+    """
 
 
 class InvalidValueError(EncodeError, ValueError):
-    """A value is not one that its VR can take."""
+    """A value is not one that its VR can take.
+
+    Examples
+    --------
+    >>> list(streamdcm.iter_chunks(ds, frames=[b"no JPEG"], transfer_syntax="JPEGLSLossless"))
+    Traceback (most recent call last):
+    streamdcm.errors.InvalidValueError: (7FE0,0010) PixelData, frame 1: does not begin as JPEG does, ...
+    """
 
 
 class ValueLengthError(EncodeError, BytesLengthException):
-    """A raw value is not of a length that its VR can have, so that it cannot be parsed."""
+    """A raw value is not of a length that its VR can have, so that it cannot be parsed.
+
+    Examples
+    --------
+    >>> from pydicom.dataelem import RawDataElement
+    >>> from pydicom.tag import Tag
+    >>> ds[0x00280010] = RawDataElement(Tag(0x00280010), "US", 3, b"odd", 0, False, True)
+    >>> list(streamdcm.iter_chunks(ds, transfer_syntax="ImplicitVRLittleEndian"))
+    Traceback (most recent call last):
+    streamdcm.errors.ValueLengthError: (0028,0010) Rows: the raw value has a length that its VR cannot have; correct it
+    """
 
 
 class NumberError(EncodeError, OSError, ValueError):
-    """A number does not fit its VR (PS3.5 §6.2)."""
+    """A number does not fit its VR (PS3.5 §6.2).
+
+    Examples
+    --------
+    >>> from pydicom import DataElement
+    >>> ds[0x00280010] = DataElement(0x00280010, "US", 70_000, already_converted=True)
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.NumberError: (0028,0010) Rows: the value is not what this VR holds: whole numbers from 0 to ...
+    """
 
 
 class TextError(EncodeError, UnicodeError, TypeError):
-    """The character set cannot hold a text (PS3.5 §6.1.2)."""
+    r"""The character set cannot hold a text (PS3.5 §6.1.2).
+
+    Examples
+    --------
+    >>> from pydicom import DataElement, config
+    >>> config.settings.writing_validation_mode = config.RAISE
+    >>> ds.PatientName = "\u0141ukasz"
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.TextError: (0010,0010) PatientName: the text has characters that ...
+    """
 
 
 class UnknownVRError(EncodeError, NotImplementedError):
-    """A VR that is not in PS3.5 §6.2."""
+    """A VR that is not in PS3.5 §6.2.
+
+    Examples
+    --------
+    >>> from pydicom import DataElement
+    >>> ds[0x00100020] = DataElement(0x00100020, "ZZ", "1", already_converted=True)
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.UnknownVRError: (0010,0020) PatientID: VR 'ZZ' is not in the standard (PS3.5 §6.2); ...
+    """
 
 
 class AmbiguousVRError(EncodeError, ValueError, AttributeError):
-    """Nothing in the dataset says which of the dictionary's VRs an element has."""
+    """Nothing in the dataset says which of the dictionary's VRs an element has.
+
+    Examples
+    --------
+    >>> ds["PixelData"].VR = "OB or OW"
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.AmbiguousVRError: (7FE0,0010) PixelData: VR 'OB or OW' is not one VR; set it, ...
+    """
 
 
 class EncapsulationError(EncodeError, ValueError, TypeError):
-    """Pixel Data of undefined length must consist of items (PS3.5 §A.4)."""
+    """Pixel Data of undefined length must consist of items (PS3.5 §A.4).
+
+    Examples
+    --------
+    >>> from pydicom.uid import JPEG2000Lossless
+    >>> ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.EncapsulationError: (7FE0,0010) PixelData: the transfer syntax wants encapsulated Pixel Data, ...
+    """
 
 
 class LengthOverflowError(EncodeError, OverflowError, struct.error):
-    """A value does not fit its length field (PS3.5 §7.1)."""
+    """A value does not fit its length field (PS3.5 §7.1).
+
+    Examples
+    --------
+    >>> from pydicom import DataElement
+    >>> ds[0x00100020] = DataElement(0x00100020, "LO", 70_000 * "1", already_converted=True)
+    >>> streamdcm.dcmwrite("out.dcm", ds, long_values="refuse")
+    Traceback (most recent call last):
+    streamdcm.errors.LengthOverflowError: (0010,0020) PatientID: 70,000 bytes are more than a value of VR LO ...
+    """
 
 
 class RecursiveDatasetError(EncodeError, RecursionError):
-    """A dataset that contains itself, or one nested too deeply."""
+    """A dataset that contains itself, or one nested too deeply.
+
+    Examples
+    --------
+    >>> ds.BeamSequence = [ds]
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.RecursiveDatasetError: (300A,00B0) BeamSequence: the sequence is nested too deeply, ...
+    """
 
 
 class ElementLookupError(EncodeError, KeyError):
-    """A raw element whose VR is not in the dictionary, where pydicom's settings make that an error."""
+    """A raw element whose VR is not in the dictionary, where pydicom's settings make that an error.
+
+    Examples
+    --------
+    >>> try:
+    ...     streamdcm.dcmwrite("out.dcm", ds)
+    ... except streamdcm.errors.ElementLookupError as error:
+    ...     print("give it a VR by Dataset.add_new():", error.path)
+    WriteResult(...)
+    """
 
 
 class CodecError(EncodeError):
@@ -346,6 +821,18 @@ class CodecError(EncodeError):
         Tag and keyword of the element.
     frame : int, optional
         The number of the frame, from 1; 0 where it is not one of Pixel Data.
+
+    Examples
+    --------
+    >>> from pydicom.encaps import encapsulate
+    >>> from pydicom.uid import RLELossless
+    >>> ds.file_meta.TransferSyntaxUID = RLELossless
+    >>> ds.PixelData = encapsulate([b"these are no runs of bytes".ljust(64)])
+    >>> streamdcm.dcmwrite("coded.dcm", ds).location
+    'coded.dcm'
+    >>> streamdcm.rewrite("coded.dcm", "out.dcm", transfer_syntax="ExplicitVRLittleEndian")
+    Traceback (most recent call last):
+    streamdcm.errors.CodecError: frame 1: ...
     """
 
     def __init__(self, problem: str, path: str = "", *, frame: int = 0) -> None:
@@ -365,7 +852,15 @@ def _codec_error(problem: str, path: str, frame: int) -> CodecError:
 
 
 class SourceError(EncodeError, OSError, ValueError):
-    """A lazy value could not be read, or held fewer bytes than when the write was planned."""
+    """A lazy value could not be read, or held fewer bytes than when the write was planned.
+
+    Examples
+    --------
+    >>> ds.EncapsulatedDocument = streamdcm.ByteStream([b"%PDF"], length=100)
+    >>> streamdcm.dcmwrite("out.dcm", ds)
+    Traceback (most recent call last):
+    streamdcm.errors.SourceError: (0042,0011) EncapsulatedDocument: its source ended after 4 of the 100 bytes ...
+    """
 
 
 def element_name(tag: int) -> str:

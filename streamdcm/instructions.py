@@ -13,6 +13,20 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from streamdcm.cleanup import afterwards
 
+__all__ = [
+    "END",
+    "Chunk",
+    "Content",
+    "Copy",
+    "Encoder",
+    "Fill",
+    "Insert",
+    "Instruction",
+    "Need",
+    "Reserve",
+    "through",
+]
+
 T = TypeVar("T")
 Yield = TypeVar("Yield")
 
@@ -107,6 +121,12 @@ class Insert:
         The bytes.
     size : int
         Their number.
+
+    Examples
+    --------
+    >>> mark = streamdcm.Reserve(0)
+    >>> streamdcm.instructions.Insert(mark, [b"header"], 6).size
+    6
     """
 
     mark: Reserve

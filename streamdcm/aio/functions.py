@@ -69,8 +69,6 @@ async def dcmwrite_async(filename: Any, dataset: Dataset, /, **kwargs: Unpack[As
         ``ObjectSendStream``, an `asyncio.StreamWriter`, a trio ``SendStream``; or an object whose ``write()``, and
         ``seek()`` and ``tell()`` if it has them, are awaited. Objects stay open. With ``split=`` a path, or a function
         that takes the number of an instance, from 1, and returns a target of these kinds; it is called on a thread.
-    **kwargs
-        See `AsyncTargetOptions`; those that are used most are explained by `dcmwrite`.
 
     Examples
     --------
@@ -122,11 +120,6 @@ def iter_chunks_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) 
 
     Arguments and dataset are checked at once. Each chunk is made, on a thread unless it is short, when it is asked for;
     `open_chunks_async` is a step ahead. The dataset must not be changed meanwhile.
-
-    Parameters
-    ----------
-    **kwargs
-        See `AsyncChunkOptions`.
 
     Returns
     -------
@@ -186,11 +179,6 @@ async def open_chunks_async(
     dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """Encode a dataset as chunks of bytes, each of which is made, on a thread, while the one before is used.
-
-    Parameters
-    ----------
-    **kwargs
-        See `AsyncChunkOptions`.
 
     Yields
     ------

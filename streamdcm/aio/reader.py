@@ -94,11 +94,6 @@ class AsyncDicomReader:
 def open_reader_async(dataset: Dataset, /, **kwargs: Unpack[AsyncChunkOptions]) -> AsyncDicomReader:
     """Open an encoded dataset as an object that is read on asyncio or trio, for libraries that read what they send.
 
-    Parameters
-    ----------
-    **kwargs
-        See `AsyncChunkOptions`.
-
     Returns
     -------
     AsyncDicomReader

@@ -93,6 +93,17 @@ class Failure(NamedTuple):
         The class of the exception, and its text.
     attempts : int
         How often it was tried.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from streamdcm.batch import Batch
+    >>> Path("notes.txt").write_text("no preamble, no DICM")
+    20
+    >>> report = Batch("notes.txt", "clean/{name}").run(journal="run.sqlite", workers=1)
+    >>> for failure in report.failures():
+    ...     print(failure.error)
+    NotDicomError: ...notes.txt lacks the prefix DICM of a DICOM file (PS3.10 §7.1); ...
     """
 
     source: str

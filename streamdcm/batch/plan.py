@@ -67,8 +67,12 @@ class Batch:
 
     Examples
     --------
-    >>> Batch(["/archive"], "/clean/{relative}", edit={"PatientBirthDate": None})
-    Batch(['/archive'], '/clean/{relative}', edit={'PatientBirthDate': None})
+    >>> from streamdcm.batch import Batch
+    >>> batch = Batch("slice.dcm", "clean/{name}", edit={"PatientBirthDate": None})
+    >>> batch
+    Batch(['slice.dcm'], 'clean/{name}', edit={'PatientBirthDate': None})
+    >>> batch.run(journal="run.sqlite", workers=1).done
+    1
     """
 
     __slots__ = ("_destination", "_edit", "_force", "_options", "_sources", "_target", "_transfer_syntax")

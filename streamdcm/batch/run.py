@@ -41,6 +41,16 @@ class BatchProgress(NamedTuple):
     ----------
     done, failed, skipped : int
         How many instances were done, failed, or had been done before, in this run.
+
+    Examples
+    --------
+    >>> from streamdcm.batch import Batch
+    >>> batch = Batch("slice.dcm", "clean/{name}")
+    >>> def show(progress):
+    ...     print(f"{progress.done} done, {progress.failed} failed")
+    >>> report = batch.run(journal="run.sqlite", workers=1, progress=show)
+    ...
+    1 done, 0 failed
     """
 
     done: int
@@ -61,6 +71,16 @@ class BatchReport(NamedTuple):
         How long the run took.
     journal : str
         The file.
+
+    Examples
+    --------
+    >>> from streamdcm.batch import Batch
+    >>> batch = Batch("slice.dcm", "clean/{name}", edit={"PatientBirthDate": None})
+    >>> report = batch.run(journal="run.sqlite", workers=1)
+    >>> report.done, report.failed, report.pending
+    (1, 0, 0)
+    >>> batch.run(journal="run.sqlite", workers=1).skipped  # the same again: nothing is left to do
+    1
     """
 
     done: int
@@ -112,6 +132,13 @@ def status(journal: str | os.PathLike[str]) -> BatchReport:
     ------
     JournalError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> from streamdcm import batch
+    >>> report = batch.Batch("slice.dcm", "clean/{name}").run(journal="run.sqlite", workers=1)
+    >>> batch.status("run.sqlite").done
+    1
     """
     return _report(counts_in(journal), 0, 0.0, journal)
 

@@ -50,6 +50,14 @@ def dataset_body(
     ------
     EncodeError
         Names the element that cannot be encoded.
+
+    Examples
+    --------
+    >>> from streamdcm.stages import Encoding, Layout, dataset_body
+    >>> implicit = Layout(Encoding(implicit_vr=True, little_endian=True))
+    >>> message = b"".join(streamdcm.encoder_chunks(dataset_body(ds, implicit)))  # what C-STORE sends
+    >>> b"DICM" in message[:132]
+    False
     """
     return sorted_body(sorted_elements(dataset), Scope(dataset, layout), encapsulated, patchable)
 

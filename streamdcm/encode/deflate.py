@@ -40,6 +40,16 @@ def deflate(
     -------
     Encoder
         Returns what `inner` returns.
+
+    Examples
+    --------
+    >>> import zlib
+    >>> from streamdcm.stages import deflate
+    >>> def text():
+    ...     yield 1_000 * b"the same again "
+    >>> compressed = b"".join(streamdcm.encoder_chunks(deflate(text(), level=9)))
+    >>> len(compressed) < 100, len(zlib.decompressobj(-15).decompress(compressed))
+    (True, 15000)
     """
     compressor = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
     size = 0

@@ -16,7 +16,7 @@ _LAYOUT = Layout(_EXPLICIT_LITTLE)
 
 
 def preamble(content: bytes | None) -> Encoder[int]:
-    """Encode the preamble and the prefix, or nothing without a preamble.
+    r"""Encode the preamble and the prefix, or nothing without a preamble.
 
     Parameters
     ----------
@@ -27,6 +27,12 @@ def preamble(content: bytes | None) -> Encoder[int]:
     -------
     Encoder
         Returns the number of bytes.
+
+    Examples
+    --------
+    >>> from streamdcm.stages import preamble
+    >>> b"".join(streamdcm.encoder_chunks(preamble(bytes(128))))[124:]
+    b'\x00\x00\x00\x00DICM'
     """
     if not content:
         return 0
@@ -35,7 +41,7 @@ def preamble(content: bytes | None) -> Encoder[int]:
 
 
 def file_meta(elements: Dataset) -> Encoder[int]:
-    """Encode the elements of a File Meta Information group, always in Explicit VR Little Endian.
+    r"""Encode the elements of a File Meta Information group, always in Explicit VR Little Endian.
 
     Parameters
     ----------
@@ -52,6 +58,13 @@ def file_meta(elements: Dataset) -> Encoder[int]:
     ------
     EncodeError
         Names the element that cannot be encoded.
+
+    Examples
+    --------
+    >>> from streamdcm.stages import file_meta
+    >>> meta = b"".join(streamdcm.encoder_chunks(file_meta(ds.file_meta)))
+    >>> meta[:8]  # the group length (0002,0000), VR UL, 4 bytes
+    b'\x02\x00\x00\x00UL\x04\x00'
     """
     pairs = sorted_elements(elements)
     has_length = bool(pairs) and pairs[0][0] == FILE_META_GROUP_LENGTH

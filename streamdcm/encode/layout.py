@@ -66,6 +66,12 @@ class Encoding:
         Whether the VR is left out.
     little_endian : bool
         Whether the least significant byte comes first.
+
+    Examples
+    --------
+    >>> from streamdcm.stages import Encoding
+    >>> Encoding(implicit_vr=True, little_endian=True)  # Implicit VR Little Endian (PS3.5 §A.1)
+    Encoding(implicit_vr=True, little_endian=True)
     """
 
     implicit_vr: bool
@@ -116,6 +122,14 @@ class Layout(NamedTuple):
     bulk_little_endian : bool or None
         The byte order of bulk values in a dataset that was not read, where it is converted; `None`: they stay as they
         are.
+
+    Examples
+    --------
+    >>> from streamdcm.stages import Encoding, Layout, dataset_body
+    >>> layout = Layout(Encoding(implicit_vr=True, little_endian=True), sequence_lengths="undefined")
+    >>> body = b"".join(streamdcm.encoder_chunks(dataset_body(ds, layout)))
+    >>> body[:8].hex()  # tag and length of the first element
+    '0800050...'
     """
 
     encoding: Encoding

@@ -211,6 +211,17 @@ def in_order(
     ------
     HoldLimitError
         If more than `hold_limit` bytes would have to be held back, and `spool` is ``"never"``.
+
+    Examples
+    --------
+    >>> from streamdcm.stages import in_order
+    >>> length = streamdcm.Reserve(1)
+    >>> def known_late():
+    ...     yield length
+    ...     yield b"content"
+    ...     yield streamdcm.Fill(length, b"7")
+    >>> [bytes(chunk) for chunk in in_order(known_late())]
+    [b'7content']
     """
     policy = InOrderPolicy(chunk_size, hold_limit, spool=spool_for(spool))
 

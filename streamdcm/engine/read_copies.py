@@ -22,6 +22,16 @@ def read_copies(inner: Encoder[T]) -> Encoder[T]:
     -------
     Encoder
         Yields no `Copy`, and returns what `inner` returns.
+
+    Examples
+    --------
+    >>> import io
+    >>> from streamdcm.sources import BufferSource
+    >>> from streamdcm.stages import read_copies
+    >>> def digits():
+    ...     yield streamdcm.Copy(BufferSource(io.BytesIO(b"0123456789"), "digits"), 2, 3)
+    >>> b"".join(streamdcm.encoder_chunks(read_copies(digits())))
+    b'234'
     """
 
     def on_content(content: Content) -> Encoder[None]:

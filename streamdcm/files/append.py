@@ -58,7 +58,16 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
     frames : iterable of array or bytes-like
         The new frames; pairs of a frame and a Dataset where the file has functional groups of frames.
     **kwargs
-        See `AppendOptions`.
+        Those of `AppendOptions`, each with its default:
+
+        - `durable` (False): for paths: whether to wait until file and name are on the disk.
+        - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `check_frames` (True): whether a compressed frame that does not begin as it has to is refused (PS3.5 §A.4).
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
 
     Returns
     -------

@@ -78,7 +78,18 @@ def rewrite_chunks(
     edit, transfer_syntax, force
         See `rewrite`.
     **kwargs
-        See `RewriteChunksOptions`.
+        All are in `RewriteChunksOptions`. Those that are used most, each with its default:
+
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `codec_workers` (None): how many frames are coded at a time; by default one for each core, at most 8.
+        - `codec_options` (nothing): what is said to the codec, such as ``{"near": 3}``; see `codecs`.
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
+        - `source_options` (nothing): for a source that is a URL: arguments for the library that reads it.
 
     Returns
     -------

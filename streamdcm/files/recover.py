@@ -46,7 +46,18 @@ def recover(capture: Path, target: Target, /, **kwargs: Unpack[RecoverOptions]) 
     target : str, bytes, PathLike, file-like, socket or writeable buffer
         Where to write: all frames that had reached the disk by the last sync, with their functional groups.
     **kwargs
-        See `RecoverOptions`.
+        All are in `RecoverOptions`. Those that are used most, each with its default:
+
+        - `overwrite` (True): whether what is there may be replaced.
+        - `atomic` (True): for paths: whether the file appears under its name only when it is complete.
+        - `durable` (False): for paths: whether to wait until file and name are on the disk.
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `storage_options` (nothing): for URLs: arguments for the library that talks to the service, such as boto3.
+        - `part_size` (8 MiB): for object storages: the bytes of the first parts; later ones are larger.
 
     Returns
     -------

@@ -64,7 +64,18 @@ def rewrite(
     force : bool, optional
         Whether to read a file that lacks the prefix ``DICM``.
     **kwargs
-        See `RewriteOptions`.
+        All are in `RewriteOptions`. Those that are used most, each with its default:
+
+        - `overwrite` (True): whether what is there may be replaced.
+        - `atomic` (True): for paths: whether the file appears under its name only when it is complete.
+        - `durable` (False): for paths: whether to wait until file and name are on the disk.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
+        - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `codec_workers` (None): how many frames are coded at a time; by default one for each core, at most 8.
+        - `codec_options` (nothing): what is said to the codec, such as ``{"near": 3}``; see `codecs`.
+        - `source_options` (nothing): for a source that is a URL: arguments for the library that reads it.
+        - `storage_options` (nothing): for URLs: arguments for the library that talks to the service, such as boto3.
 
     Returns
     -------

@@ -33,7 +33,18 @@ def open_writer(target: Targets, dataset: Dataset | None = None, /, **kwargs: Un
     dataset : Dataset
         All but the pixel data; only read. With ``append=True`` it is that of the file, and none is given.
     **kwargs
-        See `CaptureOptions`.
+        All are in `CaptureOptions`. Those that are used most, each with its default:
+
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `number_of_frames` (None): how many frames there will be, if that is known (PS3.3 §C.7.6.6).
+        - `max_frames` (None): how many there may be at most: an offset table is reserved for so many.
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `late` (nothing): elements whose values are set while writing; a mapping gives the bytes to reserve for each.
+        - `split` (None): frames for each file, or the bytes of a file, as ``"2 GiB"`` (PS3.3 §C.7.6.16.2.2.4).
+        - `overwrite` (True): whether what is there may be replaced.
+        - `recover` (False): whether what was captured can be had after a crash; see `recover`.
+        - `sync_every` (1.0): with ``recover=True``: all is on the disk after so many seconds (float) or frames (int).
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
 
     Returns
     -------

@@ -33,7 +33,11 @@ class Instance:
 
     Examples
     --------
-    >>> Instance(ds, frames=lambda: camera(), number_of_frames=500)
+    >>> from streamdcm import dimse
+    >>> from streamdcm.network import Instance
+    >>> instance = Instance(ds, frames=lambda: camera(), number_of_frames=3)
+    >>> dimse.store("dicom://ORTHANC@pacs.example:4242", instance).ok
+    True
     """
 
     __slots__ = ("dataset", "frames", "number_of_frames", "options")

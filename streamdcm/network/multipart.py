@@ -78,6 +78,15 @@ class Multipart:
         The value of the header Content-Type.
     content_length : int or None
         The number of bytes; `None` where only encoding tells, and for instances that are asked for one at a time.
+
+    Examples
+    --------
+    >>> from streamdcm import dicomweb
+    >>> body = dicomweb.multipart(["slice.dcm"])
+    >>> body.content_type
+    'multipart/related; type="application/dicom"; boundary=...'
+    >>> sum(map(len, body)) == body.content_length
+    True
     """
 
     def __init__(self, instances: Any, boundary: str) -> None:
@@ -163,8 +172,10 @@ def multipart(instances: Instances | AsyncInstances, *, boundary: str | None = N
 
     Examples
     --------
-    >>> body = dicomweb.multipart(["a.dcm", "b.dcm"])
-    >>> StreamingResponse(body, media_type=body.content_type)
+    >>> from streamdcm import dicomweb
+    >>> body = dicomweb.multipart(["slice.dcm", "live.dcm"])  # StreamingResponse(body, media_type=body.content_type)
+    >>> b"".join(body).count(b"DICM")
+    2
     """
     if boundary is None:
         boundary = random_boundary()

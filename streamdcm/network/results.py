@@ -42,6 +42,14 @@ class InstanceResult:
         How many times it was sent, or begun to be.
     error : Exception or None
         What was wrong with the source, or with the answer.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> result = dimse.store("dicom://ORTHANC@pacs.example:4242", "slice.dcm")
+    >>> for each in result.instances:
+    ...     print(each.name, each.status, each.code, each.attempts)
+    slice.dcm stored None 1
     """
 
     status: Status
@@ -71,6 +79,14 @@ class StoreResult:
     ----------
     instances : tuple of InstanceResult
         Each of them, in the order in which they were given.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> result = dimse.store("dicom://ORTHANC@pacs.example:4242", ["slice.dcm", "live.dcm"])
+    >>> len(result.stored), len(result.failed), result.ok
+    (2, 0, True)
+    >>> result.raise_for_failures()
     """
 
     instances: tuple[InstanceResult, ...] = ()

@@ -54,6 +54,13 @@ class AssociationOptions(StoreOptions, total=False):
         The seconds for connecting, associating, and each piece that is sent; 30 if not given.
     answer_timeout : float
         The seconds that the server may take to store an instance; 600 if not given.
+
+    Examples
+    --------
+    >>> from streamdcm import dimse
+    >>> options = dimse.AssociationOptions(calling="ME", timeout=10, retries=5, on_error="continue")
+    >>> dimse.store("dicom://ORTHANC@pacs.example:4242", "slice.dcm", **options).ok
+    True
     """
 
     calling: str
@@ -77,6 +84,13 @@ class WebOptions(StoreOptions, total=False):
         How many instances go in one request, which fails as a whole; 1 if not given.
     length : {"auto", "known", "chunked"}
         Whether a request says how long it is: where that is known; always, or the instance fails; or never.
+
+    Examples
+    --------
+    >>> from streamdcm import dicomweb
+    >>> options = dicomweb.WebOptions(retries=5, on_error="continue", length="known")
+    >>> dicomweb.store("https://pacs.example/dicom-web", "slice.dcm", **options).ok
+    True
     """
 
     client: Any

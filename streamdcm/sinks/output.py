@@ -67,6 +67,7 @@ class Output(Transaction):
 
     Examples
     --------
+    >>> from streamdcm.sinks import Output
     >>> class Lines(Output):
     ...     def __init__(self):
     ...         self.pieces = []
@@ -76,6 +77,9 @@ class Output(Transaction):
     ...     def commit(self): ...
     ...     def abort(self):
     ...         self.pieces = []
+    >>> lines = Lines()
+    >>> streamdcm.dcmwrite(lines, ds).bytes_written == len(b"".join(lines.pieces))
+    True
     """
 
     @property
@@ -142,6 +146,24 @@ class PartsOutput(Transaction):
     """A target that takes numbered parts in any order, as object storages do; the twin of `Output`.
 
     A value that comes late finds its place, because the part with the field for it goes last.
+
+    Examples
+    --------
+    >>> from streamdcm.sinks import PartsOutput
+    >>> class Parts(PartsOutput):
+    ...     def __init__(self):
+    ...         self.parts = {}
+    ...     def open(self): ...
+    ...     def put(self, number, data):
+    ...         self.parts[number] = data
+    ...     def put_whole(self, data):
+    ...         self.parts[1] = data
+    ...     def commit(self): ...
+    ...     def abort(self):
+    ...         self.parts.clear()
+    >>> parts = Parts()
+    >>> streamdcm.dcmwrite(parts, ds, frames=camera()).bytes_written == len(parts.parts[1])
+    True
     """
 
     can_patch = True
@@ -220,7 +242,24 @@ class PassingOutput(Output):
 
 
 class AsyncOutput(ABC):
-    """A target on the event loop, the twin of `Output`. Instances are targets for the ``*_async`` functions."""
+    """A target on the event loop, the twin of `Output`. Instances are targets for the ``*_async`` functions.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from streamdcm.sinks import AsyncOutput
+    >>> class Queued(AsyncOutput):
+    ...     def __init__(self):
+    ...         self.queue = asyncio.Queue()
+    ...     async def open(self): ...
+    ...     async def write(self, buffers):
+    ...         for buffer in buffers:
+    ...             await self.queue.put(bytes(buffer))  # which borrow their memory
+    ...     async def commit(self): ...
+    ...     async def abort(self): ...
+    >>> asyncio.run(streamdcm.dcmwrite_async(Queued(), ds)).bytes_written > 32_768
+    True
+    """
 
     location: str | None = None
     """The name of the target, for people, if it has one."""

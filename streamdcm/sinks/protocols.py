@@ -11,7 +11,19 @@ Call = Callable[..., Awaitable[Any]]
 
 @runtime_checkable
 class Sink(Protocol):
-    """Anything that takes bytes in order."""
+    """Anything that takes bytes in order.
+
+    Examples
+    --------
+    >>> class Counter:
+    ...     size = 0
+    ...     def write(self, data):
+    ...         self.size += len(data)
+    ...         return len(data)
+    >>> counter = Counter()
+    >>> streamdcm.dcmwrite(counter, ds).bytes_written == counter.size
+    True
+    """
 
     def write(self, data: Any, /) -> int | None:
         """Write bytes and return how many were taken; `None` means all of them."""
@@ -19,7 +31,17 @@ class Sink(Protocol):
 
 @runtime_checkable
 class SeekableSink(Sink, Protocol):
-    """A sink whose earlier bytes can be overwritten."""
+    """A sink whose earlier bytes can be overwritten.
+
+    Examples
+    --------
+    >>> import io
+    >>> from streamdcm.sinks import SeekableSink
+    >>> isinstance(io.BytesIO(), SeekableSink)
+    True
+    >>> streamdcm.dcmwrite(io.BytesIO(), ds, frames=camera()).patches > 0  # the number of frames, known at the end
+    True
+    """
 
     def seek(self, offset: int, whence: int = ..., /) -> int:
         """Move to `offset`."""
@@ -30,7 +52,14 @@ class SeekableSink(Sink, Protocol):
 
 @runtime_checkable
 class Transactional(Protocol):
-    """Something whose bytes become visible all at once or not at all."""
+    """Something whose bytes become visible all at once or not at all.
+
+    Examples
+    --------
+    >>> from streamdcm.sinks import Transactional, resolve
+    >>> isinstance(resolve("out.dcm"), Transactional)
+    True
+    """
 
     def commit(self) -> None:
         """Make what was written visible under its name."""

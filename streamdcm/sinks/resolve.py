@@ -72,6 +72,13 @@ def resolve(
         If a URL needs a library that is not installed.
     OSError
         If a path cannot be looked up.
+
+    Examples
+    --------
+    >>> from streamdcm.sinks import resolve
+    >>> output = resolve("out.dcm")
+    >>> output.location, output.can_patch
+    ('out.dcm', True)
     """
     output: Output | PartsOutput
     scheme = scheme_of(target)

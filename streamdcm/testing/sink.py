@@ -16,6 +16,18 @@ class SinkContract:
     patchable : bool, optional
         Whether streamdcm should find out that earlier bytes of the sink can be overwritten. Set it in
         your class to have that tested, too.
+
+    Examples
+    --------
+    >>> import io
+    >>> from streamdcm.testing import SinkContract
+    >>> class TestBuffer(SinkContract):
+    ...     patchable = True
+    ...     def make_sink(self):
+    ...         return io.BytesIO()
+    ...     def written(self, sink):
+    ...         return sink.getvalue()
+    >>> TestBuffer().test_bytes_arrive_in_order()  # pytest finds and runs all of them
     """
 
     patchable: bool | None = None

@@ -14,6 +14,18 @@ class TransactionContract:
 
     Say in a subclass how to make a target and how others see it, and, for a class that derives from
     `streamdcm.sinks.Output` or `PartsOutput`, how to make one for a target.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from streamdcm.testing import TransactionContract
+    >>> class TestPaths(TransactionContract):
+    ...     def make_target(self):
+    ...         return Path(tempfile.mkdtemp(dir="."), "out.dcm")
+    ...     def visible(self, target):
+    ...         return target.read_bytes() if target.exists() else None
+    >>> TestPaths().test_commit_makes_the_bytes_visible()  # pytest finds and runs all of them
     """
 
     def make_target(self) -> Any:

@@ -63,8 +63,8 @@ def dcmwrite(
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        All are in `TargetOptions`, besides pydicom's deprecated `write_like_original`. Those that are used most, each
-        with its default:
+        All are in `TargetOptions` (`AsyncTargetOptions` on an event loop), besides pydicom's deprecated
+        `write_like_original`. Those that are used most, each with its default:
 
         - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
         - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
@@ -125,7 +125,18 @@ def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[Enc
     target : str, bytes, PathLike, file-like, socket or writeable buffer
         Where to write.
     **kwargs
-        See `EncoderTargetOptions`.
+        All are in `EncoderTargetOptions`. Those that are used most, each with its default:
+
+        - `overwrite` (True): whether what is there may be replaced.
+        - `atomic` (True): for paths: whether the file appears under its name only when it is complete.
+        - `durable` (False): for paths: whether to wait until file and name are on the disk.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
+        - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
+        - `storage_options` (nothing): for URLs: arguments for the library that talks to the service, such as boto3.
+        - `part_size` (8 MiB): for object storages: the bytes of the first parts; later ones are larger.
 
     Returns
     -------
@@ -154,7 +165,18 @@ def iter_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `ChunkOptions`.
+        All are in `ChunkOptions` (`AsyncChunkOptions` on an event loop). Those used most, each with its default:
+
+        - `transfer_syntax` (None): UID or keyword of the one to write (PS3.5 §10); by default that of the dataset.
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
+        - `number_of_frames` (None): how many frames there will be, if that is known (PS3.3 §C.7.6.6).
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
 
     Returns
     -------
@@ -183,7 +205,18 @@ def open_chunks(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> Iterator
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `ChunkOptions`.
+        All are in `ChunkOptions` (`AsyncChunkOptions` on an event loop). Those used most, each with its default:
+
+        - `transfer_syntax` (None): UID or keyword of the one to write (PS3.5 §10); by default that of the dataset.
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
+        - `number_of_frames` (None): how many frames there will be, if that is known (PS3.3 §C.7.6.6).
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
 
     Yields
     ------
@@ -213,7 +246,12 @@ def encoder_chunks(encoder: Encoder[Any], /, **kwargs: Unpack[StreamOptions]) ->
     encoder : Encoder
         A generator of instructions.
     **kwargs
-        See `StreamOptions`.
+        Those of `StreamOptions`, each with its default:
+
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
 
     Returns
     -------
@@ -241,7 +279,18 @@ def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[Enc
     patchable : bool, optional
         Whether the target can fill values in later; see `streamdcm.stages.dataset_body`.
     **kwargs
-        See `EncodeOptions`.
+        All are in `EncodeOptions`. Those that are used most, each with its default:
+
+        - `transfer_syntax` (None): UID or keyword of the one to write (PS3.5 §10); by default that of the dataset.
+        - `file_meta` (True): whether preamble and File Meta Information are written (PS3.10 §7.1).
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
+        - `number_of_frames` (None): how many frames there will be, if that is known (PS3.3 §C.7.6.6).
+        - `max_frames` (None): how many there may be at most: an offset table is reserved for so many.
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `codec_workers` (None): how many frames are coded at a time; by default one for each core, at most 8.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
 
     Returns
     -------
@@ -277,7 +326,18 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `EncodeOptions`.
+        All are in `EncodeOptions`. Those that are used most, each with its default:
+
+        - `transfer_syntax` (None): UID or keyword of the one to write (PS3.5 §10); by default that of the dataset.
+        - `file_meta` (True): whether preamble and File Meta Information are written (PS3.10 §7.1).
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
+        - `number_of_frames` (None): how many frames there will be, if that is known (PS3.3 §C.7.6.6).
+        - `max_frames` (None): how many there may be at most: an offset table is reserved for so many.
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `codec_workers` (None): how many frames are coded at a time; by default one for each core, at most 8.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
 
     Returns
     -------

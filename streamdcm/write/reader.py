@@ -183,7 +183,18 @@ def open_reader(dataset: Dataset, /, **kwargs: Unpack[ChunkOptions]) -> DicomRea
     dataset : Dataset
         The dataset, which is only read.
     **kwargs
-        See `ChunkOptions`.
+        All are in `ChunkOptions` (`AsyncChunkOptions` on an event loop). Those used most, each with its default:
+
+        - `transfer_syntax` (None): UID or keyword of the one to write (PS3.5 §10); by default that of the dataset.
+        - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
+        - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
+        - `number_of_frames` (None): how many frames there will be, if that is known (PS3.3 §C.7.6.6).
+        - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
+        - `sequence_lengths` ("preserve"): ``"defined"`` or ``"undefined"`` for all sequences and items (PS3.5 §7.5).
+        - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
+        - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
+        - `spool` ("auto"): what becomes of more: a temporary file, perhaps in this directory; ``"never"``: an error.
+        - `progress` (None): called with a `ProgressEvent` after about every chunk.
 
     Returns
     -------
