@@ -54,10 +54,10 @@ def groups_of(number: int, dimensions: int = 1, comment: int = 0) -> Dataset:
     return groups
 
 
-def frames(count: int, start: int = 0) -> Iterator[tuple[np.ndarray, Dataset]]:
+def frames(count: int, start: int = 0, rows: int = ROWS) -> Iterator[tuple[np.ndarray, Dataset]]:
     """Frames, each with its functional groups."""
     for number in range(start, start + count):
-        yield np.full((ROWS, ROWS), number, "<u2"), groups_of(number)
+        yield np.full((rows, rows), number, "<u2"), groups_of(number)
 
 
 def check(file: object, count: int, start: int = 0) -> Dataset:

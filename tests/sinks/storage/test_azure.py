@@ -1,6 +1,7 @@
 """Blobs in Azure: blocks in any order, committed last (against Azurite, where that is installed)."""
 
 import hashlib
+import io
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from tests.sinks.storage.conftest import BUCKET
+from tests.support import functional_groups
 from tests.support.uploads import MIB, SourceError, failing_frames, frames, in_memory, large, small
 
 pytestmark = pytest.mark.slow
@@ -78,6 +80,14 @@ def test_a_large_blob_is_put_in_blocks(container: Container):
     assert properties.content_settings.content_type == "application/dicom"
     assert properties.metadata == {"site": "A"}
     assert [block.size for block in container.blob().get_block_list()[0]][:2] == [5 * MIB] * 2
+
+
+def test_more_functional_groups_than_were_reserved_make_a_block_larger(container: Container):
+    given = {"frames": functional_groups.frames(24, rows=512), "max_frames": 24, "frame_groups": 16}
+    upload(container, functional_groups.enhanced(rows=512), part_size="5 MiB", **given)
+    functional_groups.check(io.BytesIO(container.read()), 24)
+    blocks = [block.size for block in container.blob().get_block_list()[0]]
+    assert blocks[0] > blocks[1] == 5 * MIB
 
 
 @pytest.mark.parametrize("late", [True, False])

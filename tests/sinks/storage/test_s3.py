@@ -25,7 +25,7 @@ from streamdcm.errors import (
     WrongRegionError,
 )
 from tests.sinks.storage.conftest import BUCKET, Bucket
-from tests.support import python
+from tests.support import functional_groups, python
 from tests.support.uploads import MIB, SourceError, enhanced, failing_frames, frames, in_memory, large, small
 
 pytestmark = pytest.mark.slow
@@ -88,6 +88,13 @@ def test_instances_of_a_concatenation_appear_together(moto: Bucket):
         streamdcm.dcmwrite(moto.url("2.dcm"), enhanced(), frames=failing_frames(3), **options)
     assert moto.names() == ["1-0001.dcm", "1-0002.dcm"]
     assert not moto.pending()
+
+
+def test_more_functional_groups_than_were_reserved_make_a_part_larger(bucket: Bucket):
+    given = {"frames": functional_groups.frames(24, rows=512), "max_frames": 24, "frame_groups": 16}
+    upload(bucket, functional_groups.enhanced(rows=512), part_size="5 MiB", **given)
+    functional_groups.check(io.BytesIO(bucket.read()), 24)
+    assert not bucket.pending()
 
 
 def test_rewrite_reads_a_file_into_parts(moto: Bucket, tmp_path: Path):
