@@ -47,13 +47,14 @@ class afterwards:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        first = _first(error)
+        first = None if error is None else _first(error)
         for step in self._steps:
             try:
                 step()
             except BaseException as problem:
                 first = _first_of(first, problem, self._what)
-        _raise_other(first, error)
+        if first is not error:
+            _raise_other(first, error)
 
 
 class on_error(afterwards):

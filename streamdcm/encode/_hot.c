@@ -38,14 +38,14 @@ static const char *const KNOWN_NAMES[KNOWN] = {
 
 enum name {
     N_VR, N_VALUE, N_TAG, N_UNDEFINED, N_LIST, N_ORIGINAL, N_ENCODINGS, N_COMPONENTS, N_DICT, N_READ_IMPLICIT,
-    N_READ_LITTLE, N_READ_CHARSET, N_PARENT_ENCODING, N_ITEM_UNDEFINED, N_PARTS, N_HOT, N_LAYOUT, N_ENCODING, N_CONTEXT,
+    N_READ_LITTLE, N_READ_CHARSET, N_PARENT_ENCODING, N_ITEM_UNDEFINED, N_PARTS, N_HOT, N_FACTS, N_LAYOUT, N_ENCODING, N_CONTEXT,
     N_CODEC, N_EXTENDED, N_DEPTH, N_IMPLICIT, N_LITTLE, N_CONFLICT, N_SEQUENCE_LENGTHS, N_GROUP_LENGTHS, N_CONVERTS,
     N_PLAIN, N_CHANGED, N_KEEPS_LAYOUT, N_RECODES, N_MARKS, N_SWAPS, NAMES
 };
 static const char *const ATTRIBUTES[NAMES] = {
     "VR", "_value", "tag", "is_undefined_length", "_list", "original_string", "encodings", "_components", "_dict",
     "_read_implicit", "_read_little", "_read_charset", "_parent_encoding", "is_undefined_length_sequence_item",
-    "parts", "hot", "layout", "encoding", "context", "codec", "is_extended", "depth", "implicit_vr", "little_endian",
+    "parts", "hot", "facts", "layout", "encoding", "context", "codec", "is_extended", "depth", "implicit_vr", "little_endian",
     "on_vr_conflict", "sequence_lengths", "group_lengths", "converts_file", "plain", "changed", "keeps_layout", "recodes",
     "marks_sequences", "swaps",
 };
@@ -738,6 +738,32 @@ end_element(Writer *w, const Rules *rules, Py_ssize_t start, const Row *row, int
     return DONE;
 }
 
+/* The VR that a tag has by the dictionary, a new reference (see implied.py); NULL, without an error, if that fails. */
+static PyObject *
+implied_vr(const State *state, uint32_t tag)
+{
+    PyObject *number = PyLong_FromUnsignedLong(tag);
+    PyObject *implied = number == NULL ? NULL : PyObject_CallOneArg(state->known[IMPLIED_VR], number);
+    Py_XDECREF(number);
+    return implied;
+}
+
+/* An element that was read without a value, if there is no doubt which VR it has. */
+static int
+put_empty_raw(Writer *w, const Rules *rules, uint32_t tag, PyObject *vr, const Row *row)
+{
+    if (!rules->keeps_layout)
+        return NOT_OURS;
+    if (rules->explicit_vr)
+        return row == NULL || (row->first == 'U' && row->second == 'N') ? NOT_OURS : put_header(w, rules, tag, row);
+    PyObject *implied = vr == Py_None ? implied_vr(w->state, tag) : Py_NewRef(Py_None);
+    if (implied == NULL)
+        return not_ours();
+    row = row_of(w->state, implied);
+    Py_DECREF(implied);
+    return row == NULL ? NOT_OURS : put_header(w, rules, tag, row);
+}
+
 /* An element that was read and not parsed, with its bytes. */
 static int
 put_raw(Writer *w, const Rules *rules, uint32_t tag, PyObject *raw)
@@ -745,11 +771,15 @@ put_raw(Writer *w, const Rules *rules, uint32_t tag, PyObject *raw)
     if (rules->changed || PyTuple_GET_SIZE(raw) < 4)
         return NOT_OURS;
     PyObject *vr = PyTuple_GET_ITEM(raw, 1), *length = PyTuple_GET_ITEM(raw, 2), *value = PyTuple_GET_ITEM(raw, 3);
-    if (!PyBytes_CheckExact(value) || !PyLong_CheckExact(length))
+    if (!PyLong_CheckExact(length))
         return NOT_OURS;
     int overflow;
     long long read = PyLong_AsLongLongAndOverflow(length, &overflow);
     const Row *row = row_of(w->state, vr);
+    if (value == Py_None && read == 0 && !overflow)
+        return put_empty_raw(w, rules, tag, vr, row);
+    if (!PyBytes_CheckExact(value))
+        return NOT_OURS;
     if (overflow || read == UNDEFINED || (row == NULL && (rules->explicit_vr || !rules->keeps_layout)))
         return NOT_OURS;
     if (!rules->keeps_layout && row->code == 's')
@@ -767,9 +797,7 @@ put_raw(Writer *w, const Rules *rules, uint32_t tag, PyObject *raw)
 static int
 is_implied(Writer *w, uint32_t tag, PyObject *vr)
 {
-    PyObject *number = PyLong_FromUnsignedLong(tag);
-    PyObject *implied = number == NULL ? NULL : PyObject_CallOneArg(w->state->known[IMPLIED_VR], number);
-    Py_XDECREF(number);
+    PyObject *implied = implied_vr(w->state, tag);
     if (implied == NULL)
         return not_ours();
     int same = implied == Py_None || implied == vr;
@@ -874,9 +902,9 @@ is_text(const State *state, PyObject *object, enum name name, const char *text)
 }
 
 static int
-read_context(State *state, PyObject *scope, Rules *rules)
+read_context(State *state, PyObject *facts, Rules *rules)
 {
-    PyObject *context = PyObject_GetAttr(scope, state->names[N_CONTEXT]);
+    PyObject *context = PyObject_GetAttr(facts, state->names[N_CONTEXT]);
     if (context == NULL)
         return FAILED;
     rules->encodings = PyObject_GetAttr(context, state->names[N_ENCODINGS]);
@@ -904,8 +932,9 @@ read_rules(State *state, PyObject *scope, Rules *rules)
     PyObject *layout = PyObject_GetAttr(scope, state->names[N_LAYOUT]);
     PyObject *encoding = layout == NULL ? NULL : PyObject_GetAttr(layout, state->names[N_ENCODING]);
     PyObject *depth = encoding == NULL ? NULL : PyObject_GetAttr(scope, state->names[N_DEPTH]);
+    PyObject *facts = depth == NULL ? NULL : PyObject_GetAttr(scope, state->names[N_FACTS]);
     int done = FAILED;
-    if (depth == NULL)
+    if (facts == NULL)
         goto end;
     int overflow;
     long deep = PyLong_AsLongAndOverflow(depth, &overflow);
@@ -913,22 +942,23 @@ read_rules(State *state, PyObject *scope, Rules *rules)
     int implicit = flag(state, encoding, N_IMPLICIT), refuses = is_text(state, layout, N_CONFLICT, "refuse");
     int defined = is_text(state, layout, N_SEQUENCE_LENGTHS, "defined");
     int undefined = is_text(state, layout, N_SEQUENCE_LENGTHS, "undefined");
-    int omits = is_text(state, layout, N_GROUP_LENGTHS, "omit"), plain = flag(state, scope, N_PLAIN);
+    int omits = is_text(state, layout, N_GROUP_LENGTHS, "omit"), plain = flag(state, facts, N_PLAIN);
     rules->is_little = flag(state, encoding, N_LITTLE);
     rules->converts = flag(state, layout, N_CONVERTS);
-    rules->changed = flag(state, scope, N_CHANGED);
-    rules->keeps_layout = flag(state, scope, N_KEEPS_LAYOUT);
-    rules->recodes = flag(state, scope, N_RECODES);
-    rules->marks = flag(state, scope, N_MARKS);
-    rules->swaps = flag(state, scope, N_SWAPS);
+    rules->changed = flag(state, facts, N_CHANGED);
+    rules->keeps_layout = flag(state, facts, N_KEEPS_LAYOUT);
+    rules->recodes = flag(state, facts, N_RECODES);
+    rules->marks = flag(state, facts, N_MARKS);
+    rules->swaps = flag(state, facts, N_SWAPS);
     if (PyErr_Occurred())
         goto end;
     rules->explicit_vr = !implicit;
     rules->refuses_vr = implicit && refuses;
     rules->lengths = defined ? DEFINED_ALL : undefined ? UNDEFINED_ALL : PRESERVED;
     rules->is_ours = rules->is_little && omits && plain;
-    done = rules->is_ours ? read_context(state, scope, rules) : DONE;
+    done = rules->is_ours ? read_context(state, facts, rules) : DONE;
 end:
+    Py_XDECREF(facts);
     Py_XDECREF(layout);
     Py_XDECREF(encoding);
     Py_XDECREF(depth);

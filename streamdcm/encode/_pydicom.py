@@ -54,9 +54,8 @@ encode_name_components: Callable[[AnySequence[str], AnySequence[str]], bytes] = 
 """The component groups of a name as bytes, by the codecs of the character sets in force."""
 
 
-def encoding_as_read(dataset: Dataset) -> tuple[bool | None, bool | None]:
-    """Return (implicit VR, little endian) of a dataset that was read; `None` for one that was not."""
-    return dataset._read_implicit, dataset._read_little
+encoding_as_read: Callable[[Dataset], tuple[bool | None, bool | None]] = attrgetter("_read_implicit", "_read_little")
+"""Return (implicit VR, little endian) of a dataset that was read; `None` for one that was not."""
 
 
 def encoding_as_set(dataset: Dataset) -> tuple[bool | None, bool | None]:

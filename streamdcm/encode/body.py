@@ -115,7 +115,7 @@ def _body(
         return _elements(with_pixels, pieces, scope, patchable)
 
     if scope.layout.group_lengths == "omit":
-        total = yield from run(elements, inserted)
+        total = yield from run(elements, inserted) if inserted else plain(elements)
     else:
         whole = elements if encapsulated is None else list(_with_pixel_data(elements, scope, encapsulated))
         total = yield from grouped(whole, inserted, run, pieces, scope, encapsulated=bool(encapsulated))

@@ -58,7 +58,7 @@ def plain_context(charset: Any, *, little_endian: bool) -> Context | None:
     little_endian : bool
         The byte order of numbers.
     """
-    terms = _terms(charset)
+    terms = (charset,) if charset.__class__ is str and charset else _terms(charset)
     return None if terms is None else _context(terms, little_endian)
 
 

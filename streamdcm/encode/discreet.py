@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextvars import ContextVar, Token
+from functools import lru_cache
 from operator import index
 from types import TracebackType
 from typing import Any, Final, TypeAlias
@@ -18,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.misc import warn_and_log
 from pydicom.uid import UID
 
-from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode._pydicom import elements_of, stored_value
 from streamdcm.encode.vr.values import MULTI_VALUES
 from streamdcm.errors import element_name, encode_error, is_silenced, warn
 
@@ -111,6 +112,9 @@ def _listen(*modules: Any) -> None:
 _listen(charset, dataelem, datasets, filereader, hooks, valuerep)
 
 
+_tag_for = lru_cache(maxsize=256)(tag_for_keyword)
+
+
 def value_of(dataset: Dataset, keyword: str, default: Any = None) -> Any:
     """Return the value of an element that decides something, as ``dataset.get(keyword, default)`` does, discreetly.
 
@@ -119,12 +123,12 @@ def value_of(dataset: Dataset, keyword: str, default: Any = None) -> Any:
     EncodeError
         If it cannot be read, or is of a type that its VR cannot take.
     """
-    tag = tag_for_keyword(keyword)
+    tag = _tag_for(keyword)
     element = None if tag is None else elements_of(dataset).get(tag)
     if tag is None or element is None:
         return default
-    if element.__class__ is DataElement and element.value.__class__ is UID:
-        return element.value  # nothing is read or converted
+    if element.__class__ is DataElement and (value := stored_value(element)).__class__ is UID:
+        return value  # nothing is read or converted
     with discreet(element_name(tag)):
         value = dataset.get(keyword, default)
         vr = dictionary_VR(tag)

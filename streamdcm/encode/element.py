@@ -138,6 +138,9 @@ def _encode_some(
                     continue  # retired Group Length (PS3.5 §7.2)
                 if element.__class__ is RawDataElement:
                     value = element[3]
+                    if value is None and passes_raw:
+                        element = _with_empty_value(tag, element, explicit)
+                        value = element[3]
                     if passes_raw and value is not None and element[2] != UNDEFINED_LENGTH:
                         length = len(value)
                         if explicit:
@@ -201,6 +204,18 @@ def _encode_some(
         elif not tag:
             return total, None, True
     return total, None, False
+
+
+def _with_empty_value(tag: int, raw: RawDataElement, explicit: bool) -> RawDataElement:
+    """Return a raw element that was read without a value with an empty one, if there is no doubt which VR it has."""
+    if raw.length == 0 and (raw.VR in _ROWS and raw.VR != "UN" if explicit else _is_implied(tag, raw)):
+        return raw._replace(value=b"")
+    return raw
+
+
+def _is_implied(tag: int, raw: RawDataElement) -> bool:
+    """Whether the dictionary says which VR a raw element has that was read without one."""
+    return raw.VR is None and implied_vr(tag) in _ROWS
 
 
 def _parsed_if_needed(raw: RawDataElement, scope: Scope) -> Element:

@@ -36,8 +36,13 @@ def preamble(content: bytes | None) -> Encoder[int]:
     """
     if not content:
         return 0
-    yield b"".join((content, b"DICM"))
+    yield preamble_and_prefix(content)
     return len(content) + 4
+
+
+def preamble_and_prefix(content: bytes) -> bytes:
+    """Return what a file begins with (PS3.10 §7.1)."""
+    return b"".join((content, b"DICM"))
 
 
 def file_meta(elements: Dataset) -> Encoder[int]:
@@ -66,17 +71,24 @@ def file_meta(elements: Dataset) -> Encoder[int]:
     >>> meta[:8]  # the group length (0002,0000), VR UL, 4 bytes
     b'\x02\x00\x00\x00UL\x04\x00'
     """
+    pieces = Pieces()
+    length = encode_file_meta(elements, pieces)
+    return length + (yield from pieces.released())
+
+
+def encode_file_meta(elements: Dataset, pieces: Pieces) -> int:
+    """Encode File Meta Information behind what `pieces` holds, as `file_meta` does; return the number of bytes."""
     pairs = sorted_elements(elements)
     has_length = bool(pairs) and pairs[0][0] == FILE_META_GROUP_LENGTH
-    pieces = Pieces()
+    at = len(pieces.parts)
     if has_length:
         del pairs[0]
         pieces.parts.append(b"")
     length = encode_elements(iter(pairs), pieces, Scope(elements, _LAYOUT))
     if has_length:
-        pieces.parts[0] = _group_length(length)
+        pieces.parts[at] = _group_length(length)
         length += 12
-    return length + (yield from pieces.released())
+    return length
 
 
 def _group_length(length: int) -> bytes:

@@ -131,7 +131,10 @@ class Pieces:
         self.lent = 0
         before = self.surplus
         for piece in self.joined():
-            if piece.__class__ is Section:
+            if piece.__class__ is bytes:
+                self.position += len(piece)
+                yield piece
+            elif piece.__class__ is Section:
                 length = yield from piece.encode()
                 self.surplus += length - piece.length
                 self.position += length

@@ -130,7 +130,7 @@ class Scope:
             charset: Any = outer.context.encodings
             context = outer.context
         else:
-            charset = self._charset_in_force(own)
+            charset = "iso8859" if own is None and outer is None else self._charset_in_force(own)
             context = plain_context(charset, little_endian=encoding.little_endian)
         recodes = encodings != (inherited if own is None else python_encodings(self._value(own)))
         if own is None and outer is not None and layout.converts_file:
@@ -138,7 +138,7 @@ class Scope:
         changed = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian or recodes
         if little_endian is None:
             marks_sequences = outer is not None and outer.marks_sequences
-            swaps = _differs(layout) if outer is None else outer.swaps
+            swaps = (layout.converts_file and _differs(layout)) if outer is None else outer.swaps
         else:
             marks_sequences = bool(layout.converts_file and encoding.implicit_vr and not implicit_vr)
             swaps = layout.converts_file and little_endian != encoding.little_endian
@@ -288,4 +288,4 @@ class Scope:
 def _differs(layout: Layout) -> bool:
     """Whether the bulk values of a dataset that was not read change their byte order."""
     before = layout.bulk_little_endian
-    return layout.converts_file and before is not None and before != layout.encoding.little_endian
+    return before is not None and before != layout.encoding.little_endian

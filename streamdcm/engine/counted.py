@@ -5,6 +5,8 @@ from streamdcm.instructions import Copy, Fill, Insert, Instruction, Need, Reserv
 
 def content_size(instruction: Instruction) -> int:
     """Return how many bytes come of an instruction."""
+    if instruction.__class__ is bytes:
+        return len(instruction)
     if isinstance(instruction, Copy):
         return instruction.length
     if isinstance(instruction, Reserve):

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from streamdcm.engine.in_order import InOrderPolicy
 from streamdcm.engine.parts import PartSizes, PartsPolicy
 from streamdcm.engine.release import SLICES, PatchPolicy, ReleasePolicy
-from streamdcm.engine.spool import Spool
+from streamdcm.engine.spool import NEVER, spool_for
 
 Release: TypeAlias = Literal["patch", "in_order", "parts"]
 """In which order a target takes bytes: earlier ones may be overwritten; none may; numbered parts in any order."""
@@ -18,7 +18,7 @@ def policy_for(
     hold_limit: int,
     part_sizes: PartSizes | None = None,
     slices: int = SLICES,
-    spool: Spool | None = None,
+    spool: str = NEVER,
 ) -> ReleasePolicy:
     """Return the policy for a target.
 
@@ -34,11 +34,12 @@ def policy_for(
         How large parts are to be.
     slices : int, optional
         How many slices of a large value, each of `chunk_size`, are released at once.
-    spool : Spool, optional
-        Where those go that are held back past `hold_limit`; without it they are an error.
+    spool : str, optional
+        Where those go that are held back past `hold_limit`: a choice, as `spool_for` takes it; by default they are an
+        error.
     """
     if release == "patch":
         return PatchPolicy(chunk_size, slices)
     if release == "in_order":
-        return InOrderPolicy(chunk_size, hold_limit, slices, spool=spool)
+        return InOrderPolicy(chunk_size, hold_limit, slices, spool=spool_for(spool))
     return PartsPolicy(part_sizes or PartSizes())

@@ -32,6 +32,7 @@ from streamdcm.errors import (
 from streamdcm.plan.execution import Plan
 from streamdcm.sources import ByteStream, StreamSource, describe
 
+_FIRST_OF_A_DATASET: Final = 0x00030000
 _LONG_VRS: Final = frozenset(vr for vr, row in VRS.items() if row.long_length)
 
 
@@ -59,7 +60,9 @@ def elements_to_write(dataset: Any) -> list[tuple[int, Element]]:
     """
     check_dataset(dataset)
     elements = sorted_elements(dataset)
-    groups = {tag >> 16 for tag, _ in takewhile(lambda pair: pair[0] < 0x00030000, elements)}
+    if not elements or elements[0][0] >= _FIRST_OF_A_DATASET:
+        return elements
+    groups = {tag >> 16 for tag, _ in takewhile(lambda pair: pair[0] < _FIRST_OF_A_DATASET, elements)}
     if 0x0000 in groups:
         raise PlanError(
             "Command Set elements (0000,eeee) have no place in a file; delete them, or encode the command set by "

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element
 from streamdcm.encode.body import body_size, sorted_body
 from streamdcm.encode.deflate import deflate
-from streamdcm.encode.file_head import file_meta, preamble
+from streamdcm.encode.file_head import encode_file_meta, preamble_and_prefix
 from streamdcm.encode.groups import Inserted, inserted_at
 from streamdcm.encode.late import LateElement, LateValues
 from streamdcm.encode.layout import UNKNOWN_LENGTH, Layout
@@ -32,8 +31,7 @@ from streamdcm.pixels.video import bit_stream, bit_stream_size
 from streamdcm.pixels.video_plan import VideoPlan
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to be written and how.
 
     Parameters
@@ -94,10 +92,15 @@ class Plan:
         Encoder
             Returns what became of frames, if there are any.
         """
-        head = yield from self.head()
+        pieces = Pieces()
+        head = self._encode_head(pieces)
+        if self.pixels is None and not self.late and not self.deflated:
+            yield from self._body(pieces)
+            return None
+        head += yield from pieces.released()
         body: Encoder[Any]
         if self.pixels is None and not self.late:
-            body = sorted_body(self.elements, Scope(self.dataset, self.layout), self.encapsulated, self.patchable)
+            body = self._body(pieces)
         else:
             body = self._body_with_frames(self.late_values() if late is None else late, head)
         returned = yield from self.compressed(body)
@@ -105,10 +108,23 @@ class Plan:
 
     def head(self) -> Encoder[int]:
         """Encode what stands before the dataset; return the number of bytes."""
+        pieces = Pieces()
+        length = self._encode_head(pieces)
+        return length + (yield from pieces.released())
+
+    def _encode_head(self, pieces: Pieces) -> int:
         if self.file_meta is None:
             return 0
-        length = yield from preamble(self.preamble)
-        return length + (yield from file_meta(self.file_meta))
+        length = 0
+        if self.preamble:
+            pieces.parts.append(preamble_and_prefix(self.preamble))
+            length = len(self.preamble) + 4
+        return length + encode_file_meta(self.file_meta, pieces)
+
+    def _body(self, pieces: Pieces) -> Encoder[int]:
+        """Encode a dataset body without frames and late values behind what `pieces` holds."""
+        scope = Scope(self.dataset, self.layout)
+        return sorted_body(self.elements, scope, self.encapsulated, self.patchable, pieces=pieces)
 
     def compressed(self, body: Encoder[Any]) -> Encoder[Any]:
         """Return the encoder of a dataset body as the transfer syntax wants it (PS3.5 §A.5)."""
@@ -138,11 +154,11 @@ class Plan:
     def with_kept_items(self, kept: list[bytes]) -> Self:
         """Return the plan of a file whose functional groups are kept in a list as well, as they come."""
         assert self.groups is not None
-        return replace(self, groups=self.groups._replace(kept=kept))
+        return self._replace(groups=self.groups._replace(kept=kept))
 
     def without_frames(self) -> Self:
         """Return the plan of a file that has all elements but the pixel data and those that come late."""
-        return replace(self, pixels=None, late=(), groups=None)
+        return self._replace(pixels=None, late=(), groups=None)
 
     def _body_with_frames(self, late: LateValues, head: int) -> Encoder[PixelsWritten | None]:
         written = None

@@ -40,11 +40,11 @@ def preamble_of(dataset: Dataset) -> bytes | None:
 def copy_of_file_meta(dataset: Dataset) -> Dataset:
     """Return a view of the File Meta Information of a dataset, which may be empty."""
     given = getattr(dataset, "file_meta", None)
+    if isinstance(given, Dataset):
+        return view_of(given) if elements_of(given) else FileMetaDataset()
     if not given:
         return FileMetaDataset()
-    if not isinstance(given, Dataset):
-        raise DatasetTypeError(f"file_meta must be a FileMetaDataset, not {type(given).__name__}")
-    return view_of(given)
+    raise DatasetTypeError(f"file_meta must be a FileMetaDataset, not {type(given).__name__}")
 
 
 def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bool]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from operator import itemgetter
 
 from pydicom.dataelem import DataElement
@@ -19,7 +18,7 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, PADDING_GROUP, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
 from streamdcm.errors import PlanError
-from streamdcm.options import CodecOptions, FrameOptions, Options, refuse_in_vain
+from streamdcm.options import CodecOptions, FrameOptions, Options, are_defaults, refuse_in_vain
 from streamdcm.pixels.frame_count import has_number_of_frames
 from streamdcm.pixels.frame_plan import STALE, PixelPlan, plan_pixels
 from streamdcm.pixels.pixel_data import known_ratio, learns_ratio
@@ -65,7 +64,7 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
         If the length of a bulk value is more than can be written.
     """
     elements = elements_to_write(dataset)
-    if options.frames is None:
+    if options.frames is None and not are_defaults(options):
         refuse_in_vain(options, _ABOUT_FRAMES, "is about the frames that frames= gives, and none are given")
     meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:
@@ -152,7 +151,7 @@ def _with_frames(plan: Plan, options: Options, syntax: TransferSyntax, *, can_gr
     if isinstance(pixels, PixelPlan):
         scope, tags = Scope(view, plan.layout), {*elements, *late}
         groups = plan_groups(pixels, options, scope, tags, patchable=plan.patchable, can_grow=can_grow)
-    return replace(_with_late(plan, elements, late, pixels), groups=groups)
+    return _with_late(plan, elements, late, pixels)._replace(groups=groups)
 
 
 def _learned_at_the_end(
@@ -175,4 +174,4 @@ def _with_late(
     pixels: PixelPlan | VideoPlan | None,
 ) -> Plan:
     kept = [(tag, element) for tag, element in sorted(elements.items(), key=itemgetter(0)) if tag not in late]
-    return replace(plan, elements=kept, pixels=pixels, late=tuple(late.values()))
+    return plan._replace(elements=kept, pixels=pixels, late=tuple(late.values()))

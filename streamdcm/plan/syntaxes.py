@@ -55,6 +55,9 @@ def _by_name() -> dict[str, UID]:
 def decide_encoding(dataset: Dataset, syntax: UID | None, options: PlanSettings) -> tuple[bool, bool]:
     """Decide VR and byte order: transfer syntax, then arguments, then how the dataset was set or read."""
     implicit_vr, little_endian = options.implicit_vr, options.little_endian
+    known = TRANSFER_SYNTAXES.get(syntax or "")
+    if known is not None and implicit_vr is None and little_endian is None and not options.force_encoding:
+        return known.implicit_vr, known.little_endian
     if options.force_encoding:
         if implicit_vr is None or little_endian is None:
             raise PlanError("'force_encoding' needs both 'implicit_vr' and 'little_endian'")

@@ -51,11 +51,13 @@ class Delivery:
 
     def open(self) -> None:
         """Make ready to write; the first step that can leave a trace."""
-        self.output.open()
+        assert self._output is not None
+        self._output.open()
 
     def prepare(self) -> None:
         """Do what can fail and is not visible yet."""
-        self.output.prepare()
+        assert self._output is not None
+        self._output.prepare()
 
     def interrupt(self, error: BaseException) -> None:
         """Have a write raise an error that waits on another thread for parts to be sent."""
@@ -64,7 +66,8 @@ class Delivery:
 
     def commit(self) -> None:
         """Make what was written visible under its name."""
-        self.output.commit()
+        assert self._output is not None
+        self._output.commit()
         self.is_settled = self.is_committed = True
 
     def give_up(self, error: BaseException | None = None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.policies import Release, policy_for
 from streamdcm.engine.release import SLICES, ReleasePolicy
-from streamdcm.engine.spool import Spool
+from streamdcm.engine.spool import NEVER
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import copy_range
 from streamdcm.sinks.protocols import takes_size
@@ -308,7 +308,7 @@ def policy_of(
     chunk_size: int,
     hold_limit: int,
     slices: int = SLICES,
-    spool: Spool | None = None,
+    spool: str = NEVER,
 ) -> ReleasePolicy:
     """Return the policy that an output asks for; see `policy_for`."""
     return policy_for(

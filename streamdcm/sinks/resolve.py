@@ -81,11 +81,12 @@ def resolve(
     ('out.dcm', True)
     """
     output: Output | PartsOutput
-    scheme = scheme_of(target)
+    known = _BY_CLASS.get(type(target))
+    scheme = scheme_of(target) if known is None else None
     if scheme == "file":
         target, scheme = _path_of(target), None
-    if type(target) in _BY_CLASS:
-        output = _BY_CLASS[type(target)](target, seekable=seekable)
+    if known is not None:
+        output = known(target, seekable=seekable)
     elif isinstance(target, (Output, PartsOutput)):
         output = _given(target, seekable)
     elif scheme is not None:

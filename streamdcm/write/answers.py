@@ -64,8 +64,9 @@ class Sources:
 
     def forget_spools(self) -> None:
         """Close the temporary files, when nothing is held back any more."""
-        files, self._spools = self._spools.values(), {}
-        take_all(*(file.close for file in files))
+        if self._spools:
+            files, self._spools = self._spools.values(), {}
+            take_all(*(file.close for file in files))
 
     def close(self) -> None:
         """Close what was opened and is not exhausted, frames included."""

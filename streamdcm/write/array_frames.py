@@ -52,6 +52,8 @@ def with_coded_frames(dataset: Dataset, options: Options) -> tuple[Dataset, Opti
         If a library is missing.
     """
     frames = options.frames
+    if frames is None and options.transfer_syntax is None:
+        return dataset, options
     if frames is None:
         return with_transcoded_pixels(dataset, options)
     syntax = coded_syntax(dataset, options)

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from streamdcm.cleanup import afterwards, noted
+from streamdcm.engine.parts import PartsPolicy
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.read_copies import read_copies
 from streamdcm.engine.release import SLICES, Insertion, Operation, Part, Patch, PatchPolicy, Transfer, Whole, Write
 from streamdcm.engine.result import WriteResult
-from streamdcm.engine.spool import Keep, spool_for
+from streamdcm.engine.spool import Keep
 from streamdcm.engine.steps import Steps, steps
 from streamdcm.errors import ReentryError, refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Need, substitute
@@ -107,10 +108,10 @@ class Writing(Generic[T]):
             chunk_size=options.chunk_size,
             hold_limit=options.hold_limit,
             slices=slices,
-            spool=spool_for(options.spool),
+            spool=options.spool,
         )
         self._policy = policy
-        run = steps(read_copies(encoder) if output.release == "parts" else encoder, policy)
+        run = steps(read_copies(encoder) if isinstance(policy, PartsPolicy) else encoder, policy)
         self._steps: Steps[T] = run if asked_for is None else asking_for_copies(run, asked_for)
         self._running = False
         self._unseen = 0  # bytes that were held back in a file since an output that collects was full
@@ -121,7 +122,7 @@ class Writing(Generic[T]):
     def begin(self) -> Step:
         """Open the output and write what the encoder yields, up to the first need for what is outside."""
         self._delivery.open()
-        return self.advance()
+        return self._go_on(self._steps.send, None)
 
     def advance(self, answer: Answer = None) -> Step:
         """Answer the last need and write what the encoder yields, up to the next need for what is outside.

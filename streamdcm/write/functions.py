@@ -106,13 +106,14 @@ def dcmwrite(
     with Delivery(filename) as delivery:
         options = _drop_in_options(__write_like_original, dict(kwargs))
         with afterwards(partial(close_frames, options.frames)):
-            refuse_async_frames(options)
+            if options.frames is not None:
+                refuse_async_frames(options)
             if options.split is not None:
                 return write_divided(delivery, *with_coded_frames(dataset, options))
             output = resolve_target(delivery, options)
             file, total = encoder_for(filename, dataset, options, capabilities_of(output))
             result, table = write(file, delivery, options, total)
-    return with_frames(result, table)
+    return result if table is None else with_frames(result, table)
 
 
 def write_encoder(encoder: Encoder[Any], target: Target, /, **kwargs: Unpack[EncoderTargetOptions]) -> WriteResult:

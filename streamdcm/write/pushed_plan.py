@@ -98,7 +98,7 @@ class PushedPlan:
             dataset, options = self._arrays.header(dataset, options)
         plan = plan_file(dataset, options, self._capabilities)
         if isinstance(plan.pixels, PixelPlan):
-            plan = replace(plan, pixels=replace(plan.pixels, first=self._first))
+            plan = plan._replace(pixels=replace(plan.pixels, first=self._first))
         self.plan: Plan = plan
         self._late = plan.late_values()
         for name, value in self._values.items():

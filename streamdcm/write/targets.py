@@ -41,7 +41,8 @@ def resolve_target(
     tasks : callable, optional
         Makes what awaits the requests of an asynchronous client, where there is an event loop.
     """
-    refuse_options_in_vain(delivery.target, options)
+    if not are_defaults(options):
+        refuse_options_in_vain(delivery.target, options)
     return delivery.resolve(
         overwrite=options.overwrite,
         atomic=options.atomic,
@@ -65,8 +66,6 @@ def refuse_options_in_vain(target: Any, options: TargetSettings) -> None:
     PlanError
         If one of them was given.
     """
-    if are_defaults(options):
-        return
     is_url = scheme_of(target) not in (None, "file") or is_remote_path(target)
     if is_url:
         refuse_in_vain(options, _ABOUT_PATHS, "is about paths, and the target is a URL")

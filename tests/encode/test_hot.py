@@ -140,6 +140,12 @@ def test_a_slice_stays_on_the_fast_path(layout: Layout) -> None:
 
 
 @needs_c
+def test_elements_without_a_value_stay_on_the_fast_path() -> None:
+    """A plan of radiotherapy in Implicit VR, as it was read: some of its elements are empty."""
+    assert for_python(pydicom.dcmread(get_testdata_file("rtplan.dcm")), IMPLICIT) == []
+
+
+@needs_c
 @pytest.mark.parametrize("undefined", [False, True])
 def test_functional_groups_stay_on_the_fast_path(undefined: bool) -> None:
     made = functional_groups(20, undefined)

@@ -36,9 +36,9 @@ def scheme_of(target: Any) -> str | None:
 
 def wants_size(target: Any) -> bool:
     """Tell whether a target has a use for the number of bytes before the first one."""
-    if takes_size(target):
-        return isinstance(target, (Output, PartsOutput, AsyncOutput))
-    return scheme_of(target) in _HTTP
+    if isinstance(target, str):
+        return scheme_of(target) in _HTTP
+    return takes_size(target) and isinstance(target, (Output, PartsOutput, AsyncOutput))
 
 
 def async_url_output(target: Any, storage: StorageSettings, call: Call, *, overwrite: bool) -> AsyncOutput | None:
