@@ -7,7 +7,8 @@ import queue
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,7 +24,11 @@ except ImportError as error:
     raise MissingExtraError("scheduler= needs dask.distributed: pip install 'streamdcm[dask]'") from error
 
 _CHUNKS_A_THREAD: Final = 4
-"""How many chunks a thread has underway: one to do, and some for the way there; a million would stall the scheduler."""
+"""How many chunks a thread has underway, half of them on the way there; a million would stall the scheduler."""
+_CHUNKS_A_TASK: Final = 2
+"""How many chunks a task does, which costs the cluster as much as ten small instances."""
+_SHORTEST_PAUSE: Final = 0.001
+_LONGEST_PAUSE: Final = 0.05
 _SECONDS_TO_STOP: Final = 4.0
 _ASK_AGAIN: Final = 2.0
 """The seconds after which the scheduler is asked again how many threads there are."""
@@ -60,8 +65,10 @@ class DaskWorkers:
         self._sends = batch.destination is not None
         self._chunk = chunk
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._pause = _SHORTEST_PAUSE
         self._underway: dict[Future, Sequence[Job]] = {}
         self._named: dict[int, Job] = {}
+        self._claimed: list[Job] = []
         self._suspects: deque[Job] = deque()
         self._suspected: int | None = None
         self._asked_at = self._seen_at = 0.0
@@ -76,8 +83,9 @@ class DaskWorkers:
         """Return how many more instances can be given now."""
         if self._suspects or self._suspected is not None:
             return 0  # what waits behind one on its worker would be lost with it
-        free = max(self._threads(), 1) * _CHUNKS_A_THREAD - len(self._underway)
-        return max(min(free * self._chunk, _AT_ONCE), 0)
+        underway = sum(map(len, self._underway.values())) + len(self._claimed)
+        free = max(self._threads(), 1) * _CHUNKS_A_THREAD * self._chunk - underway
+        return min(free, _AT_ONCE) if free >= self._chunk * _CHUNKS_A_TASK else 0
 
     def _threads(self) -> int:
         """Return how many threads the cluster has, as far as is known: to ask takes a message to the scheduler.
@@ -99,42 +107,50 @@ class DaskWorkers:
         return self._thread_count
 
     def give(self, jobs: Sequence[Job]) -> None:
-        """Submit instances: chunk by chunk, those that are alone one by one, suspects when nothing else is underway."""
+        """Submit instances: some chunks a task, those that are alone one by one, suspects when nothing is underway."""
         self._suspects += (job for job in jobs if job.suspect)
-        jobs = [job for job in jobs if not job.suspect]
-        for named in (True, False):
-            wanted = [job for job in jobs if (job.claimed is not None) is named]
-            together = [job for job in wanted if not job.alone]
-            chunks = [together[start : start + self._chunk] for start in range(0, len(together), self._chunk)]
-            for chunk in [*chunks, *([job] for job in wanted if job.alone)]:
-                self._submit(_do if named else _name, chunk)
+        others = [job for job in jobs if not job.suspect]
+        self._submit_all(_do, [job for job in others if job.claimed is not None])
+        self._submit_all(_name, [job for job in others if job.claimed is None])
         self._try_suspect()
 
     def _try_suspect(self) -> None:
-        if self._suspects and self._suspected is None and not self._underway and not self._named:
+        if self._suspects and self._suspected is None and not (self._underway or self._named or self._claimed):
             job = self._suspects.popleft()
             self._suspected = job.number
-            self._submit(_name if job.claimed is None else _do, [job])
+            self._submit(_name if job.claimed is None else _do, [[job]])
 
     def events(self, seconds: float) -> list[Event]:
         """Wait for tasks to end."""
         if not self._is_connected():
             raise JournalError("the scheduler is gone; what it had reported is in the journal: run the same again")
-        events: list[Event] = []
-        try:
-            events += self._events(self._ended.get(timeout=seconds))
-            while not self._ended.empty():
-                events += self._events(self._ended.get())
-        except queue.Empty:
-            pass
+        claimed, self._claimed = self._claimed, []
+        self._submit_all(_do, claimed)
+        events = self._events(self._ended_within(seconds))
         if any(event.number == self._suspected and not isinstance(event, Asks) for event in events):
             self._suspected = None
         self._try_suspect()
         return events
 
+    def _ended_within(self, seconds: float) -> list[Future]:
+        """Wait for a task to end, and a little for others: to ask for the result of each takes longer than to do one.
+
+        That is done for about half of those that are underway, so that no thread runs out of work.
+        """
+        try:
+            ended = [self._ended.get(timeout=seconds)]
+        except queue.Empty:
+            return []
+        time.sleep(self._pause)
+        while not self._ended.empty():
+            ended.append(self._ended.get())
+        change = max(len(self._underway) / 2, 1) / len(ended)
+        self._pause = min(max(self._pause * min(max(change, 0.5), 1.5), _SHORTEST_PAUSE), _LONGEST_PAUSE)
+        return ended
+
     def answer(self, number: int, claimed: Claimed) -> None:
-        """Do an instance whose target was claimed."""
-        self._submit(_do, [self._named.pop(number)._replace(claimed=claimed)])
+        """Do an instance whose target was claimed, with others that are claimed now."""
+        self._claimed.append(self._named.pop(number)._replace(claimed=claimed))
 
     def stop(self) -> list[Event]:
         """Take back what has not begun, wait some seconds for the rest, and leave the cluster."""
@@ -147,20 +163,37 @@ class DaskWorkers:
         self._client.close(timeout=1)
         return [event for event in events if isinstance(event, (Done, Failed))]
 
-    def _submit(self, task: Callable[..., Any], jobs: Sequence[Job]) -> None:
-        # Not pure: the same may have to be done again. A task that dies is not repeated by the cluster alone.
-        # As a text: Dask looks for tasks in every list and tuple of an argument, which takes longer than an instance.
-        future = self._client.submit(task, self._plan, json.dumps(jobs), pure=False, retries=0)
-        self._underway[future] = jobs
-        future.add_done_callback(self._ended.put)
+    def _submit_all(self, task: Callable[..., Any], jobs: Sequence[Job]) -> None:
+        together = [job for job in jobs if not job.alone]
+        size = self._chunk * _CHUNKS_A_TASK
+        chunks = [together[start : start + size] for start in range(0, len(together), size)]
+        self._submit(task, [*chunks, *([job] for job in jobs if job.alone)])
 
-    def _events(self, future: Future) -> list[Event]:
-        """Return what a task says that has ended."""
-        jobs = self._underway.pop(future, None)
-        if jobs is None:
-            return []
+    def _submit(self, task: Callable[..., Any], chunks: Sequence[Sequence[Job]]) -> None:
+        if not chunks:
+            return
+        # Not pure: the same may have to be done again. A task that dies is not repeated by the cluster alone.
+        # As texts: Dask looks for tasks in every list and tuple of an argument, which takes longer than an instance.
+        texts = [json.dumps(chunk) for chunk in chunks]
+        futures = self._client.map(task, texts, plan=self._plan, pure=False, retries=0)
+        for future, jobs in zip(futures, chunks, strict=True):
+            self._underway[future] = jobs
+            future.add_done_callback(self._ended.put)
+
+    def _events(self, ended: Sequence[Future]) -> list[Event]:
+        """Return what tasks say that have ended."""
+        ours = [future for future in ended if future in self._underway]
+        results: dict[Future, str] = {}
+        with suppress(Exception):  # if one is lost, each is asked for by itself
+            good = [future for future in ours if future.status == "finished"]
+            results.update(zip(good, self._client.gather(good), strict=True))
+        return [event for future in ours for event in self._events_of(future, results)]
+
+    def _events_of(self, future: Future, results: Mapping[Future, str]) -> list[Event]:
+        jobs = self._underway.pop(future)
         try:
-            said = [_event(*fields) for fields in json.loads(future.result())]
+            result = results[future] if future in results else future.result()
+            said = [_event(*fields) for fields in json.loads(result)]
         except (KilledWorker, CancelledError, CommClosedError):  # a finished one's result may be lost with its worker
             return self._lost(jobs, future)
         except Exception as error:  # of what a worker does before the first instance
@@ -201,7 +234,7 @@ class _NamedError(Exception):
         self.answer = target, is_there, stamp
 
 
-def _name(plan: str, jobs: str) -> str:
+def _name(jobs: str, plan: str) -> str:
     """Name the targets of some instances, on a worker."""
 
     def claim(*named: Any) -> Claimed:
@@ -218,7 +251,7 @@ def _name(plan: str, jobs: str) -> str:
     return json.dumps(said)
 
 
-def _do(plan: str, jobs: str) -> str:
+def _do(jobs: str, plan: str) -> str:
     """Do some instances, on a worker."""
     work, said = _work(plan), list[tuple[Any, ...]]()
     for job in map(job_from, json.loads(jobs)):

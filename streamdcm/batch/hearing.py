@@ -6,9 +6,17 @@ import os
 import queue
 import threading
 import time
-from typing import IO, Final, Generic, TypeVar
+from typing import IO, Final, Generic, Protocol, TypeVar
 
-T = TypeVar("T")
+
+class Speaker(Protocol):
+    """Somebody who says something through a pipe."""
+
+    pause: float
+    """The seconds for which what it says may gather before it is heard: to be woken each time costs more."""
+
+
+T = TypeVar("T", bound=Speaker)
 
 _MOST: Final = 1 << 16
 _PATIENCE: Final = 1.0
@@ -20,8 +28,6 @@ class Hearing(Generic[T]):
     def __init__(self) -> None:
         self._said: queue.SimpleQueue[tuple[T, bytes]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self.pause = 0.0
-        """The seconds for which what is said may gather before it is heard: to be woken each time costs more."""
 
     def listen(self, speaker: T, pipe: IO[bytes]) -> None:
         """Listen to a pipe, which is closed when all of it was heard.
@@ -57,6 +63,6 @@ class Hearing(Generic[T]):
         with pipe:
             while data := os.read(pipe.fileno(), _MOST):
                 self._said.put((speaker, data))
-                if self.pause:
-                    time.sleep(self.pause)
+                if speaker.pause:
+                    time.sleep(speaker.pause)
         self._said.put((speaker, b""))

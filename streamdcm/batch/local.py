@@ -19,6 +19,7 @@ from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job
 from streamdcm.errors import JournalError
 
+_SHORTEST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.02
 _PATIENCE: Final = 4.0
 """The seconds that workers have for what is underway when the run is interrupted."""
@@ -47,14 +48,13 @@ class LocalWorkers:
         self._count = count
         self._workers: list[_Worker] = []
         self._alone: deque[Job] = deque()
-        self._is_asked = False
 
     def wants(self) -> int:
         """Return how many more instances can be given now."""
         if self._alone:
             return 0  # until somebody has nothing else
         idle = self._count - len(self._workers)
-        return idle * self._chunk + sum(worker.wants(self._chunk) for worker in self._workers)
+        return idle * self._chunk + sum(worker.wants() for worker in self._workers)
 
     def give(self, jobs: Sequence[Job]) -> None:
         """Give instances to the workers that have the fewest; a worker is started when there is something for it."""
@@ -63,7 +63,7 @@ class LocalWorkers:
         while len(self._workers) < min(self._count, len(self._workers) + len(jobs)):
             self._workers.append(self._started())
         for worker in sorted(self._workers, key=lambda worker: len(worker.jobs)):
-            free = worker.wants(self._chunk)
+            free = worker.wants()
             worker.give(others[:free])
             del others[:free]
         self._give_alone()
@@ -75,7 +75,6 @@ class LocalWorkers:
 
     def events(self, seconds: float) -> list[Event]:
         """Wait for what workers say; those that died are replaced."""
-        self._let_results_gather()
         events: list[Event] = []
         for worker, data in self._hearing.heard(seconds):
             if data:
@@ -83,22 +82,7 @@ class LocalWorkers:
             else:
                 events += self._replaced(worker)
         self._give_alone()
-        self._is_asked = self._is_asked or any(isinstance(event, Asks) for event in events)
         return events
-
-    def _let_results_gather(self) -> None:
-        """Let results gather as long as all workers have enough to do, and for a shorter time when one runs out of it.
-
-        Where workers ask for their targets, and wait for the answers, they are heard at once.
-        """
-        pause = self._hearing.pause
-        if self._is_asked:
-            pause = 0.0
-        elif not all(worker.jobs for worker in self._workers):
-            pause /= 2
-        elif not any(worker.wants(self._chunk) for worker in self._workers):
-            pause = min(pause + 0.001, _LONGEST_PAUSE)
-        self._hearing.pause = pause
 
     def answer(self, number: int, claimed: Claimed) -> None:
         """Answer the worker that asked for a target."""
@@ -123,7 +107,7 @@ class LocalWorkers:
         return events
 
     def _started(self) -> _Worker:
-        worker = _Worker(self._plan)
+        worker = _Worker(self._plan, self._chunk)
         self._hearing.listen(worker, worker.output)
         return worker
 
@@ -142,9 +126,9 @@ class LocalWorkers:
 
 
 class _Worker:
-    """A process, and the instances that it has."""
+    """A process, and the instances that it has, up to a chunk."""
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, plan: dict[str, Any], chunk: int) -> None:
         place = str(Path(__file__).parents[2])
         known = os.environ.get("PYTHONPATH")
         self._process = subprocess.Popen(
@@ -159,15 +143,19 @@ class _Worker:
         self._input = self._process.stdin
         self.output: Final = self._process.stdout
         self._unpacker = Unpacker()
+        self._chunk = chunk
+        self._has_asked = False
+        self.pause = 0.0
+        """The seconds for which what it says may gather before it is heard."""
         self.jobs: deque[Job] = deque()
         self.is_ready = False
         self.say(plan)
 
-    def wants(self, chunk: int) -> int:
+    def wants(self) -> int:
         """Return how many more instances it can have."""
-        if any(job.alone or job.suspect for job in self.jobs) or len(self.jobs) > chunk // 2:
+        if len(self.jobs) > self._chunk * 3 // 4 or any(job.alone or job.suspect for job in self.jobs):
             return 0
-        return chunk - len(self.jobs)
+        return self._chunk - len(self.jobs)
 
     def give(self, jobs: Sequence[Job]) -> None:
         """Give it instances."""
@@ -183,7 +171,16 @@ class _Worker:
 
     def heard(self, data: bytes) -> list[Event]:
         """Return what it says."""
-        return [event for message in self._unpacker.feed(data) if (event := self._event(message)) is not None]
+        events = [event for message in self._unpacker.feed(data) if (event := self._event(message)) is not None]
+        self.pause = self._next_pause(len(events))
+        return events
+
+    def _next_pause(self, ended: int) -> float:
+        """Return a pause after which about half of its chunk will have ended, so that it gets more in good time."""
+        if self._has_asked:
+            return 0.0  # it waits for the answer
+        change = self._chunk / 2 / max(ended, 1)
+        return min(max(self.pause, _SHORTEST_PAUSE) * min(max(change, 0.5), 1.5), _LONGEST_PAUSE)
 
     def end(self) -> str:
         """End it, and return how it ended."""
@@ -202,6 +199,7 @@ class _Worker:
             return None
         number = self.jobs[0].number
         if "asks" in message:
+            self._has_asked = True
             return Asks(number, message["asks"], message["is_there"], message["stamp"])
         self.jobs.popleft()
         if "failed" in message:

@@ -299,7 +299,9 @@ class Run:
             stamp = stamp_of(entry.found.source, self._options)
         if not self._journal.claim(entry.number, target, stamp):
             return Claimed(self._journal.owner(entry.number, target))
-        self._underway[entry.number] = entry._replace(target=target, found=entry.found._replace(stamp=stamp))
+        if stamp != entry.found.stamp:
+            entry = entry._replace(found=entry.found._replace(stamp=stamp))
+        self._underway[entry.number] = entry if target == entry.target else entry._replace(target=target)
         return Claimed(replaces=replaces, is_source=is_source)
 
     def _note(self, events: list[Event]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from streamdcm.batch import Batch, JournalError, status
 from streamdcm.batch.cluster import DaskWorkers
 from streamdcm.batch.listing import found_in
-from streamdcm.batch.pool import Claimed, GivenBack, Job
+from streamdcm.batch.pool import Claimed, Done, Event, GivenBack, Job
 from streamdcm.errors import PlanError
 from tests.batch.test_run import edits, files_below, make_instances
 from tests.support import batch_edits
@@ -47,6 +47,25 @@ def test_targets_are_named_and_claimed_in_a_first_task(tmp_path: Path, cluster: 
     (failure,) = report.failures()
     assert failure.error.startswith("TargetCollision")
     assert files_below(tmp_path / "out") == sorted(f"Renamed/1.2.{number}.dcm" for number in range(10))
+
+
+def test_instances_whose_targets_were_claimed_are_done_together(tmp_path: Path, cluster: Any) -> None:
+    source = make_instances(tmp_path / "in", range(6))
+    batch = Batch(source, tmp_path / "{SOPInstanceUID}.dcm")
+    workers = DaskWorkers(batch, cluster.scheduler_address, chunk=4)
+    workers.give([Job(number, found) for number, found in enumerate(found_in(batch.sources, {}))])
+    asked: list[Event] = []
+    while len(asked) < 6:
+        asked += workers.events(30)
+    for event in asked:
+        workers.answer(event.number, Claimed())
+    ended = workers.events(0)
+    tasks = len(workers._underway)
+    while len(ended) < 6:
+        ended += workers.events(30)
+    workers.stop()
+    assert tasks <= 1
+    assert {type(event) for event in ended} == {Done}
 
 
 def test_a_worker_that_dies_costs_one_instance(tmp_path: Path, cluster: Any, log: Path) -> None:
