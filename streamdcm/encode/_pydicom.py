@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, MutableMapping
 from collections.abc import Sequence as AnySequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter, itemgetter, pos
 from struct import pack
 from typing import Any, TypeAlias
 
@@ -37,9 +37,8 @@ def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
 
     The tags are plain integers: comparing `BaseTag` objects costs a Python call each time.
     """
-    pairs = [(+tag, element) for tag, element in dataset._dict.items()]
-    pairs.sort(key=_TAG)
-    return pairs
+    elements = dataset._dict
+    return sorted(zip(map(pos, elements), elements.values(), strict=True), key=_TAG)
 
 
 _LISTS = frozenset({MultiValue, Sequence})

@@ -1,12 +1,12 @@
 """The options of all functions: a row for each, and a line in a TypedDict."""
 
 from streamdcm.options.settings import (
+    DEFAULTS,
     ROWS,
     Options,
     PlanSettings,
     StreamSettings,
     TargetSettings,
-    are_defaults,
     check_options,
     refuse_in_vain,
 )
@@ -49,6 +49,7 @@ from streamdcm.options.typed import (
 )
 
 __all__ = [
+    "DEFAULTS",
     "ROWS",
     "AppendOptions",
     "AsyncChunkOptions",
@@ -91,7 +92,6 @@ __all__ = [
     "TargetSettings",
     "WriteOptions",
     "WriterOptions",
-    "are_defaults",
     "check_options",
     "refuse_in_vain",
 ]

@@ -178,7 +178,7 @@ def check_options(given: dict[str, Any], function: str) -> Options:
         For a value that an option cannot have.
     """
     if not given:
-        return _DEFAULTS
+        return DEFAULTS
     checked = {}
     for name, value in given.items():
         row = ROWS.get(name)
@@ -188,12 +188,8 @@ def check_options(given: dict[str, Any], function: str) -> Options:
     return Options(**checked)
 
 
-_DEFAULTS: Final = Options()
-
-
-def are_defaults(settings: PlanSettings | TargetSettings) -> bool:
-    """Whether no option was given, so that none can be in vain."""
-    return settings is _DEFAULTS
+DEFAULTS: Final = Options()
+"""What holds where no option was given, so that none can be in vain."""
 
 
 def refuse_in_vain(settings: PlanSettings | TargetSettings, names: Iterable[str], why: str) -> None:
@@ -213,10 +209,10 @@ def refuse_in_vain(settings: PlanSettings | TargetSettings, names: Iterable[str]
     PlanError
         If one of them was given.
     """
-    if are_defaults(settings):
+    if settings is DEFAULTS:
         return
     for name in names:
-        if getattr(settings, name) != getattr(_DEFAULTS, name):
+        if getattr(settings, name) != getattr(DEFAULTS, name):
             raise PlanError(f"{name}= {why}; leave it out")
 
 

@@ -58,7 +58,8 @@ def elements_to_write(dataset: Any) -> list[tuple[int, Element]]:
     PlanError
         If elements are among them that do not belong into a dataset.
     """
-    check_dataset(dataset)
+    if not isinstance(dataset, Dataset):
+        check_dataset(dataset)
     elements = sorted_elements(dataset)
     if not elements or elements[0][0] >= _FIRST_OF_A_DATASET:
         return elements
@@ -86,17 +87,20 @@ def check_directory(plan: Plan, meta: Dataset) -> None:
     """
     as_read = encoding_as_read(plan.dataset)
     encoding = (plan.layout.encoding.implicit_vr, plan.layout.encoding.little_endian)
+    has_other_syntax = plan.deflated or (None not in as_read and as_read != encoding)
+    if plan.layout.is_as_read and plan.file_meta is not None and not has_other_syntax:
+        return
     changed = [
         name
         for name, is_changed in (
             ("sequence_lengths", plan.layout.sequence_lengths != "preserve"),
             ("group_lengths", plan.layout.group_lengths != "omit"),
             ("file_meta", plan.file_meta is None),
-            ("the transfer syntax", plan.deflated or (None not in as_read and as_read != encoding)),
+            ("the transfer syntax", has_other_syntax),
         )
         if is_changed
     ]
-    if changed and value_of(meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+    if value_of(meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
         raise LayoutError(
             f"a DICOMDIR's offsets count bytes from the start of the file, and {' and '.join(changed)} would move "
             "what they point at; write it as it was read, or build a new one with pydicom.fileset"

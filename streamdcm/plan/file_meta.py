@@ -132,9 +132,13 @@ def _set(meta: Dataset, keyword: str, value: Any) -> None:
 
 def check_file_meta(meta: Dataset) -> None:
     """Refuse elements of other groups."""
+    for tag in elements_of(meta):
+        if tag >> 16 != 0x0002:
+            raise _stray(meta)
+
+
+def _stray(meta: Dataset) -> PlanError:
     stray = [element_name(tag) for tag in map(int, elements_of(meta)) if tag >> 16 != 0x0002]
-    if stray:
-        raise PlanError(
-            "only File Meta Information elements (0002,eeee) may be in file_meta; move "
-            f"{', '.join(stray)} to the dataset"
-        )
+    return PlanError(
+        f"only File Meta Information elements (0002,eeee) may be in file_meta; move {', '.join(stray)} to the dataset"
+    )

@@ -18,7 +18,7 @@ from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, PADDING_GROUP, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import UNKNOWN_SYNTAX, TransferSyntax, transfer_syntax
 from streamdcm.errors import PlanError
-from streamdcm.options import CodecOptions, FrameOptions, Options, are_defaults, refuse_in_vain
+from streamdcm.options import DEFAULTS, CodecOptions, FrameOptions, Options, refuse_in_vain
 from streamdcm.pixels.frame_count import has_number_of_frames
 from streamdcm.pixels.frame_plan import STALE, PixelPlan, plan_pixels
 from streamdcm.pixels.pixel_data import known_ratio, learns_ratio
@@ -64,7 +64,7 @@ def plan_file(dataset: Dataset, options: Options, capabilities: Capabilities, *,
         If the length of a bulk value is more than can be written.
     """
     elements = elements_to_write(dataset)
-    if options.frames is None and not are_defaults(options):
+    if options.frames is None and options is not DEFAULTS:
         refuse_in_vain(options, _ABOUT_FRAMES, "is about the frames that frames= gives, and none are given")
     meta = copy_of_file_meta(dataset)
     if options.force_encoding and options.enforce_file_format:

@@ -182,7 +182,8 @@ class Writing(Generic[T]):
             self.close()
 
     def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Step:
-        self._refuse_while_running()
+        if self._running:
+            self._refuse_while_running()
         self._running = True
         run, perform, outside, collecting = self._steps, self._perform, self._outside, self._collecting
         try:

@@ -401,6 +401,8 @@ def chunk_capabilities(options: Options) -> Capabilities:
 
 def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
     """Check the options of `dcmwrite`, the deprecated one of pydicom included."""
+    if write_like_original is None and "write_like_original" not in given:
+        return check_options(given, "dcmwrite")
     keyword = given.pop("write_like_original", None)
     if keyword is not None and write_like_original is not None:
         raise TypeError("'write_like_original' was given twice, by position and by keyword")

@@ -14,7 +14,7 @@ from pydicom.filebase import DicomIO, WriteableBuffer
 
 from streamdcm.encode._pydicom import deferred_file, elements_of, stored_value
 from streamdcm.errors import PlanError, TargetError, TargetTypeError
-from streamdcm.options import StorageOptions, TargetSettings, are_defaults, refuse_in_vain
+from streamdcm.options import DEFAULTS, StorageOptions, TargetSettings, refuse_in_vain
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery, Output, PartsOutput, Performer, Sink, is_remote_path, scheme_of
 
@@ -41,7 +41,7 @@ def resolve_target(
     tasks : callable, optional
         Makes what awaits the requests of an asynchronous client, where there is an event loop.
     """
-    if not are_defaults(options):
+    if options is not DEFAULTS:
         refuse_options_in_vain(delivery.target, options)
     return delivery.resolve(
         overwrite=options.overwrite,

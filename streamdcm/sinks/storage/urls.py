@@ -9,7 +9,7 @@ from typing import Any
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError, TargetTypeError
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
-from streamdcm.sinks.protocols import Call, takes_size
+from streamdcm.sinks.protocols import Call
 from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
 from streamdcm.sinks.storage.refusal import refuse
 from streamdcm.sinks.storage.requests import Performer
@@ -38,7 +38,7 @@ def wants_size(target: Any) -> bool:
     """Tell whether a target has a use for the number of bytes before the first one."""
     if isinstance(target, str):
         return scheme_of(target) in _HTTP
-    return takes_size(target) and isinstance(target, (Output, PartsOutput, AsyncOutput))
+    return getattr(target, "expect", None) is not None and isinstance(target, (Output, PartsOutput, AsyncOutput))
 
 
 def async_url_output(target: Any, storage: StorageSettings, call: Call, *, overwrite: bool) -> AsyncOutput | None:
