@@ -292,15 +292,23 @@ def test_a_killed_coordinator_goes_on_where_it_stopped(tmp_path: Path, logged: P
         f"print(Batch({str(source)!r}, {str(source / '{relative}')!r}, edit='tests.support.batch_edits:rename')"
         f".run(journal={str(tmp_path / 'run.sqlite')!r}, workers=2, chunk=8).done)"
     )
+    seen = 0
     for attempt in range(10):
-        process = subprocess.Popen(python(script), start_new_session=True, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            python(script),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "COORDINATOR_OF": str(tmp_path)},
+        )
         time.sleep(0.9 + 0.15 * attempt)
+        seen += len(workers_of(tmp_path))
         process.send_signal(signal.SIGKILL)
         process.wait()
     deadline = time.monotonic() + 2.5
-    while workers() and time.monotonic() < deadline:
+    while workers_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not workers()
+    assert seen
+    assert not workers_of(tmp_path)
     subprocess.run(python(script), check=True, stdout=subprocess.DEVNULL)
     report = status(tmp_path / "run.sqlite")
     assert (report.done, report.failed, report.pending) == (300, 0, 0)
@@ -309,14 +317,14 @@ def test_a_killed_coordinator_goes_on_where_it_stopped(tmp_path: Path, logged: P
     assert sum(edits(logged).values()) <= 300 + 10 * 2 * 8
 
 
-def workers() -> list[str]:
-    """The workers of batches that run on this machine, of this user's session."""
+def workers_of(folder: Path) -> list[str]:
+    """The workers on this machine that were started by the coordinators of a folder."""
     found = []
-    for status_file in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            command = status_file.read_bytes()
+            command, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except OSError:
             continue
-        if b"streamdcm.batch" in command and b"-m" in command:
+        if b"streamdcm.batch\0" in command and f"COORDINATOR_OF={folder}\0".encode() in environment:
             found.append(command.decode())
     return found
