@@ -6,11 +6,10 @@ process of its own, the contenders by turns; the peak is the anonymous memory ab
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pydicom
 
 from tests.benchmarks.memory_child import CONTENDERS
+from tests.benchmarks.page.figures import machine
 from tests.benchmarks.plots import draw_memory
 from tests.support.memory import MIB, measure
 
@@ -42,7 +42,7 @@ def main() -> None:
     for row in report["rows"]:
         print("{contender:<10} {mib:>6} MiB  {peak_mib:>8.1f} MiB above the start  {seconds:>7.2f} s".format_map(row))
     if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+        write(report, options.json)
     if options.plot:
         draw_memory(report, options.plot)
 
@@ -65,17 +65,23 @@ def figures(sizes: Sequence[int], rounds: int, directory: Path) -> dict[str, Any
                     "contender": name,
                     "mib": size,
                     "peak_mib": round(statistics.median(peaks) / MIB, 1),
+                    "spread_mib": round((max(peaks) - min(peaks)) / MIB, 1),
                     "seconds": round(statistics.median(milliseconds) / 1000, 3),
                     "spread_seconds": round((max(milliseconds) - min(milliseconds)) / 1000, 3),
                 }
             )
     return {
         "date": date.today().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "versions": {"python": platform.python_version(), "pydicom": pydicom.__version__},
         "command": "python -m tests.benchmarks.memory",
         "rows": rows,
     }
+
+
+def write(report: Mapping[str, Any], path: Path) -> None:
+    """Keep a report."""
+    path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,9 @@ def decoded_and_streamed(size: int) -> Callable[[Any], None]:
     def job(_: Any) -> None:
         with removed(client) as key:
             target = f"s3://{BUCKET}/{key}"
-            streamdcm.dcmwrite(target, data, frames=decoded(frames, size // MIB), client=client)
+            streamdcm.dcmwrite(
+                target, data, frames=decoded(frames, size // MIB), number_of_frames="count", client=client
+            )
 
     return job
 
