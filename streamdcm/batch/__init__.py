@@ -1,6 +1,6 @@
 """Do one thing to many instances: on processes of this machine or on a cluster, and go on where it stopped."""
 
-from streamdcm.batch.journal import Failure
+from streamdcm.batch.journal_reading import Failure, Warned
 from streamdcm.batch.plan import Batch
 from streamdcm.batch.run import BatchProgress, BatchReport, status
 from streamdcm.errors import JournalError, TargetCollision, WorkerDied
@@ -12,6 +12,7 @@ __all__ = [
     "Failure",
     "JournalError",
     "TargetCollision",
+    "Warned",
     "WorkerDied",
     "status",
 ]

@@ -259,8 +259,8 @@ def _do(jobs: str, plan: str) -> str:
         # The cluster repeats a task whose result was lost with its worker: what is there may be what it wrote.
         job = job._replace(claimed=job.claimed._replace(replaces=True))
         try:
-            stamp = work.stamp_if_done_in_place(job) or work.perform(job, _unasked)
-            said.append(("done", job.number, stamp))
+            outcome = work.outcome_if_done_in_place(job) or work.perform(job, _unasked)
+            said.append(("done", job.number, *outcome))
         except Exception as error:
             said.append(("failed", job.number, described(error), pause_before_another_try(error)))
     return json.dumps(said)

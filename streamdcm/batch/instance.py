@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
@@ -33,6 +33,21 @@ Claim = Callable[[str, bool, "str | None"], Claimed]
 
 _OF_PLACES: Final = frozenset({*PlaceOptions.__annotations__, *ReadingOptions.__annotations__, "source_options"})
 """Options that have nothing to do with what is in a file."""
+
+
+class Outcome(NamedTuple):
+    """What there is to say of an instance that is done.
+
+    Parameters
+    ----------
+    stamp : str or None
+        That of its source now.
+    warning : str or None
+        What the server said that has stored it.
+    """
+
+    stamp: str | None
+    warning: str | None = None
 
 
 class Work:
@@ -63,8 +78,8 @@ class Work:
         )
         self._copies = batch.edit is None and batch.transfer_syntax is None and not self._options.keys() - _OF_PLACES
 
-    def perform(self, job: Job, claim: Claim) -> str | None:
-        """Do an instance, and return the stamp that its source has now.
+    def perform(self, job: Job, claim: Claim) -> Outcome:
+        """Do an instance, and return what there is to say of it.
 
         Raises
         ------
@@ -76,8 +91,7 @@ class Work:
         source = job.found.source
         stamp = stamp_of(source, self._source_options)
         if self._sending is not None:
-            self._send(job, self._sending)
-            return stamp
+            return Outcome(stamp, self._send(job, self._sending))
         place = _Place(job, stamp, claim, self._template, self._target_options)
         if job.wanted is not None:
             place.take(job.wanted)
@@ -85,25 +99,25 @@ class Work:
             self._copy(source, place)
         else:
             self._rewrite(source, place)
-        return stamp_of(source, self._source_options) if place.is_source else stamp
+        return Outcome(stamp_of(source, self._source_options) if place.is_source else stamp)
 
-    def stamp_if_done_in_place(self, job: Job) -> str | None:
-        """Return the stamp of a source that is its own target and is not what it was when the target was claimed."""
+    def outcome_if_done_in_place(self, job: Job) -> Outcome | None:
+        """Return that of a source that is its own target and is not what it was when the target was claimed."""
         if job.found.stamp is None or job.claimed is None or not job.claimed.is_source:
             return None
         stamp = stamp_of(job.found.source, self._source_options)
-        return None if stamp == job.found.stamp else stamp
+        return None if stamp == job.found.stamp else Outcome(stamp)
 
     def close(self) -> None:
         """Leave the server that instances were sent to."""
         if self._sending is not None:
             self._sending.close()
 
-    def _send(self, job: Job, sending: Sending) -> None:
+    def _send(self, job: Job, sending: Sending) -> str | None:
         if job.found.target is not None:
             raise PlanError("the manifest names a target, and a batch that sends has none; leave it out")
         edit = self._edit
-        sending.send(job.found.source, self._request(_located(edit) if callable(edit) else edit))
+        return sending.send(job.found.source, self._request(_located(edit) if callable(edit) else edit))
 
     def _copy(self, source: str, place: _Place) -> None:
         target = place.target or self._named(source, place)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from enum import IntEnum
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from streamdcm import system
+from streamdcm.batch.journal_reading import State, counts_of
+from streamdcm.batch.kept_names import kept_name
 from streamdcm.batch.listing import Found
 from streamdcm.cleanup import noted
 from streamdcm.errors import JournalError
@@ -28,7 +29,6 @@ CREATE TABLE IF NOT EXISTS plan (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS instances (
     id INTEGER PRIMARY KEY,
     source BLOB NOT NULL UNIQUE,
-    relative BLOB NOT NULL,
     wanted BLOB,
     state INTEGER NOT NULL DEFAULT 0,
     target BLOB UNIQUE,
@@ -38,19 +38,12 @@ CREATE TABLE IF NOT EXISTS instances (
     run INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS states ON instances (state) WHERE state != 1;
+CREATE INDEX IF NOT EXISTS warned ON instances (id) WHERE state = 1 AND error IS NOT NULL;
 """
 
 
-_Row: TypeAlias = tuple[int, bytes, bytes, bytes | None, str | None, int, bytes | None, int]
+_Row: TypeAlias = tuple[int, bytes, str | None, int, bytes | None, int]
 """What a query for `Entry` gives."""
-
-
-class State(IntEnum):
-    """What became of an instance."""
-
-    PENDING = 0
-    DONE = 1
-    FAILED = 2
 
 
 _STATES: Final = tuple(State)
@@ -65,11 +58,11 @@ class Entry(NamedTuple):
     number : int
         Its number.
     found : Found
-        The source; its `stamp` is the one that the journal has.
+        The source, as it was listed; but its `stamp` is the one that the journal has.
     state : State
         What became of it.
     target : str or None
-        The target that it has claimed, normalised.
+        The target that it has claimed, normalised, and as the journal keeps it (`kept_name`).
     attempts : int
         How often it was tried.
     listed : str or None
@@ -82,38 +75,6 @@ class Entry(NamedTuple):
     target: str | None
     attempts: int
     listed: str | None
-
-
-class Failure(NamedTuple):
-    """An instance that failed.
-
-    Parameters
-    ----------
-    source : str
-        Its path or URL.
-    target : str or None
-        Where it was to go, if that was known.
-    error : str
-        The class of the exception, and its text.
-    attempts : int
-        How often it was tried.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from streamdcm.batch import Batch
-    >>> Path("notes.txt").write_text("no preamble, no DICM")
-    20
-    >>> report = Batch("notes.txt", "clean/{name}").run(journal="run.sqlite", workers=1)
-    >>> for failure in report.failures():
-    ...     print(failure.error)
-    NotDicomError: ...notes.txt lacks the prefix DICM of a DICOM file (PS3.10 §7.1); ...
-    """
-
-    source: str
-    target: str | None
-    error: str
-    attempts: int
 
 
 class Journal:
@@ -186,35 +147,28 @@ class Journal:
         (last,) = self._database.execute("SELECT COALESCE(MAX(id), 0) FROM instances").fetchone()
         with self._database:
             self._database.executemany(
-                "INSERT OR IGNORE INTO instances (source, relative, wanted, run) "
-                "SELECT :source, :relative, :wanted, :run "
+                "INSERT OR IGNORE INTO instances (source, wanted, run) SELECT :source, :wanted, :run "
                 "WHERE NOT EXISTS (SELECT 1 FROM instances WHERE target = :source AND source != :source)",
-                [
-                    {
-                        "source": _bytes(found.source),
-                        "relative": _bytes(found.relative),
-                        "wanted": _bytes(found.target),
-                        "run": self._run,
-                    }
-                    for found in block
-                ],
+                [{"source": _bytes(found.source), "wanted": _bytes(found.target), "run": self._run} for found in block],
             )
         added = self._database.execute(f"{_ENTRIES} WHERE id > ?", (last,))
         new = {row[1]: row for row in added}
-        entries = [self._first_time(found, new.pop(os.fsencode(found.source), None)) for found in block]
+        entries = [self._first_time(found, new.pop(_bytes(found.source), None)) for found in block]
         return [entry for entry in entries if entry is not None]
 
     def _first_time(self, found: Found, new: _Row | None) -> Entry | None:
         """Return what is known of a source, but only the first time that this run finds it."""
         if new is not None:
-            return _entry(new, found.stamp)
+            return _entry(new, found)
         row = self._database.execute(
             f"{_ENTRIES} WHERE source = ? AND run != ?", (_bytes(found.source), self._run)
         ).fetchone()
         if row is None:
             return None
-        self._database.execute("UPDATE instances SET run = ? WHERE id = ?", (self._run, row[0]))
-        return _entry(row, found.stamp)
+        self._database.execute(
+            "UPDATE instances SET run = ?, wanted = ? WHERE id = ?", (self._run, _bytes(found.target), row[0])
+        )
+        return _entry(row, found)
 
     def owner(self, number: int, target: str) -> str | None:
         """Return the source of another instance that has claimed a target."""
@@ -228,11 +182,11 @@ class Journal:
         )
         return claimed.rowcount == 1
 
-    def done(self, number: int, stamp: str | None) -> None:
-        """Note that an instance is done, and what its source was then."""
+    def done(self, number: int, stamp: str | None, warning: str | None = None) -> None:
+        """Note that an instance is done, what its source was then, and what a server warned of."""
         self._database.execute(
-            "UPDATE instances SET state = ?, stamp = ?, attempts = attempts + 1, error = NULL WHERE id = ?",
-            (State.DONE, stamp, number),
+            "UPDATE instances SET state = ?, stamp = ?, attempts = attempts + 1, error = ? WHERE id = ?",
+            (State.DONE, stamp, warning, number),
         )
 
     def failed(self, number: int, error: str) -> None:
@@ -258,50 +212,15 @@ class Journal:
 
     def counts(self) -> dict[State, int]:
         """Return how many instances there are in each state."""
-        return _counts(self._database)
+        return counts_of(self._database)
 
 
-def counts_in(path: str | os.PathLike[str]) -> dict[State, int]:
-    """Return how many instances of a journal are in each state; a run may write it meanwhile.
-
-    Raises
-    ------
-    JournalError
-        If there is no journal.
-    """
-    with _reading(path) as database:
-        return _counts(database)
+_ENTRIES: Final = "SELECT id, source, stamp, state, target, attempts FROM instances"
 
 
-def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
-    """Give the instances of a journal that failed, one by one.
-
-    Raises
-    ------
-    JournalError
-        If there is no journal.
-    """
-    with _reading(path) as database:
-        rows = database.execute(
-            "SELECT source, COALESCE(target, wanted), error, attempts FROM instances WHERE state = ? ORDER BY id",
-            (State.FAILED,),
-        )
-        for source, target, error, attempts in rows:
-            yield Failure(os.fsdecode(source), _text(target), error, attempts)
-
-
-_ENTRIES: Final = "SELECT id, source, relative, wanted, stamp, state, target, attempts FROM instances"
-
-
-def _entry(row: _Row, listed: str | None) -> Entry:
-    number, source, relative, wanted, stamp, state, target, attempts = row
-    found = Found(os.fsdecode(source), os.fsdecode(relative), _text(wanted), stamp)
-    return Entry(number, found, _STATES[state], _text(target), attempts, listed)
-
-
-def _counts(database: sqlite3.Connection) -> dict[State, int]:
-    rows = database.execute("SELECT state, COUNT(*) FROM instances GROUP BY state")
-    return {**dict.fromkeys(State, 0), **{State(state): count for state, count in rows}}
+def _entry(row: _Row, listed: Found) -> Entry:
+    number, _, stamp, state, target, attempts = row
+    return Entry(number, listed._replace(stamp=stamp), _STATES[state], _text(target), attempts, listed.stamp)
 
 
 def _text(name: bytes | None) -> str | None:
@@ -309,7 +228,7 @@ def _text(name: bytes | None) -> str | None:
 
 
 def _bytes(name: str | None) -> bytes | None:
-    return None if name is None else os.fsencode(name)
+    return None if name is None else os.fsencode(kept_name(name))
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -322,16 +241,6 @@ def _opened(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"{path} cannot be opened as a journal ({error}); name another file") from error
     return database
-
-
-@contextlib.contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
-    address = f"{Path(path).absolute().as_uri()}?mode=ro"
-    try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-            yield database
-    except sqlite3.Error as error:
-        raise JournalError(f"{os.fspath(path)} is no journal that can be read ({error})") from error
 
 
 def _refuse_network(path: Path) -> None:

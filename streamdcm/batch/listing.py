@@ -14,7 +14,7 @@ from streamdcm import system
 from streamdcm.batch.remote import listed_urls
 from streamdcm.batch.stamps import file_stamp
 from streamdcm.errors import PlanError
-from streamdcm.sinks import scheme_of
+from streamdcm.sinks import printable, scheme_of
 
 _MAGIC: Final = re.compile(r"[*?[]")
 _ANY_DEPTH: Final = "**"
@@ -146,5 +146,5 @@ def _lines(lines: TextIO) -> Iterator[Found]:
         source, _, target = line.rstrip("\r\n").partition("\t")
         if source:
             is_url = scheme_of(source) is not None
-            name = source.rpartition("/")[2] if is_url else os.path.basename(source)
+            name = printable(source).rpartition("/")[2] if is_url else os.path.basename(source)
             yield Found(source if is_url else os.path.abspath(source), name, target or None)

@@ -204,4 +204,4 @@ class _Worker:
         self.jobs.popleft()
         if "failed" in message:
             return Failed(number, message["failed"], message["pause"])
-        return Done(number, message["done"])
+        return Done(number, *message["done"])

@@ -11,6 +11,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from streamdcm.batch.edit_names import named_edit
+from streamdcm.batch.kept_names import kept_name
 from streamdcm.batch.template import TargetTemplate
 from streamdcm.errors import PlanError
 from streamdcm.files.edits import Edit
@@ -224,12 +225,14 @@ class Batch:
         return cls(state.pop("sources"), state.pop("target"), **state.pop("options"), **state)
 
     def fingerprint(self) -> str:
-        """Return the batch as JSON in which what is confidential is replaced by a digest."""
+        """Return the batch as JSON in which what is confidential is left out, or replaced by a digest."""
         kept = {name: _digest(value) if name in SECRET else value for name, value in self._options.items()}
         sent_to = self._sent_to()
         if sent_to["send"] is not None:
             sent_to["send"] = f"{printable(sent_to['send'])} {_digest(sent_to['send'])}"
-        return json.dumps(self._state(kept, sent_to), sort_keys=True)
+        target = None if self._target is None else kept_name(self._target)
+        places = {"sources": list(map(kept_name, self._sources)), "target": target}
+        return json.dumps(self._state(kept, sent_to) | places, sort_keys=True)
 
     def _sent_to(self) -> dict[str, Any]:
         if self._destination is None:
@@ -246,7 +249,8 @@ class Batch:
         return type(self).from_json, (self.to_json(),)
 
     def __repr__(self) -> str:
-        given = [repr(list(self._sources)), repr(self._target)]
+        given = [repr(list(map(printable, self._sources)))]
+        given += [repr(None if self._target is None else printable(self._target))]
         given += [f"send={printable(self._destination.url)!r}"] if self._destination is not None else []
         given += [f"edit={self._edit!r}"] if self._edit is not None else []
         given += [f"transfer_syntax={self._transfer_syntax!r}"] if self._transfer_syntax else []

@@ -75,10 +75,11 @@ class Asks(NamedTuple):
 
 
 class Done(NamedTuple):
-    """An instance is done; its source has this stamp."""
+    """An instance is done; its source has this stamp, and the server that it was sent to may have had a warning."""
 
     number: int
     stamp: str | None
+    warning: str | None = None
 
 
 class Failed(NamedTuple):

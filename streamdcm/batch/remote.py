@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError
-from streamdcm.sinks import scheme_of
+from streamdcm.sinks import printable, scheme_of
 
 _MARKS: Final = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 
@@ -32,7 +32,7 @@ def listed_urls(fixed: str, options: Mapping[str, Any], *, below: bool) -> Itera
         If the service does not list them.
     """
     if not below:
-        yield fixed, fixed.rpartition("/")[2], None
+        yield fixed, printable(fixed).rpartition("/")[2], None
     elif scheme_of(fixed) == "s3":
         yield from _listed_in_s3(fixed.rstrip("/") + "/", options)
     else:

@@ -13,7 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from streamdcm import system
 from streamdcm.batch.interrupts import interrupts_held
-from streamdcm.batch.journal import BLOCK, Entry, Failure, Journal, State, counts_in, failures_in
+from streamdcm.batch.journal import BLOCK, Entry, Journal
+from streamdcm.batch.journal_reading import Failure, State, Warned, counts_in, failures_in, warnings_in
+from streamdcm.batch.kept_names import kept_name
 from streamdcm.batch.listing import found_in
 from streamdcm.batch.local import LocalWorkers
 from streamdcm.batch.plan import Batch
@@ -93,6 +95,13 @@ class BatchReport(NamedTuple):
     def failures(self) -> Iterator[Failure]:
         """Give source, target, error and attempts of each instance that failed, one by one."""
         return failures_in(self.journal)
+
+    def warnings(self) -> Iterator[Warned]:
+        """Give source and warning of each instance that a server has stored with a warning, one by one.
+
+        Such an instance is done. The warning may be that values were changed, or elements dropped.
+        """
+        return warnings_in(self.journal)
 
 
 def run_batch(
@@ -188,6 +197,7 @@ class Run:
         self._progress = progress
         self._options = batch.options.get("source_options") or batch.options.get("storage_options") or {}
         self._template = None if batch.target is None else TargetTemplate(batch.target)
+        self._is_confidential = batch.target is not None and kept_name(batch.target) != batch.target
         self._underway: dict[int, Entry] = {}
         self._again: list[tuple[float, int, Entry, bool]] = []
         self._attempts: dict[int, int] = {}
@@ -227,7 +237,7 @@ class Run:
         if entry.state is State.PENDING and (stamp := self._rewritten(entry)) is not None:
             self._journal.done(entry.number, stamp)
             return True
-        if entry.state is State.DONE and self._stamp(entry) == entry.found.stamp and self._is_there(entry.target):
+        if entry.state is State.DONE and self._stamp(entry) == entry.found.stamp and self._is_there(entry):
             return True
         if entry.state is not State.PENDING:
             self._journal.again(entry.number)
@@ -238,7 +248,7 @@ class Run:
 
         Its new content got its name, and nobody could report it any more; it must not be edited a second time.
         """
-        if entry.target is None or entry.target != normal(entry.found.source):
+        if entry.target is None or entry.target != kept_name(normal(entry.found.source)):
             return None
         stamp = stamp_of(entry.found.source, self._options)
         return None if stamp == entry.found.stamp else stamp
@@ -246,12 +256,15 @@ class Run:
     def _stamp(self, entry: Entry) -> str | None:
         return entry.listed or stamp_of(entry.found.source, self._options)
 
-    def _is_there(self, target: str | None) -> bool:
-        if target is None:
+    def _is_there(self, entry: Entry) -> bool:
+        if entry.target is None:
             return True
-        if scheme_of(target) in (None, "file"):
-            return os.path.lexists(target)
-        return stamp_of(target, self._batch.options.get("storage_options", {})) is not None
+        if scheme_of(entry.target) in (None, "file"):
+            return os.path.lexists(entry.target)
+        wanted = self._wanted(entry)
+        if wanted is None and self._is_confidential:
+            return True  # the journal does not keep what would be needed to look
+        return stamp_of(wanted or entry.target, self._batch.options.get("storage_options", {})) is not None
 
     def _give(self, waiting: Iterator[Entry]) -> bool:
         """Give workers what they want; tell whether there was anything."""
@@ -290,8 +303,9 @@ class Run:
         return None if self._template.needs_dataset else self._template.expanded(entry.found, {}, {})
 
     def _claim(self, entry: Entry, target: str, is_there: bool, stamp: str | None) -> Claimed:
+        kept = kept_name(target)
         is_source = target == normal(entry.found.source)
-        replaces = self._replaces_all or is_source or entry.target == target
+        replaces = self._replaces_all or is_source or entry.target == kept
         if is_there and not replaces:
             owner = self._journal.owner(entry.number, target)
             return Claimed(owner, is_foreign=owner is None)
@@ -301,7 +315,7 @@ class Run:
             return Claimed(self._journal.owner(entry.number, target))
         if stamp != entry.found.stamp:
             entry = entry._replace(found=entry.found._replace(stamp=stamp))
-        self._underway[entry.number] = entry if target == entry.target else entry._replace(target=target)
+        self._underway[entry.number] = entry if kept == entry.target else entry._replace(target=kept)
         return Claimed(replaces=replaces, is_source=is_source)
 
     def _note(self, events: list[Event]) -> None:
@@ -314,8 +328,8 @@ class Run:
             match event:
                 case Asks(number, target, is_there, stamp):
                     answers.append((number, self._claim(entry, target, is_there, stamp)))
-                case Done(number, stamp):
-                    self._journal.done(number, stamp)
+                case Done(number, stamp, warning):
+                    self._journal.done(number, stamp, warning)
                     self._end(number, "done")
                 case Failed(number, error, pause):
                     self._note_failure(entry, error, pause)

@@ -55,8 +55,8 @@ class Sending:
         self._kept: list[KeptConnection] = []
         self._lock = threading.Lock()
 
-    def send(self, source: str, request: Request) -> None:
-        """Send an instance.
+    def send(self, source: str, request: Request) -> str | None:
+        """Send an instance, and return what the server warns of that has stored it.
 
         Raises
         ------
@@ -76,6 +76,7 @@ class Sending:
         if verdict.status == "failed":
             pause = pause_after(1, verdict.pause) if verdict.again else None
             raise _NotStoredError(f"{item.sop_instance_uid} was not stored: {verdict.reason}", pause)
+        return verdict.reason if verdict.status == "warning" else None
 
     def close(self) -> None:
         """Leave the server, when nothing is being sent any more."""

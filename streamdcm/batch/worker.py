@@ -64,11 +64,11 @@ class _Conversation:
 
     def _do(self, job: Job) -> None:
         try:
-            stamp = self._work.perform(job, self._claim)
+            outcome = self._work.perform(job, self._claim)
         except Exception as error:
             _say(self._speaks, {"failed": described(error), "pause": pause_before_another_try(error)})
         else:
-            _say(self._speaks, {"done": stamp})
+            _say(self._speaks, {"done": outcome})
 
     def _claim(self, target: str, is_there: bool, stamp: str | None) -> Claimed:
         _say(self._speaks, {"asks": target, "is_there": is_there, "stamp": stamp})

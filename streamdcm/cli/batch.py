@@ -112,6 +112,8 @@ def _show(report: BatchReport, given: argparse.Namespace) -> None:
     for failure in named:
         tries = f" ({failure.attempts} tries)" if failure.attempts > 1 else ""
         print(f"{printable(failure.source)}: {failure.error}{tries}", file=sys.stderr)
+    for warned in islice(report.warnings(), _MOST_NAMED if given.quiet else None):
+        print(f"{printable(warned.source)}: {warned.warning}", file=sys.stderr)
     if given.json:
         fields = {name: value for name, value in report._asdict().items()}
         print(json.dumps(fields))

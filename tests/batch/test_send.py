@@ -59,6 +59,24 @@ def test_instances_are_edited_while_they_are_sent(tmp_path: Path, storescp: Stor
     assert len(list(storescp.directory.iterdir())) == 30
 
 
+def test_a_warning_of_a_server_stands_in_the_journal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+
+    def stores(talk: Talk) -> None:
+        talk.accept()
+        talk.store_all(0, 0xB006, 0)
+
+    with scripted(stores) as peer:
+        report = Batch(source, send=peer.url).run(journal=tmp_path / "run.sqlite", workers=1)
+    assert counts(report) == (3, 0, 0)
+    (warned,) = report.warnings()
+    assert Path(warned.source).name == "00001.dcm"
+    assert warned.warning == "the server dropped elements (status B006H)"
+    assert list(report.failures()) == []
+    main(["batch", "--status", report.journal])
+    assert "00001.dcm: the server dropped elements (status B006H)" in capsys.readouterr().err
+
+
 def test_a_worker_keeps_its_association_and_releases_it(tmp_path: Path) -> None:
     source = make_instances(tmp_path / "in", range(5))
     released = []

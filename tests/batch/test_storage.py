@@ -61,6 +61,31 @@ def test_a_bucket_to_a_bucket(tmp_path: Path, options: dict[str, str], client: A
     assert names_in(client, "new") == [f"{number:05}.dcm" for number in range(6)]
 
 
+def test_urls_that_were_signed_anew_are_the_same_sources_and_no_signature_is_kept(
+    tmp_path: Path, options: dict[str, str], client: Any
+) -> None:
+    package("fsspec")
+    package("aiohttp")
+    for path in make_instances(tmp_path / "in", range(2)).rglob("*.dcm"):
+        client.put_object(Bucket="old", Key=f"signed/{path.name}", Body=path.read_bytes())
+    batch = Batch(f"@{tmp_path / 'list.txt'}", tmp_path / "out" / "{name}", edit={"PatientName": "A^B"})
+    for lasts, skipped in ((600, 0), (900, 2)):
+        keys = [f"signed/{number:05}.dcm" for number in range(2)]
+        urls = [
+            client.generate_presigned_url("get_object", Params={"Bucket": "old", "Key": key}, ExpiresIn=lasts)
+            for key in keys
+        ]
+        assert all("ignature=" in url for url in urls)
+        (tmp_path / "list.txt").write_text("\n".join(urls))
+        report = batch.run(journal=tmp_path / "run.sqlite", workers=1)
+        assert (report.done, report.failed, report.skipped) == (2, 0, skipped), list(report.failures())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["00000.dcm", "00001.dcm"]
+    for path in tmp_path.glob("run.sqlite*"):
+        kept = path.read_bytes()
+        assert b"ignature" not in kept
+        assert b"Expires" not in kept
+
+
 def test_what_is_there_already_is_left_alone(tmp_path: Path, options: dict[str, str], client: Any) -> None:
     source = make_instances(tmp_path / "in", range(1))
     client.put_object(Bucket="new", Key="there/00000.dcm", Body=b"precious")

@@ -1,0 +1,138 @@
+"""What a journal says, also while a run writes it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from streamdcm.errors import JournalError
+
+
+class State(IntEnum):
+    """What became of an instance."""
+
+    PENDING = 0
+    DONE = 1
+    FAILED = 2
+
+
+class Failure(NamedTuple):
+    """An instance that failed.
+
+    Parameters
+    ----------
+    source : str
+        Its path or URL.
+    target : str or None
+        Where it was to go, if that was known.
+    error : str
+        The class of the exception, and its text.
+    attempts : int
+        How often it was tried.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from streamdcm.batch import Batch
+    >>> Path("notes.txt").write_text("no preamble, no DICM")
+    20
+    >>> report = Batch("notes.txt", "clean/{name}").run(journal="run.sqlite", workers=1)
+    >>> for failure in report.failures():
+    ...     print(failure.error)
+    NotDicomError: ...notes.txt lacks the prefix DICM of a DICOM file (PS3.10 §7.1); ...
+    """
+
+    source: str
+    target: str | None
+    error: str
+    attempts: int
+
+
+class Warned(NamedTuple):
+    """An instance that a server has stored with a warning.
+
+    Parameters
+    ----------
+    source : str
+        Its path or URL.
+    warning : str
+        What the server said, with the status.
+
+    Examples
+    --------
+    >>> from streamdcm.batch import Batch
+    >>> report = Batch("slice.dcm", send="dicom://ORTHANC@pacs.example:4242").run(journal="run.sqlite", workers=1)
+    >>> [(warned.source, warned.warning) for warned in report.warnings()]
+    []
+    """
+
+    source: str
+    warning: str
+
+
+def counts_in(path: str | os.PathLike[str]) -> dict[State, int]:
+    """Return how many instances of a journal are in each state; a run may write it meanwhile.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal.
+    """
+    with _reading(path) as database:
+        return counts_of(database)
+
+
+def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
+    """Give the instances of a journal that failed, one by one.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal.
+    """
+    with _reading(path) as database:
+        rows = database.execute(
+            "SELECT source, COALESCE(target, wanted), error, attempts FROM instances WHERE state = ? ORDER BY id",
+            (State.FAILED,),
+        )
+        for source, target, error, attempts in rows:
+            yield Failure(os.fsdecode(source), _text(target), error, attempts)
+
+
+def warnings_in(path: str | os.PathLike[str]) -> Iterator[Warned]:
+    """Give the instances of a journal that were stored with a warning, one by one.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal.
+    """
+    with _reading(path) as database:
+        rows = database.execute("SELECT source, error FROM instances WHERE state = 1 AND error IS NOT NULL ORDER BY id")
+        for source, warning in rows:
+            yield Warned(os.fsdecode(source), warning)
+
+
+def counts_of(database: sqlite3.Connection) -> dict[State, int]:
+    """Return how many instances there are in each state."""
+    rows = database.execute("SELECT state, COUNT(*) FROM instances GROUP BY state")
+    return {**dict.fromkeys(State, 0), **{State(state): count for state, count in rows}}
+
+
+@contextlib.contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+    address = f"{Path(path).absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+            yield database
+    except sqlite3.Error as error:
+        raise JournalError(f"{os.fspath(path)} is no journal that can be read ({error})") from error
+
+
+def _text(name: bytes | None) -> str | None:
+    return None if name is None else os.fsdecode(name)
