@@ -9,14 +9,13 @@ from typing import Any, Final, NamedTuple
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.engine.in_order import DEFAULT_HOLD_LIMIT
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import PlanError, element_name
 from streamdcm.files.access import accessed
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement
 from streamdcm.files.remote import opened_input
-from streamdcm.files.scanned import Scanned, scan_file
+from streamdcm.files.scanned import Scanned, scan_to_pixels
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.plan.nested_pixels import is_encapsulated
@@ -69,7 +68,7 @@ def index_file(
         opened_input(source, StorageSettings(storage_options=storage_options, client=client)) as file,
         accessed(file) as access,
     ):
-        return _frames_of(scan_file(access, force=force, hold_limit=DEFAULT_HOLD_LIMIT))
+        return _frames_of(scan_to_pixels(access, force=force))
 
 
 def _frames_of(scanned: Scanned) -> FramesOfFile:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
+from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.errors import SourceError, element_name
 from streamdcm.files.access import Access, InflatedAccess, performed
 from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
-from streamdcm.files.scan_words import BLOCK, Encoding, Large, Row, Run, Where
+from streamdcm.files.scan_walk import walk
+from streamdcm.files.scan_words import BLOCK, IMPLICIT_LITTLE, Encoding, Large, Row, Run, Where
 
 Part: TypeAlias = Run | Large
 
@@ -97,6 +100,53 @@ def scan_file(access: Access, *, force: bool, hold_limit: int) -> Scanned:
         scanner.pass_over(large)
     parts += [run for run in scanner.runs if run.rows]
     return Scanned(head, encoding, parts, access, name, size)
+
+
+def scan_to_pixels(access: Access, *, force: bool) -> Scanned:
+    """Scan a file up to its pixel data, whose items are left to whoever looks for frames in them.
+
+    Pixel data of undefined length seem to reach to the end of the file; what is behind them is not looked at. Of a
+    deflated file only the head is scanned.
+
+    Parameters
+    ----------
+    access : Access
+        The file.
+    force : bool
+        Whether the prefix ``DICM`` may be missing.
+
+    Raises
+    ------
+    NotDicomError
+        If the prefix is missing and may not be.
+    SourceError
+        If the file is damaged or truncated.
+    """
+    assert access.size is not None
+    where = Where(access.name, access.size)
+    head = performed(scan_head(where, force=force), access)
+    encoding = encoding_of_dataset(head.syntax, b"" if head.deflated else head.data[head.at : head.at + 8])
+    parts: list[Part] = []
+    found = Scanned(head, encoding, parts, access, access.name, access.size)
+    if head.deflated:
+        return found
+    scanner = Scanner(where, encoding, head.at, head.data, head.base, skips=False)
+    while (large := performed(scanner.scan(), access)) is not None:
+        parts += [run for run in scanner.runs if run.rows]
+        scanner.runs.clear()
+        if large.tag in PIXEL_TAGS:
+            parts.append(large if large.length is not None else replace(large, length=access.size - large.value_at))
+            return found
+        if large.length is None:
+            inner = IMPLICIT_LITTLE if large.vr == b"UN" else encoding
+            walked = performed(
+                walk(where, large.tag, inner, large.value_at, b"", large.value_at, holds_fragments=False), access
+            )
+            large = replace(large, length=walked.value_end - large.value_at)
+        parts.append(large)
+        scanner.pass_over(large)
+    parts += [run for run in scanner.runs if run.rows]
+    return found
 
 
 def _deflated_parts(name: str, access: Access, encoding: Encoding, data: bytes, hold_limit: int) -> list[Part]:

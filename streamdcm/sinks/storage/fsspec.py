@@ -12,10 +12,12 @@ from streamdcm.instructions import Chunk
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.locations import printable, printable_text
 from streamdcm.sinks.output import Output
+from streamdcm.sinks.storage.object_reader import ObjectReader
 from streamdcm.sinks.storage.problems import Service
 from streamdcm.sinks.storage.refusal import refuse
 
 try:
+    from fsspec.caching import BaseCache
     from fsspec.core import url_to_fs
     from fsspec.implementations.memory import MemoryFile
     from fsspec.spec import AbstractBufferedFile
@@ -69,7 +71,24 @@ def reader_for(url: str, storage: StorageSettings) -> Iterator[Any]:
         system, path = _file_system(url, storage, SourceError)
         file = system.open(path, "rb")
     with file:
-        yield _ReadFile(file, name)
+        yield _by_ranges(_ReadFile(file, name), file)
+
+
+def _by_ranges(reader: "_ReadFile", file: Any) -> Any:
+    """Return what reads a file in the ranges that are asked for.
+
+    fsspec's own files read a block of some MiB with whatever is asked for. A file that is no larger is read by one
+    request that way, and also from a server that does not know ranges; of a larger one that would be nearly all of it.
+    """
+    if not isinstance(file, AbstractBufferedFile) or not file.size or file.size <= file.blocksize:
+        return reader
+    file.cache = BaseCache(file.blocksize, file._fetch_range, file.size)
+
+    def fetch(offset: int, size: int) -> bytes:
+        reader.seek(offset)
+        return reader.read(size)
+
+    return ObjectReader(reader.name, file.size, fetch)
 
 
 def _file_system(url: str, storage: StorageSettings, refusal: type[StreamdcmError]) -> tuple[Any, str]:
