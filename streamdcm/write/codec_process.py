@@ -1,7 +1,7 @@
-"""A process that codes frames, for libraries that keep the interpreter's lock: ``python -m`` it, and speak by pipes.
+"""Processes that code frames, for libraries that keep the interpreter's lock: started, and spoken to through pipes.
 
-It is sent a pickled `Recoding`, then frames, each behind its number and its length; it answers each with a byte and the
-length of what follows: the coded frame, or a pickled exception. The end of its input is the end of it.
+Each is sent a pickled `Recoding`, then frames, each behind its number and its length; it answers each with a byte and
+the length of what follows: the coded frame, or a pickled exception. The end of its input is the end of it.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _started() -> subprocess.Popen[bytes]:
 
     It is in a group of its own: Ctrl-C is for whoever started it, and ends it.
     """
-    command = [sys.executable, "-P", "-m", "streamdcm.write.codec_process"]
+    command = [sys.executable, "-P", "-m", "streamdcm.write.codec_child"]
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
     return subprocess.Popen(
         command,
@@ -159,7 +159,3 @@ def _answer_to(outgoing: BinaryIO, recoding: Recoding, frame: bytes, number: int
     outgoing.write(_answer.pack(is_coded, len(data)))
     outgoing.write(data)
     outgoing.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -175,7 +175,7 @@ def codec_processes(parent: int) -> list[str]:
     """The processes that code frames for another."""
     children = Path(f"/proc/{parent}/task").glob("*/children")
     pids = [pid for child in children for pid in child.read_text().split()]
-    return [pid for pid in pids if b"codec_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in pids if b"codec_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize("codec", [("JPEG2000Lossless",), ("JPEG2000", "--codec-option", "ratio=4")], ids=len)

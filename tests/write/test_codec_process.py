@@ -45,7 +45,7 @@ def children() -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if int(text.rpartition(")")[2].split()[1]) == os.getpid() and b"codec_process" in command:
+            if int(text.rpartition(")")[2].split()[1]) == os.getpid() and b"codec_child" in command:
                 found.append(int(entry.name))
     return found
 
