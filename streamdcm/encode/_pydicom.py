@@ -41,12 +41,15 @@ def sorted_elements(dataset: Dataset) -> list[tuple[int, Element]]:
     return sorted(zip(map(pos, elements), elements.values(), strict=True), key=_TAG)
 
 
-_LISTS = frozenset({MultiValue, Sequence})
+LISTS = frozenset({MultiValue, Sequence})
+"""The classes whose components are in a list, which `list_in` returns."""
+
+list_in: Callable[[Any], list[Any]] = attrgetter("_list")
 
 
 def components(value: Any) -> Any:
     """Return the components of a multiple value, or items, as a list, whose methods are not Python calls."""
-    return value._list if value.__class__ in _LISTS else value
+    return list_in(value) if value.__class__ in LISTS else value
 
 
 encode_name_components: Callable[[AnySequence[str], AnySequence[str]], bytes] = _encode_personname

@@ -94,7 +94,7 @@ def encode_some(
     """
     found = None if HOT is None else HOT.encode_run(elements, pieces, scope)
     if found is None:
-        return _encode_some(elements, pieces, scope, encode_sequence)
+        return encode_some_here(elements, pieces, scope, encode_sequence)
     total = 0
     while True:
         length, rest, why = found
@@ -104,7 +104,7 @@ def encode_some(
                 return total, rest, False
             total += encode_sequence(rest, pieces, scope)
         elif why == _FOR_PYTHON:
-            length, sequence, _ = _encode_some(iter((rest,)), pieces, scope, encode_sequence)
+            length, sequence, _ = encode_some_here(iter((rest,)), pieces, scope, encode_sequence)
             total += length
             if sequence is not None:
                 return total, sequence, False
@@ -115,7 +115,7 @@ def encode_some(
         found = HOT.encode_run(elements, pieces, scope)
 
 
-def _encode_some(
+def encode_some_here(
     elements: Iterator[tuple[int, Any]], pieces: Pieces, scope: Scope, encode_sequence: _EncodeSequence | None
 ) -> tuple[int, DataElement | None, bool]:
     """Encode elements as `encode_some` does; the C module does the same, many at a time."""

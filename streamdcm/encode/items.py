@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from streamdcm.encode._pydicom import Element, components, sorted_elements, stored_value
-from streamdcm.encode.element import encode_some
+from streamdcm.encode._pydicom import LISTS, Element, list_in, sorted_elements, stored_value
+from streamdcm.encode.element import encode_some, encode_some_here
 from streamdcm.encode.groups import GROUP_LENGTH, NestedGroup, by_group, has_group_length
 from streamdcm.encode.header import group_length_header, group_length_value, sequence_header
 from streamdcm.encode.hot import HOT
@@ -20,10 +20,10 @@ from streamdcm.errors import ValueTypeError, encode_error
 
 def encode_elements(elements: Iterator[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:
     """Encode elements, the items of sequences included, and return their encoded length in bytes."""
-    total = 0
-    is_end = False
+    some = encode_some_here if HOT is None else encode_some
+    total, _, is_end = some(elements, pieces, scope, _encode_sequence)
     while not is_end:
-        length, _, is_end = encode_some(elements, pieces, scope, _encode_sequence)
+        length, _, is_end = some(elements, pieces, scope, _encode_sequence)
         total += length
     return total
 
@@ -35,9 +35,10 @@ def encode_item(item: Dataset, pieces: Pieces, scope: Scope, place: tuple[int, i
 
     A defined length that would not fit its field becomes an undefined one (PS3.5 §7.5.1).
     """
-    known: int | None = None if HOT is None else HOT.encode_item(item, pieces, scope, place)
-    if known is not None:
-        return known
+    if HOT is not None:
+        known: int | None = HOT.encode_item(item, pieces, scope, place)
+        if known is not None:
+            return known
     if not isinstance(item, Dataset):
         raise ValueTypeError(
             f"item {place[1]} is a {type(item).__name__}, not a Dataset; correct it", scope.path_of(place[0])
@@ -70,11 +71,12 @@ def _encode_sequence(element: DataElement, pieces: Pieces, scope: Scope) -> int:
     at = len(parts)
     parts.append(b"")
     length = 0
+    tag = element.tag
     for index, item in enumerate(items_of(element, scope)):
-        length += encode_item(item, pieces, scope, (element.tag, index))
+        length += encode_item(item, pieces, scope, (tag, index))
     encoding = scope.layout.encoding
     undefined = has_undefined_length(element, scope) or length > MAX_LENGTH
-    header = parts[at] = sequence_header(element.tag, UNDEFINED_LENGTH if undefined else length, encoding)
+    header = parts[at] = sequence_header(tag, UNDEFINED_LENGTH if undefined else length, encoding)
     if undefined:
         parts.append(encoding.sequence_end)
         length += 8
@@ -90,7 +92,8 @@ def items_of(sequence: DataElement, scope: Scope) -> Iterator[Dataset]:
         If its value has no items.
     """
     try:
-        return iter(components(stored_value(sequence)))
+        value = stored_value(sequence)
+        return iter(list_in(value) if value.__class__ in LISTS else value)
     except Exception as error:
         raise encode_error(error, scope.path_of(sequence.tag)) from None
 
@@ -98,7 +101,7 @@ def items_of(sequence: DataElement, scope: Scope) -> Iterator[Dataset]:
 def has_undefined_length(sequence: DataElement, scope: Scope) -> bool:
     """Whether a sequence is to end with a delimiter rather than after a length."""
     if scope.layout.sequence_lengths == "preserve":
-        return sequence.is_undefined_length or (scope.marks_sequences and sequence.tag.is_private)
+        return sequence.is_undefined_length or (scope.facts.marks_sequences and sequence.tag.is_private)
     return scope.layout.sequence_lengths == "undefined"
 
 

@@ -102,7 +102,7 @@ def test_no_value_depends_on_the_c_module(vr: str, value: hostile.Make, layout: 
 def for_python(dataset: Dataset, layout: Layout) -> list[str]:
     """Encode a dataset and return the VRs of the elements, and the items, that were given back to Python."""
     given: list[str] = []
-    encode_some, encode_elements, encode_item = walk._encode_some, items.encode_elements, items.encode_item
+    encode_some, encode_elements, encode_item = walk.encode_some_here, items.encode_elements, items.encode_item
 
     def some(elements: Any, *others: Any) -> Any:
         pairs = list(elements)
@@ -114,7 +114,7 @@ def for_python(dataset: Dataset, layout: Layout) -> list[str]:
         return encode_item(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk, "_encode_some", some)
+        patch.setattr(walk, "encode_some_here", some)
         HOT.ask(encode_elements, item)
         try:
             assert outcome(dataset, layout).error is None

@@ -19,6 +19,7 @@ from streamdcm.encode.code_extensions import (
 from streamdcm.encode.layout import Context
 from streamdcm.encode.vr.values import MULTI_VALUES, is_empty
 
+_float_text = float.__repr__
 _original_text = attrgetter("original_string")
 _ESCAPE: Final = b"\x1b"
 _LEFT_BY_PYDICOM: Final = "\x1b$)A"
@@ -42,6 +43,11 @@ def encode_text(value: Any, context: Context) -> bytes:
 
     Bytes are taken as encoded already.
     """
+    if value.__class__ is str and context.codec is not None and not context.is_extended:
+        try:  # the usual case of `_encode` first
+            return value.encode(context.codec) if _LEFT_BY_PYDICOM not in value else _encode(value, context)
+        except UnicodeError:
+            pass
     if isinstance(value, str):
         return _encode(value, context)
     if value is None:
@@ -68,7 +74,8 @@ def encode_person_name(value: Any, context: Context) -> bytes:
 def encode_number_text(value: Any, context: Context) -> bytes:
     """Encode numbers as text (DS, IS); one that was read keeps the text it was read from."""
     if value.__class__ is DSfloat or value.__class__ is IS:
-        return _number_text(value).encode("latin-1")
+        text = getattr(value, "original_string", None)
+        return (_number_text(value) if text is None else text).encode("latin-1")
     values = components(value)
     if isinstance(values, MULTI_VALUES):
         return _number_texts(values).encode("latin-1")
@@ -84,7 +91,14 @@ def _number_texts(numbers: Any) -> str:
             return "\\".join(map(_original_text, numbers))
         except (AttributeError, TypeError):
             pass  # not all
-    return "\\".join([_number_text(number) for number in numbers])
+    return "\\".join(
+        [
+            _float_text(number)
+            if number.__class__ is DSfloat and getattr(number, "original_string", None) is None
+            else _number_text(number)
+            for number in numbers
+        ]
+    )
 
 
 def _number_text(number: Any) -> str:
@@ -93,7 +107,7 @@ def _number_text(number: Any) -> str:
         return text
     # what their __str__ comes to by detours
     if number.__class__ is DSfloat:
-        return float.__repr__(number)
+        return _float_text(number)
     if number.__class__ is IS:
         return int.__repr__(number)
     if number is None:
