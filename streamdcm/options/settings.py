@@ -86,7 +86,7 @@ class PlanSettings:
     little_endian: bool | None = _option(None, checks.as_given, _FRAMES)
     enforce_file_format: bool = _option(False, checks.flag, _LAID_OUT)
     force_encoding: bool = _option(False, checks.flag, _FRAMES)
-    transfer_syntax: str | None = _option(None, checks.optional_text, _CONVERTERS)
+    transfer_syntax: str | None = _option(None, checks.optional_text, _FRAMES)
     file_meta: bool = _option(True, checks.flag, _CONVERTERS)
     sequence_lengths: SequenceLengths = _option("preserve", checks.one_of(*get_args(SequenceLengths)), _LAID_OUT)
     group_lengths: GroupLengths = _option("omit", checks.one_of(*get_args(GroupLengths)), _LAID_OUT)

@@ -237,8 +237,8 @@ class IndexOptions(TypedDict, total=False):
     frame_index: bool
 
 
-class ConversionOptions(TypedDict, total=False):
-    """Keyword arguments about what becomes of a dataset on its way to others.
+class SyntaxOptions(TypedDict, total=False):
+    """The keyword argument that gives a dataset another transfer syntax on its way.
 
     Attributes
     ----------
@@ -246,12 +246,21 @@ class ConversionOptions(TypedDict, total=False):
         The UID or keyword of the transfer syntax to write; that of the dataset if not given. The dataset stays as it
         is, File Meta Information follows, and the words of bulk values change their byte order where that is another
         (PS3.5 §7.3). Frames are decoded and encoded as it takes.
+    """
+
+    transfer_syntax: str | None
+
+
+class ConversionOptions(SyntaxOptions, total=False):
+    """Keyword arguments about what becomes of a dataset on its way to others: see `SyntaxOptions`.
+
+    Attributes
+    ----------
     file_meta : bool
         Whether preamble and File Meta Information are written; without them it is the dataset alone, as in a message
         of the network.
     """
 
-    transfer_syntax: str | None
     file_meta: bool
 
 
@@ -294,7 +303,7 @@ class EncodeOptions(EncodingOptions, FrameOptions, CodecOptions, ReadingOptions,
     frames: Iterable[Frame] | AsyncIterable[Frame | Awaitable[Frame]] | StoredArray | ByteStream | None
 
 
-class TargetOptions(WriteOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
+class TargetOptions(WriteOptions, SyntaxOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
     """Keyword arguments of functions like `dcmwrite`: see `WriteOptions`, `PlaceOptions` and `SplitOptions`.
 
     Examples
@@ -316,7 +325,7 @@ class DropInOptions(TargetOptions, total=False):
     write_like_original: bool
 
 
-class DivideOptions(PushOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
+class DivideOptions(PushOptions, SyntaxOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
     """Keyword arguments of what gives frames to several instances: those of `TargetOptions` but `frames`."""
 
 
@@ -439,7 +448,7 @@ class AsyncChunkOptions(AsyncWriteOptions, ConversionOptions, total=False):
     """Keyword arguments of `iter_chunks_async` and `open_chunks_async`: those of `AsyncWriteOptions`, and more."""
 
 
-class AsyncTargetOptions(AsyncWriteOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
+class AsyncTargetOptions(AsyncWriteOptions, SyntaxOptions, IndexOptions, PlaceOptions, SplitOptions, total=False):
     """Keyword arguments of `dcmwrite_async`: see `AsyncWriteOptions`, `PlaceOptions` and `SplitOptions`.
 
     Examples

@@ -66,6 +66,7 @@ def dcmwrite(
         All are in `TargetOptions` (`AsyncTargetOptions` on an event loop), besides pydicom's deprecated
         `write_like_original`. Those that are used most, each with its default:
 
+        - `transfer_syntax` (None): UID or keyword of the one to write (PS3.5 §10); by default that of the dataset.
         - `enforce_file_format` (False): complete the preamble and the File Meta Information (PS3.10 §7.1), or fail.
         - `frames` (None): the pixel data, frame by frame: an iterable of arrays or of compressed frames.
         - `number_of_frames` (None): how many `frames` will be, if that is known (PS3.3 §C.7.6.6).
@@ -75,7 +76,6 @@ def dcmwrite(
         - `durable` (False): for paths: whether to wait until file and name are on the disk.
         - `progress` (None): called with a `ProgressEvent` after about every chunk.
         - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
-        - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
 
     Returns
     -------
