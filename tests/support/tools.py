@@ -27,6 +27,7 @@ HEAVY = frozenset(
         "cv2",
         "dask",
         "distributed",
+        "fastapi",
         "flask",
         "fsspec",
         "h5py",
