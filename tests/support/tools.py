@@ -31,6 +31,7 @@ HEAVY = frozenset(
         "flask",
         "fsspec",
         "h5py",
+        "hatchling",
         "highdicom",
     }
     | {
