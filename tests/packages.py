@@ -8,6 +8,7 @@ pydicom that there is, whatever the bound says. What is left over is given to py
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tarfile
@@ -67,6 +68,9 @@ def _look_at(source: Path, wheel: Path) -> None:
         assert not missing, f"the source distribution lacks {missing}"
     with zipfile.ZipFile(wheel) as files:
         names = set(files.namelist())
+        (metadata,) = (files.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    assert "# streamdcm" in metadata, "the package has no description"
+    assert not (dead := re.findall(r"\]\((?!\w+:|#)[^)]+\)", metadata)), f"a package index has no {dead}"
     expected = {
         str(path.relative_to(source))
         for path in (source / "streamdcm").rglob("*")

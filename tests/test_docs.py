@@ -7,11 +7,14 @@ The blocks of a page run in order, in one namespace and an empty directory. A bl
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import streamdcm
 from streamdcm.errors import MissingExtraError
 from tests.support import ROOT
 from tests.support.tools import package, skip_without
@@ -107,3 +110,11 @@ def test_ci_takes_its_commands_from_the_readme() -> None:
         assert block.language == "sh"
         assert len(block.text.splitlines()) == 1
         assert "venv" in block.text
+
+
+def test_every_public_name_is_on_the_page_of_the_python_api() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
+    told = set(re.findall(r"^::: streamdcm\.(\w+)$", page, re.MULTILINE))
+    modules = [find_spec(f"streamdcm.{name}") and import_module(f"streamdcm.{name}") for name in told]
+    of_modules = {name for module in modules if module for name in module.__all__}
+    assert set(streamdcm.__all__) <= told | of_modules

@@ -120,7 +120,7 @@ def test_bucket_to_bucket(study: Path) -> None:
 
 
 def test_web_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package("starlette")
+    package("fastapi")
     uvicorn, httpx2 = package("uvicorn"), package("httpx2")
     monkeypatch.setenv("FOLDER", str(tmp_path))
     monkeypatch.syspath_prepend(ROOT / "docs" / "examples")

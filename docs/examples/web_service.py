@@ -1,36 +1,35 @@
 """Upload and download DICOM over HTTP: FOLDER=/archive uvicorn web_service:app. Neither is ever whole in memory.
 
-FastAPI is Starlette with more: `app = FastAPI()` and `app.add_route("/{name}", ...)` take the same two functions.
+It needs fastapi and uvicorn. Whoever may write here is for `Depends` to say.
 """
 
 import os
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse, StreamingResponse
-from starlette.routing import Route
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
 
 import streamdcm
 
 FOLDER = Path(os.environ["FOLDER"])
 EDIT = {"PatientName": "Doe^Jane"}
 
+app = FastAPI()
 
-async def upload(request):
+
+@app.put("/{name}")
+async def upload(name: str, request: Request) -> dict[str, int]:
     try:
-        target = FOLDER / Path(request.path_params["name"]).name
-        result = await streamdcm.rewrite_async(request.stream(), target, edit=EDIT)
+        result = await streamdcm.rewrite_async(request.stream(), FOLDER / Path(name).name, edit=EDIT)
     except (streamdcm.errors.SourceError, streamdcm.errors.NotDicomError) as error:
-        return JSONResponse({"error": str(error)}, status_code=400)
-    return JSONResponse({"bytes": result.bytes_written})
+        raise HTTPException(400, str(error)) from error
+    return {"bytes": result.bytes_written}
 
 
-async def download(request):
-    path = FOLDER / Path(request.path_params["name"]).name
+@app.get("/{name}")
+async def download(name: str) -> StreamingResponse:
+    path = FOLDER / Path(name).name
     if not path.is_file():
-        return JSONResponse({"error": "there is no such instance"}, status_code=404)
+        raise HTTPException(404, "there is no such instance")
     chunks = await streamdcm.rewrite_chunks_async(path, edit={"PatientName": "anonymous"})
     return StreamingResponse(chunks, media_type="application/dicom")
-
-
-app = Starlette(routes=[Route("/{name}", upload, methods=["PUT"]), Route("/{name}", download)])

@@ -40,7 +40,7 @@ class StoreOptions(TypedDict, total=False):
 
 
 class AssociationOptions(StoreOptions, total=False):
-    """Keyword arguments of `dimse.store` and its twin.
+    """Keyword arguments of `dimse.store` and its ``_async`` counterpart.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ class AssociationOptions(StoreOptions, total=False):
 
 
 class WebOptions(StoreOptions, total=False):
-    """Keyword arguments of `dicomweb.store` and its twin.
+    """Keyword arguments of `dicomweb.store` and its ``_async`` counterpart.
 
     Attributes
     ----------
-    client : httpx2.Client, httpx.Client, or their AsyncClient for the twin, optional
+    client : httpx2.Client, httpx.Client, or their AsyncClient for `store_async`, optional
         Who sends, with its authentication, certificates, proxies and timeouts; it stays open. Needs the extra
         ``http``.
     study : str, optional

@@ -292,7 +292,7 @@ class ChunkOptions(WriteOptions, ConversionOptions, total=False):
 
 
 class EncodeOptions(EncodingOptions, FrameOptions, CodecOptions, ReadingOptions, ConversionOptions, total=False):
-    """Keyword arguments of `encoder`, `encoded_size` and its twin: those of `ChunkOptions` but `progress`.
+    """Keyword arguments of `encoder`, `encoded_size`, `encoded_size_async`: those of `ChunkOptions` but `progress`.
 
     Attributes
     ----------
@@ -357,7 +357,7 @@ class CaptureOptions(WriterOptions, total=False):
 
 
 class AppendOptions(TableOptions, StreamOptions, total=False):
-    """Keyword arguments of `append` and its twin: those of `StreamOptions`, and more.
+    """Keyword arguments of `append` and its ``_async`` counterpart: those of `StreamOptions`, and more.
 
     Attributes
     ----------
@@ -379,7 +379,7 @@ class RecoverOptions(TableOptions, StreamOptions, PlaceOptions, total=False):
 
 
 class EncoderTargetOptions(StreamOptions, PlaceOptions, total=False):
-    """Keyword arguments of `write_encoder` and its twin: see `StreamOptions` and `PlaceOptions`."""
+    """Keyword arguments of `write_encoder` and its ``_async`` counterpart: see `StreamOptions` and `PlaceOptions`."""
 
 
 class SourceOptions(TypedDict, total=False):
@@ -399,7 +399,7 @@ class SourceOptions(TypedDict, total=False):
 
 
 class RewriteChunksOptions(LayoutOptions, TableOptions, CodecOptions, StreamOptions, SourceOptions, total=False):
-    """Keyword arguments of `rewrite_chunks` and its twin.
+    """Keyword arguments of `rewrite_chunks` and its ``_async`` counterpart.
 
     See `LayoutOptions`, `TableOptions`, `CodecOptions`, `StreamOptions` and `SourceOptions`.
 
@@ -412,7 +412,7 @@ class RewriteChunksOptions(LayoutOptions, TableOptions, CodecOptions, StreamOpti
 
 
 class RewriteOptions(RewriteChunksOptions, PlaceOptions, total=False):
-    """Keyword arguments of `rewrite` and its twin: those of `RewriteChunksOptions`, and `PlaceOptions`.
+    """Keyword arguments of `rewrite` and `rewrite_async`: those of `RewriteChunksOptions`, and `PlaceOptions`.
 
     Examples
     --------

@@ -143,7 +143,7 @@ class Output(Transaction):
 
 
 class PartsOutput(Transaction):
-    """A target that takes numbered parts in any order, as object storages do; the twin of `Output`.
+    """A target that takes numbered parts in any order, as object storages do, beside `Output`.
 
     A value that comes late finds its place, because the part with the field for it goes last.
 
@@ -242,7 +242,7 @@ class PassingOutput(Output):
 
 
 class AsyncOutput(ABC):
-    """A target on the event loop, the twin of `Output`. Instances are targets for the ``*_async`` functions.
+    """A target on the event loop, as `Output` is off it. Instances are targets for the ``*_async`` functions.
 
     Examples
     --------

@@ -271,7 +271,7 @@ def encoder(dataset: Dataset, /, *, patchable: bool = True, **kwargs: Unpack[Enc
     """Return the encoder of a whole file, for stages and senders of one's own.
 
     Arguments and dataset are checked at once. What the encoder yields is made by whoever runs it: `write_encoder`,
-    `encoder_chunks`, their twins, or a stage that wraps it with `through`.
+    `encoder_chunks`, their ``_async`` counterparts, or a stage that wraps it with `through`.
 
     Parameters
     ----------

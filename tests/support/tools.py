@@ -27,9 +27,11 @@ HEAVY = frozenset(
         "cv2",
         "dask",
         "distributed",
+        "fastapi",
         "flask",
         "fsspec",
         "h5py",
+        "hatchling",
         "highdicom",
     }
     | {
