@@ -7,7 +7,6 @@ environment does without it.
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from typing import Any, Final
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -19,6 +18,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import IS, DSdecimal, DSfloat, PersonName
 
 from streamdcm.encode.implied import implied_vr
+from streamdcm.encode.layout import keeps_ascii
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import LUT_DESCRIPTORS
 from streamdcm.encode.vr.binary import encode_bytes
@@ -26,8 +26,6 @@ from streamdcm.encode.vr.dates import encode_date_times, encode_dates, encode_ti
 from streamdcm.encode.vr.numbers import encode_tags
 from streamdcm.encode.vr.table import VRS
 from streamdcm.encode.vr.text import encode_default_text, encode_number_text, encode_person_name, encode_text
-
-_ASCII: Final = bytes(range(128))
 
 # What _hot.c calls the functions of the table of VRs; numbers are called as in the module struct.
 _CODES: Final[dict[Any, str]] = {
@@ -48,15 +46,6 @@ _CODES: Final[dict[Any, str]] = {
         )
     },
 }
-
-
-@lru_cache(maxsize=256)
-def keeps_ascii(codec: str | None) -> bool:
-    """Whether text of ASCII characters is the same bytes in a codec, which can be none."""
-    try:
-        return codec is not None and _ASCII.decode("ascii").encode(codec) == _ASCII
-    except (LookupError, UnicodeError):
-        return False
 
 
 def _is_outdated(built: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -20,6 +21,8 @@ encloses it becomes undefined (PS3.5 §7.5.1)."""
 
 MAX_SHORT_LENGTH: Final = 0xFFFF
 """The largest length that a 16-bit length field holds (PS3.5 table 7.1-2)."""
+
+_ASCII = bytes(range(128))
 
 # PS3.3 §C.12.1.1.2: codecs whose text needs escape sequences even in the first character set
 _ESCAPING_CODECS = frozenset({"shift_jis", "iso2022_jp", "iso2022_jp_2"})
@@ -54,6 +57,15 @@ def make_context(little_endian: bool, encodings: Sequence[str]) -> Context:
     first = encodings[0]
     codec = None if first in _ESCAPING_CODECS else _QUICK_NAMES.get(first, first)
     return Context(little_endian, tuple(encodings), codec, has_code_extensions(encodings))
+
+
+@lru_cache(maxsize=256)
+def keeps_ascii(codec: str | None) -> bool:
+    """Whether text of ASCII characters is the same bytes in a codec, which can be none."""
+    try:
+        return codec is not None and _ASCII.decode("ascii").encode(codec) == _ASCII
+    except (LookupError, UnicodeError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

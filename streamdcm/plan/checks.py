@@ -115,11 +115,9 @@ def check_bulk_lengths(plan: Plan) -> None:
     EncodeError
         Names the element.
     """
-    bulk = [
-        element for _, element in plan.elements if element.__class__ is not RawDataElement and element.VR in _LONG_VRS
-    ]
-    for element in bulk:
-        _check_bulk_length(element, plan)
+    for _, element in plan.elements:
+        if element.__class__ is not RawDataElement and element.VR in _LONG_VRS:
+            _check_bulk_length(element, plan)
 
 
 def _check_bulk_length(element: Element, plan: Plan) -> None:

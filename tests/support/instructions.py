@@ -1,9 +1,9 @@
 """Counts the instructions that writing a slice, and a frame, takes: ``python -m tests.support.instructions --record``.
 
 Time depends on what else a machine does, and on the machine. Instructions under callgrind do not: the hash seed is
-fixed, and the difference of two runs that differ in nothing but the number of slices, or of frames, leaves out how
-Python begins. They depend on how Python was built, and on whether the C module is there, so a figure is recorded for
-each; ``STREAMDCM_PURE=1`` in the environment counts without it.
+fixed, nothing is counted before all is imported and warm, and the difference of two runs that differ in nothing but
+the number of slices, or of frames, leaves out how counting begins. They depend on how Python was built, and on whether
+the C module is there, so a figure is recorded for each; ``STREAMDCM_PURE=1`` in the environment counts without it.
 """
 
 import argparse
@@ -25,8 +25,8 @@ BUILD: Final = f"{platform.python_version()}, {platform.python_compiler()}, {pla
 """The Python at hand, and who encodes plain elements."""
 
 _CHILD: Final = "tests.support.children.instructions"
-_SLICES, _MORE_SLICES = 10, 2_010
-_FRAMES, _MORE_FRAMES = 1_000, 61_000
+_SLICES, _MORE_SLICES = 20, 120
+_FRAMES, _MORE_FRAMES = 500, 3_000
 
 
 class Instructions(NamedTuple):
@@ -37,10 +37,7 @@ class Instructions(NamedTuple):
 
 
 def count() -> Instructions:
-    """Count them, in some minutes.
-
-    There are so many because Python takes some ten million instructions more, or fewer, to begin.
-    """
+    """Count them, in half a minute of CPU time."""
     base = _run(_SLICES, _FRAMES)
     slices, frames = _run(_MORE_SLICES, _FRAMES), _run(_SLICES, _MORE_FRAMES)
     return Instructions((slices - base) // (_MORE_SLICES - _SLICES), (frames - base) // (_MORE_FRAMES - _FRAMES))
@@ -59,7 +56,8 @@ def record(counted: Instructions) -> None:
 
 
 def _run(slices: int, frames: int) -> int:
-    command = [need("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    need("callgrind_control")
+    command = [need("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null", "--instr-atstart=no"]
     command += python_module(_CHILD, slices, frames)
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"})
     found = re.search(r"Collected : (\d+)", done.stderr)

@@ -16,7 +16,7 @@ from streamdcm.encode.code_extensions import (
     encode_extended,
     has_code_extensions,
 )
-from streamdcm.encode.layout import Context
+from streamdcm.encode.layout import Context, keeps_ascii
 from streamdcm.encode.vr.values import MULTI_VALUES, is_empty
 
 _float_text = float.__repr__
@@ -150,6 +150,10 @@ def _encode_name(name: Any, context: Context) -> bytes:
     if original is not None and (read_with is None or read_with == context.encodings):
         encoded: bytes = original
         return encoded
+    if original is None and name.__class__ is PersonName:
+        text = "=".join(name.components)
+        if text.isascii() and keeps_ascii(context.codec) and "\x1b" not in text:
+            return text.rstrip("=").encode("ascii")
     # what PersonName decodes and encodes it remembers in the name; the dataset is not ours to change
     if context.is_extended or (original is not None and _ESCAPE in original):
         text = _decoded(copy(name))
