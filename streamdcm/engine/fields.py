@@ -42,9 +42,12 @@ class FieldsInTurn:
         self._left = deque(fields)
         self._ready = bytearray()
 
-    def add(self, piece: Chunk) -> Iterator[Fill]:
-        """Take the bytes that come next."""
+    def add(self, piece: Chunk) -> Iterable[Fill]:
+        """Take the bytes that come next; what is filled in with them is yielded, most often nothing."""
         self._ready += piece
+        return self._filled() if self._left and len(self._ready) >= self._left[0].size else ()
+
+    def _filled(self) -> Iterator[Fill]:
         while self._left and len(self._ready) >= self._left[0].size:
             field = self._left.popleft()
             yield Fill(field, bytes(self._ready[: field.size]))

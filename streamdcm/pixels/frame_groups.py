@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, Protocol
 
 from streamdcm.cleanup import afterwards
@@ -81,8 +81,8 @@ def set_aside(spool: str, hold_limit: int, label: str) -> Aside:
 class TakesItems(Protocol):
     """Where items go."""
 
-    def add(self, item: bytes) -> Encoder[None]:
-        """Take the next item."""
+    def add(self, item: bytes) -> Iterable[Instruction]:
+        """Take the next item; what there is to be done for it is yielded."""
 
 
 class FrameGroups:
@@ -233,18 +233,22 @@ class _GroupsField:
         self._fields = FieldsInTurn(fields)
         return len(header) + self._size
 
-    def add(self, item: bytes) -> Encoder[None]:
+    def add(self, item: bytes) -> Iterable[Instruction]:
         """Fill in the next item."""
-        used, self._used = self._used, self._used + len(item)
-        if self._beyond is not None:
-            yield from self._beyond.add(item)
-        elif self._used <= self._most:
-            yield from self._fields.add(item)
-        else:
+        self._used += len(item)
+        if self._beyond is None and self._used <= self._most:
+            return self._fields.add(item)
+        return self._add_beyond(item)
+
+    def _add_beyond(self, item: bytes) -> Encoder[None]:
+        """Take an item that the field does not have space for, or not as a whole."""
+        if self._beyond is None:
             self._refuse_more()
             self._beyond = self._plan.aside()
-            yield from self._fields.add(item[: self._size - used])
-            yield from self._beyond.add(item[self._size - used :])
+            fits = self._size - (self._used - len(item))
+            yield from self._fields.add(item[:fits])
+            item = item[fits:]
+        yield from self._beyond.add(item)
 
     def finish(self) -> Encoder[int]:
         """Fill in the private block and the length of the sequence; return how many bytes were inserted."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
+from typing import Literal
 
-from streamdcm.encode._pydicom import elements_of
+from pydicom.dataset import Dataset
+
 from streamdcm.encode.discreet import multiplicity_of, value_of
+from streamdcm.encode.header import element_header, sequence_header
 from streamdcm.encode.items import encode_item
+from streamdcm.encode.layout import MAX_SHORT_LENGTH
 from streamdcm.encode.pieces import Pieces, Section
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import DIMENSION_INDEX_VALUES, FRAME_CONTENT, PER_FRAME_GROUPS
@@ -35,6 +36,10 @@ class GroupItems:
         self._kept = kept
         self._scope = scope
         self._dimensions = dimensions
+        encoding = scope.layout.encoding
+        self._byte_order: Literal["little", "big"] = "little" if encoding.little_endian else "big"
+        self._frame_content = sequence_header(FRAME_CONTENT, 0, encoding)[:-4]
+        self._index_values = _index_values_header(dimensions, scope)
         self.count = count
 
     def encode(self, item: Dataset) -> bytes:
@@ -45,16 +50,16 @@ class GroupItems:
         EncodeError
             Names the element that cannot be encoded, or does not agree with the dimensions.
         """
-        if self._dimensions:
-            self._check_dimensions(item)
         pieces = Pieces()
         encode_item(item, pieces, self._scope, (PER_FRAME_GROUPS, self.count))
         if pieces.bulk and any(isinstance(piece, (Copy, Section)) for piece in pieces.parts):
             raise InvalidValueError(
                 "a value in it is still to be read, from a buffer or a ByteStream; give its bytes", self._path
             )
-        self.count += 1
         encoded = b"".join(pieces.parts)  # type: ignore[arg-type]
+        if self._dimensions and not self._has_index_values(encoded):
+            self._check_dimensions(item)
+        self.count += 1
         if self._kept is not None:
             self._kept.append(encoded)
         return encoded
@@ -62,6 +67,15 @@ class GroupItems:
     @property
     def _path(self) -> str:
         return f"{element_name(PER_FRAME_GROUPS)}[{self.count}]"
+
+    def _has_index_values(self, encoded: bytes) -> bool:
+        """Whether Frame Content Sequence has Dimension Index Values of the right length, as far as a search tells."""
+        content = encoded.find(self._frame_content)
+        if content < 0:
+            return False
+        begin = content + len(self._frame_content)
+        end = begin + 4 + int.from_bytes(encoded[begin : begin + 4], self._byte_order)
+        return encoded.find(self._index_values, begin + 4, end) >= 0
 
     def _check_dimensions(self, item: Dataset) -> None:
         """Refuse an item that does not say where its frame is in each dimension (PS3.3 §C.7.6.16.2.2)."""
@@ -73,12 +87,12 @@ class GroupItems:
             )
 
 
+def _index_values_header(count: int, scope: Scope) -> bytes:
+    """Return what stands before so many Dimension Index Values, of VR UL."""
+    return element_header(DIMENSION_INDEX_VALUES, b"UL", min(4 * count, MAX_SHORT_LENGTH), scope)
+
+
 def _index_values(item: Dataset) -> int:
     """Return how many Dimension Index Values an item has."""
-    content = elements_of(item).get(FRAME_CONTENT)
-    if isinstance(content, DataElement) and content.VR == "SQ" and len(content.value) == 1:
-        values = elements_of(content.value[0]).get(DIMENSION_INDEX_VALUES)
-        if isinstance(values, DataElement) and not values.is_empty:  # the common case takes no parsing
-            return len(values.value) if isinstance(values.value, (list, MultiValue)) else 1
     sequence = value_of(item, "FrameContentSequence")
     return multiplicity_of(sequence[0], "DimensionIndexValues") if sequence else 0

@@ -42,10 +42,9 @@ def plan_groups(
     given = pixels.source.frames if isinstance(pixels.source, FrameSource) else None
     if PER_FRAME_GROUPS in tags or is_one or not may_come_with_groups(given):
         return None
-    if scope.layout.group_lengths == "write":  # whose sum would come after what fills in its field in turn
-        return None
     group = _free_group(tags | {pixels.tag})
-    has_field = patchable and group is not None
+    # the length of the group stands before the sequence, and is known only with all items: they wait for the last one
+    has_field = patchable and group is not None and scope.layout.group_lengths == "omit"
     are_announced = given.__class__ in (list, tuple) or options.frame_groups is not None
     if not patchable and not are_announced and native_size(pixels, scope.layout.encoding) is not None:
         return None  # whoever gets the bytes may be told their number before the first frame comes

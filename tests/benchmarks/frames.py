@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -18,6 +18,7 @@ import streamdcm
 from tests.benchmarks.datasets import MIB, instance
 from tests.benchmarks.report import Report, Row
 from tests.benchmarks.timing import Contender, Timings, by_turns
+from tests.support.functional_groups import enhanced, groups_of
 from tests.support.images import as_jpeg
 from tests.support.memory import measure
 
@@ -29,6 +30,7 @@ except ImportError:
     WsiDicomWriter = None
 
 ROW = "{:<57} {:>11} {:>11} {:>11} {:>11} {:>11}  {}"
+WITHOUT = "without groups"
 COLUMNS = ("encapsulate", "enc._buffer", "wsidicom", "write()", "streamdcm")
 ITEM = b"\xfe\xff\x00\xe0"
 DELIMITER = b"\xfe\xff\xdd\xe0\0\0\0\0"
@@ -59,12 +61,14 @@ class FrameCase(NamedTuple):
     """How many times as long as plain write()."""
     at_least: int | None = None
     """Frames a second."""
+    least_share: float | None = None
+    """How fast, beside frames without functional groups."""
 
 
 def measure_frames(directory: Path, rounds: int, size: int, report: Report) -> None:
     """Measure all rows and print them."""
     print(f"\n{ROW.format('frames to tmpfs', *COLUMNS, 'target')}")
-    for case in (*large(size), *small(100_000)):
+    for case in (*large(size), *small(100_000), *with_groups()):
         print(_line(case, directory / "frames.dcm", rounds, report), flush=True)
     print()
     for line in (*growth(directory / "frames.dcm"), *memory(directory / "frames.dcm")):
@@ -97,6 +101,19 @@ def small(count: int) -> Iterator[FrameCase]:
     ours = {"streamdcm": partial(push, JPEGBaseline8Bit, frames, {})}
     yield FrameCase(f"{name}, pushed", frames, ours, at_least=least)
     yield FrameCase(f"{name}, native", frames, native(frames, 10, 10), at_least=least)
+
+
+def with_groups() -> Iterator[FrameCase]:
+    """Yield rows of frames that come with their functional groups: beside those that come without."""
+    items = [groups_of(number) for number in range(64)]
+    for rows, count in ((128, 8_000), (256, 4_000), (512, 1_000)):
+        frames = Frames([os.urandom(2 * rows * rows) for _ in range(8)], count)
+        contenders = {
+            "streamdcm": partial(acquire, rows, frames, items),
+            WITHOUT: partial(acquire, rows, frames, [None]),
+        }
+        name = f"{count:,} frames of {frames.size // 1024} KiB with functional groups"
+        yield FrameCase(name, frames, contenders, least_share=0.5)
 
 
 def encapsulated(frames: Frames, has_table: bool) -> dict[str, Callable[[Path], object]]:
@@ -162,6 +179,13 @@ def push(syntax: UID, frames: Frames, options: dict[str, Any], path: Path) -> No
     with streamdcm.open_writer(path, _template(syntax), **options) as writer:
         for frame in frames:
             writer.write_frame(frame)
+
+
+def acquire(rows: int, frames: Frames, items: Sequence[Dataset | None], path: Path) -> None:
+    """Write frames, pushed with an item of functional groups each, or without."""
+    with streamdcm.open_writer(path, enhanced(rows=rows), max_frames=frames.count) as writer:
+        for frame, item in zip(frames, cycle(items), strict=False):
+            writer.write_frame(frame, groups=item)
 
 
 def pydicom_bytes(frames: Frames, has_table: bool, path: Path) -> None:
@@ -273,6 +297,10 @@ def _row(case: FrameCase, timings: Timings) -> Row:
         ratio = timings.ratio("streamdcm", "write()")
         target = f"{ratio:.2f} x write() <= {case.at_most:.2f}"
         return Row("frames", case.name, seconds, ratio=ratio, target=target, met=ratio <= case.at_most)
+    if case.least_share is not None:
+        ratio = timings.ratio(WITHOUT, "streamdcm")
+        target = f"{ratio:.2f} x the rate without >= {case.least_share:.2f}"
+        return Row("frames", case.name, seconds, ratio=ratio, target=target, met=ratio >= case.least_share)
     assert case.at_least is not None
     rate = case.frames.count / seconds["streamdcm"]
     return Row("frames", case.name, seconds, ratio=rate, target=f">= {case.at_least:,}/s", met=rate >= case.at_least)

@@ -32,6 +32,7 @@ from streamdcm.errors import (
 from streamdcm.sinks import PartsOutput
 from tests.support.frames import frames_in, table_in
 from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
+from tests.support.group_lengths import check_group_lengths
 from tests.support.targets import WriteOnly
 from tests.support.tools import run
 
@@ -251,6 +252,27 @@ def test_a_wrong_value_in_an_item_is_named_and_not_shown() -> None:
     with pytest.raises(EncodeError, match=r"PerFrameFunctionalGroupsSequence\[0\].*Duration") as caught:
         streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=[(RLE, item)])
     assert "Muster" not in str(caught.value)
+
+
+def test_dimensions_that_others_have_are_not_those_of_a_frame() -> None:
+    item = groups_of(0, dimensions=0)
+    item.add_new(0x00480008, "SQ", [groups_of(0).FrameContentSequence[0]])
+    with pytest.raises(InvalidValueError, match="has 0 value"):
+        streamdcm.dcmwrite(io.BytesIO(), enhanced(), frames=[(RLE, item)])
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_groups_begin_with_their_lengths(syntax: UID, tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    with streamdcm.open_writer(path, enhanced(syntax), max_frames=50, group_lengths="write") as writer:
+        for pixels, item in frames(20):
+            writer.write_frame(pixels, groups=item)
+    ds = dcmread(path)
+    values = [item.FrameContentSequence[0].DimensionIndexValues for item in ds.PerFrameFunctionalGroupsSequence]
+    assert values == [number + 1 for number in range(20)]
+    assert ds.NumberOfFrames == 20
+    groups = check_group_lengths(path.read_bytes(), little=syntax == ExplicitVRLittleEndian)
+    assert groups == [0x0008, 0x0020, 0x0028, 0x5200, 0x7FE0]
 
 
 def test_a_dataset_that_has_the_sequence_takes_no_other() -> None:
