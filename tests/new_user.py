@@ -9,6 +9,7 @@ the site) is left out.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,7 +49,13 @@ def main() -> None:
 
 
 def _clone(place: Path) -> None:
-    """Clone what is committed; git is told that the repository may be another user's, as in a container."""
+    """Clone what is committed; git is told that the repository may be another user's, as in a container.
+
+    Where there is no repository, as in a source distribution, all that is there is copied but what was built.
+    """
+    if not (ROOT / ".git").exists():
+        shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(".venv*", "build", "__pycache__", "*.so"))
+        return
     settings = place.with_name("gitconfig")
     settings.write_text("[safe]\n\tdirectory = *\n")
     command = ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(place)]
