@@ -145,7 +145,8 @@ class Capture(Instance):
         self._writing.flush()
         self._output.flush()
         start = self._progress.bytes_written - self._size
-        items, self._capture_plan.items[:] = list(self._capture_plan.items), []
+        items = self._capture_plan.items[: len(self._lengths)]  # that of a frame that was refused came, too
+        self._capture_plan.items.clear()
         self._write_log(synced(start, self._lengths, items, self._values))
         self._output.is_kept = True
         self._lengths, self._values = array("Q"), []

@@ -125,5 +125,5 @@ def opened_for_capture(target: Any, dataset: Dataset, options: Options) -> Frame
             "recover=True is for a new file at a path; leave it out with other targets, and with append=, split=, "
             "checksum= and atomic=False"
         )
-    options = replace(options, overwrite=True, durable=False, overflow="refuse")
+    options = replace(options, overwrite=True, durable=False)
     return FrameWriter(Delivery(output), dataset, options, Capture)

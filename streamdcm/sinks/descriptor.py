@@ -123,6 +123,18 @@ def read_descriptor(descriptor: int, position: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
+def copy_all(source: int, target: int) -> None:
+    """Write all bytes of a file at the position of another, within the kernel where it can."""
+    at, end = 0, os.fstat(source).st_size
+    while at < end:
+        size = min(_MOVED_AT_ONCE, end - at)
+        if moved := copy_range(source, target, at, size):
+            at += moved
+            continue
+        write_descriptor(target, (read_descriptor(source, at, size),))
+        at += size
+
+
 def move_tail(descriptor: int, offset: int, size: int) -> None:
     """Move all bytes of a file from `offset` on by `size` bytes, the last of them first, and seek to its new end."""
     end = os.fstat(descriptor).st_size

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 
 from streamdcm import system
-from streamdcm.sinks.hidden_files import try_lock
+from streamdcm.cleanup import afterwards
+from streamdcm.sinks.descriptor import copy_all, move_tail
+from streamdcm.sinks.hidden_files import hidden_path, try_lock
 from streamdcm.sinks.path_atomic import AtomicOutput
 
 SUFFIX = ".capture"
@@ -23,11 +27,15 @@ class CaptureOutput(AtomicOutput):
     is_kept = False
     """Whether the file stays when the write is given up."""
 
+    _captured: tuple[io.FileIO, str] | None = None
+    """The capture, once another file is written that has space for more."""
+
     @property
     def capture(self) -> str:
         """The path of the file, once it is open."""
-        assert self._hidden is not None
-        return self._hidden
+        path = self._hidden if self._captured is None else self._captured[1]
+        assert path is not None
+        return path
 
     @property
     def log(self) -> str:
@@ -38,17 +46,41 @@ class CaptureOutput(AtomicOutput):
         """Have what was written reach the disk."""
         system.to_disk(self.descriptor)
 
+    def make_space(self, offset: int, size: int) -> None:
+        """Go on with a copy that has the space: the capture stays what it is until that one is complete."""
+        if self._captured is None:
+            captured, self._captured = self._opened(), (self._opened(), self.capture)
+            self._hidden = None
+            status = os.fstat(captured.fileno())
+            self._create_hidden(exists=True)
+            system.set_mode(self.descriptor, self._hidden, stat.S_IMODE(status.st_mode))
+            copy_all(captured.fileno(), self.descriptor)
+        move_tail(self.descriptor, offset, size)
+
+    def commit(self) -> None:
+        """Give the file its name; the capture is removed if the file is another."""
+        super().commit()
+        if self._captured is not None:
+            file, path = self._captured
+            with afterwards(file.close):
+                self._remove(path)
+
     def abort(self) -> None:
         """Close the file, and remove it if it has nothing that could be recovered."""
-        if self.is_kept:
+        if not self.is_kept:
+            super().abort()
+        elif self._captured is None:
             self._close()
         else:
-            super().abort()
+            with afterwards(self._captured[0].close):
+                super().abort()
 
     def _create_unnamed(self, *, exists: bool) -> os.stat_result | None:
         return None
 
     def _hidden_path(self) -> str:
+        if self._captured is not None:
+            return hidden_path(self._parent)
         return os.path.join(self._parent, f".{os.path.basename(self._target)}.{os.urandom(4).hex()}{SUFFIX}")
 
 

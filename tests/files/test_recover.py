@@ -1,5 +1,6 @@
 """What was captured can be had after the process has died: all frames up to the last sync, and a file that is valid."""
 
+import errno
 import os
 import random
 import subprocess
@@ -132,6 +133,51 @@ def test_a_capture_that_is_given_up_has_all_frames(syntax: Any, sync_every: Any,
         check(tmp_path / "out.dcm", 20)
     assert capture.exists()
     assert log.exists()
+
+
+def test_more_groups_than_were_reserved_are_not_lost(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"max_frames": 600, "frame_groups": 16}
+    for name, more in (("live.dcm", {"recover": True, "sync_every": EVERY}), ("plain.dcm", {})):
+        with streamdcm.open_writer(tmp_path / name, enhanced(), **options, **more) as writer:
+            for pixels, item in frames(500):
+                writer.write_frame(pixels, groups=item)
+    check(tmp_path / "live.dcm", 500)
+    assert (tmp_path / "live.dcm").read_bytes() == (tmp_path / "plain.dcm").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["live.dcm", "plain.dcm"]
+    assert (tmp_path / "live.dcm").stat().st_mode == (tmp_path / "plain.dcm").stat().st_mode
+
+
+@pytest.mark.parametrize("broken", ["move_tail", "copy_all"])
+def test_what_was_captured_stays_when_it_cannot_be_moved(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr(f"streamdcm.sinks.path_capture.{broken}", full)
+    with (
+        pytest.raises(OSError, match="the disk is full"),
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), max_frames=30, frame_groups=16, recover=True) as writer,
+    ):
+        for pixels, item in frames(20):
+            writer.write_frame(pixels, groups=item)
+    capture, log = capture_in(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == sorted([capture.name, log.name])
+    streamdcm.recover(capture, tmp_path / "out.dcm")
+    check(tmp_path / "out.dcm", 20)
+
+
+@pytest.mark.parametrize("options", [{}, {"frame_groups": 300, "overflow": "refuse"}])
+def test_the_item_of_a_frame_that_is_refused_is_not_recovered(options: dict[str, Any], tmp_path: Path) -> None:
+    with (
+        pytest.raises(EncodeError),
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), max_frames=12, recover=True, **options) as writer,
+    ):
+        for pixels, item in frames(9):
+            writer.write_frame(pixels, groups=item)
+        writer.write_frame(bytes(7), groups=groups_of(9, comment=4000))
+    streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    check(tmp_path / "out.dcm", 9)
 
 
 def test_the_command_recovers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
