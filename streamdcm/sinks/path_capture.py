@@ -67,13 +67,20 @@ class CaptureOutput(AtomicOutput):
 
     def abort(self) -> None:
         """Close the file, and remove it if it has nothing that could be recovered."""
-        if not self.is_kept:
-            super().abort()
-        elif self._captured is None:
+        if self._captured is not None:
+            with afterwards(self._let_go_of_capture):
+                super().abort()
+        elif self.is_kept:
             self._close()
         else:
-            with afterwards(self._captured[0].close):
-                super().abort()
+            super().abort()
+
+    def _let_go_of_capture(self) -> None:
+        assert self._captured is not None
+        file, path = self._captured
+        with afterwards(file.close):
+            if not self.is_kept:
+                self._remove(path)
 
     def _create_unnamed(self, *, exists: bool) -> os.stat_result | None:
         return None
