@@ -1,7 +1,9 @@
 """What operating systems have and lack, each difference in one place: Linux has all of it, Windows the least."""
 
 import errno
+import math
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -114,6 +116,11 @@ def copy_file_range(source: int, target: int, length: int, offset: int, to: int 
     return os.copy_file_range(source, target, length, offset, to)
 
 
+def can_send_files() -> bool:
+    """Tell whether bytes of a file can be sent within the kernel."""
+    return hasattr(os, "sendfile")
+
+
 def send_file(target: int, source: int, offset: int, length: int) -> int:
     """Send bytes of a file to a file or socket within the kernel.
 
@@ -125,6 +132,20 @@ def send_file(target: int, source: int, offset: int, length: int) -> int:
     if not hasattr(os, "sendfile"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     return os.sendfile(target, source, offset, length)
+
+
+def wait_writable(descriptor: int, timeout: float) -> None:
+    """Wait until a socket takes bytes; only where `can_send_files`.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes none for so many seconds.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    if not poll.poll(math.ceil(timeout * 1000)):
+        raise TimeoutError("timed out")
 
 
 def link(path: str, name: str, **options: Any) -> None:

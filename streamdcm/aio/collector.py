@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from streamdcm.engine.release import Patch, Write
-from streamdcm.instructions import Chunk
+from streamdcm.engine.release import Patch, Transfer, Write
+from streamdcm.instructions import Chunk, Copy
 from streamdcm.sinks.output import CallersOutput
 from streamdcm.write.driver import Step
+from streamdcm.write.reading import is_in_plain_file
 
-Collected: TypeAlias = Write | Patch
+Collected: TypeAlias = Write | Patch | Transfer
+
+_LEAST: Final = 256 * 1024
+"""The bytes from which on a range is passed on unread: reading fewer is faster than a thread gets to send them."""
 
 
 class Batch(NamedTuple):
@@ -18,7 +22,7 @@ class Batch(NamedTuple):
 
     Parameters
     ----------
-    operations : list of Write or Patch
+    operations : list of Write, Patch or Transfer
         The operations, in order.
     frames : int
         How many frames were asked for in all.
@@ -42,14 +46,23 @@ class Collector(CallersOutput):
         Whether the target can be patched.
     takes_views : bool
         Whether the target takes memoryviews of `bytes`; all else that is not `bytes` is copied.
+    takes_ranges : bool
+        Whether the target takes ranges of plain files, unread.
     location : str or None
         The name of the target.
     """
 
     def __init__(
-        self, chunk_size: int, *, can_patch: bool = False, takes_views: bool = False, location: str | None = None
+        self,
+        chunk_size: int,
+        *,
+        can_patch: bool = False,
+        takes_views: bool = False,
+        takes_ranges: bool = False,
+        location: str | None = None,
     ) -> None:
         self.can_patch = can_patch
+        self._takes_ranges = takes_ranges
         self.location = location
         self._chunk_size = chunk_size
         self._takes_views = takes_views
@@ -69,6 +82,15 @@ class Collector(CallersOutput):
     def patch(self, offset: int, value: bytes) -> None:
         """Keep what overwrites bytes."""
         self._operations.append(Patch(offset, value))
+
+    def asks_for(self, copy: Copy) -> bool:
+        """Tell whether the bytes of a range are wanted, and not where they are."""
+        return not self._takes_ranges or copy.length < _LEAST or not is_in_plain_file(copy)
+
+    def transfer(self, copy: Copy) -> None:
+        """Keep a range, unread."""
+        self._operations.append(Transfer(copy))
+        self._size += copy.length
 
     def taken(self) -> list[Collected]:
         """Return what has been collected, and begin anew."""

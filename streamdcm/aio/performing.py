@@ -8,10 +8,11 @@ from typing import Generic, TypeVar
 from streamdcm.aio.answers import Outside
 from streamdcm.aio.collector import Batch, Collector
 from streamdcm.aio.delivery import AsyncDelivery
+from streamdcm.aio.ranges import transfer
 from streamdcm.aio.session import Divide, Prepare, Session
 from streamdcm.aio.threads import Caller
 from streamdcm.engine.progress import Progress
-from streamdcm.engine.release import Patch
+from streamdcm.engine.release import Patch, Transfer
 from streamdcm.engine.result import WriteResult
 from streamdcm.instructions import Answer
 from streamdcm.options import Options
@@ -60,12 +61,14 @@ class Performing(Generic[T]):
                 # what is overwritten would have to be read back for a digest, which takes the loop
                 can_patch=output.can_patch and options.checksum is None,
                 takes_views=output.takes_views,
+                takes_ranges=output.takes_ranges and options.checksum is None,
                 location=output.location,
             )
         on_thread = delivery.on_thread if collector is None else Delivery(collector)
         self.session = Session(caller, prepare, on_thread, options, outside, collector, divide)
         self._output = output
         self._delivery = delivery
+        self._chunk_size = options.chunk_size
         self._callback = options.progress
         self._progress: Progress | None = None
 
@@ -105,6 +108,8 @@ class Performing(Generic[T]):
         for operation in batch.operations:
             if isinstance(operation, Patch):
                 await output.patch(operation.offset, operation.value)
+            elif isinstance(operation, Transfer):
+                await transfer(operation.copy, output, progress, self._chunk_size)
             else:
                 await output.write(operation.buffers)
                 progress.add(sum(map(len, operation.buffers)))

@@ -18,7 +18,7 @@ from streamdcm.cleanup import afterwards_async
 from streamdcm.engine.progress import Progress, ProgressEvent
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import StreamdcmError, tell_of
-from streamdcm.instructions import Answer, Encoder
+from streamdcm.instructions import Answer, Copy, Encoder
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery, Uploading
@@ -177,7 +177,7 @@ class Session(Generic[T]):
             output = self._delivery.resolve(storage=self._options)
         encoder, self.total = self._prepare(capabilities_of(output))
         self._progress = progress = self._watched() if collector is None else Progress(None)
-        asked_for = is_async if collector is None else _any
+        asked_for = _asynchronous if collector is None else collector.asks_for
         return Writing(encoder, self._delivery, self._options, progress, self._outside, asked_for, collector)
 
     def _divided(self, divide: Divide) -> Dividing:
@@ -239,9 +239,9 @@ class Session(Generic[T]):
             raise _StoppedError
 
 
-def _any(source: object) -> bool:
-    """Say that a source is asked for ranges, whatever it is."""
-    return True
+def _asynchronous(copy: Copy) -> bool:
+    """Tell whether the bytes of a range can only be had from the event loop."""
+    return is_async(copy.source)
 
 
 class _StoppedError(Exception):

@@ -10,8 +10,9 @@ import anyio
 
 from streamdcm import system
 from streamdcm.instructions import Chunk
-from streamdcm.sinks.descriptor import Pending, check_socket
+from streamdcm.sinks.descriptor import NOT_TOGETHER, Pending, check_socket
 from streamdcm.sinks.output import AsyncOutput
+from streamdcm.sinks.protocols import Call
 
 _WITHOUT_WAITING: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
 
@@ -34,6 +35,8 @@ class AsyncSocketOutput(AsyncOutput):
         self._connection = connection
         self._timeout = connection.gettimeout() or None
         self._duplicate: socket.socket | None = None
+        # Nothing but its mode keeps a call from waiting that sends a file.
+        self.takes_ranges = system.can_send_files() and connection.gettimeout() is not None
 
     async def open(self) -> None:
         """Take a descriptor of one's own: the caller's may be watched by the event loop, or wait by itself."""
@@ -49,8 +52,12 @@ class AsyncSocketOutput(AsyncOutput):
             try:
                 pending.take(system.send_buffers(self._duplicate, pending.next(), _WITHOUT_WAITING))
             except BlockingIOError:
-                with anyio.fail_after(self._timeout):
-                    await anyio.wait_writable(self._duplicate)
+                await _writable(self._duplicate, self._timeout)
+
+    async def copy_range(self, descriptor: int, offset: int, length: int, call: Call) -> int:
+        """Send bytes of a file within the kernel."""
+        assert self._duplicate is not None
+        return await send_range(self._duplicate, self._timeout, descriptor, offset, length, call)
 
     async def commit(self) -> None:
         """Let go of the socket, which is the caller's."""
@@ -63,3 +70,44 @@ class AsyncSocketOutput(AsyncOutput):
                 self._connection.settimeout(self._connection.gettimeout())
             self._duplicate.close()
             self._duplicate = None
+
+
+async def send_range(
+    connection: socket.socket, timeout: float | None, descriptor: int, offset: int, length: int, call: Call
+) -> int:
+    """Send bytes of a file through a socket in non-blocking mode, within the kernel.
+
+    Parameters
+    ----------
+    connection : socket.socket
+        The socket, which is watched by nobody else.
+    timeout : float, optional
+        The seconds for which it may take nothing.
+    descriptor : int
+        That of a plain file.
+    offset, length : int
+        The range in it.
+    call : callable
+        Calls a function in a thread.
+
+    Returns
+    -------
+    int
+        How many bytes were sent; 0 if the two do not go together, or at the end of the file.
+    """
+    while True:
+        await _writable(connection, timeout)
+        try:
+            sent: int = await call(system.send_file, connection.fileno(), descriptor, offset, length)
+        except BlockingIOError:  # another has filled it meanwhile
+            continue
+        except OSError as error:
+            if error.errno not in NOT_TOGETHER:
+                raise
+            return 0
+        return sent
+
+
+async def _writable(connection: socket.socket, timeout: float | None) -> None:
+    with anyio.fail_after(timeout):
+        await anyio.wait_writable(connection)

@@ -30,59 +30,12 @@ from streamdcm.sinks.object import (
     is_position,
     is_text,
 )
-from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
+from streamdcm.sinks.output import AsyncCallersOutput, AsyncOutput, Output, PartsOutput
 from streamdcm.sinks.protocols import Call
 from streamdcm.sinks.storage.urls import async_url_output
 from streamdcm.sinks.writable import check_writable
 
 _DEFAULT_STORAGE = StorageSettings()
-
-# These send memoryviews in slices of them. asyncio's transports may keep one longer, so it must not change afterwards.
-_TAKE_VIEWS = {
-    "anyio._backends._asyncio.SocketStream",
-    "anyio._backends._trio.SocketStream",
-    "asyncio.streams.StreamWriter",
-    "trio.SocketStream",
-    "trio.SSLStream",
-}
-
-
-class AsyncCallersOutput(AsyncOutput):
-    """What is the caller's: never closed, never committed."""
-
-    async def commit(self) -> None:
-        """Do nothing: the object is the caller's."""
-
-    async def abort(self) -> None:
-        """Do nothing: the object is the caller's."""
-
-
-class StreamOutput(AsyncCallersOutput):
-    """A stream of which one method takes all that it is given.
-
-    Parameters
-    ----------
-    send : callable
-        That method; what it returns is awaited.
-    takes_views : bool
-        Whether it takes memoryviews.
-    seekable : bool, optional
-        What the caller says; a stream cannot seek.
-    """
-
-    def __init__(self, send: Callable[[Any], Awaitable[Any]], *, takes_views: bool, seekable: bool | None) -> None:
-        choose_patching(False, seekable, "a stream")
-        self.takes_views = takes_views
-        self._send = send
-
-    async def open(self) -> None:
-        """Do nothing: the stream is open."""
-
-    async def write(self, buffers: Sequence[Chunk]) -> None:
-        """Send all bytes of `buffers`, in order."""
-        for buffer in buffers:
-            if len(buffer):
-                await self._send(buffer)
 
 
 class AsyncFileOutput(AsyncCallersOutput):
@@ -223,6 +176,7 @@ async def resolve_async(
     if type(target) is socket.socket:
         output: AsyncOutput = import_module("streamdcm.sinks.async_socket").AsyncSocketOutput(target, seekable=seekable)
         return output
+    target = _writer_of(target)
     write = getattr(target, "write", None)
     if isinstance(target, io.IOBase) and iscoroutinefunction(write):
         return await _async_file(target, call, seekable)
@@ -232,19 +186,28 @@ async def resolve_async(
         return await _writer_of_obstore(target, seekable)
     send_all, send = getattr(target, "send_all", None), getattr(target, "send", None)
     if callable(send_all):
-        return StreamOutput(send_all, takes_views=_takes_views(target), seekable=seekable)
+        return _stream(target, send_all, seekable)
     if callable(send) and (iscoroutinefunction(send) or not callable(write)):
-        return StreamOutput(send, takes_views=_takes_views(target), seekable=seekable)
+        return _stream(target, send, seekable)
     if not callable(write):
         return None
     if iscoroutinefunction(write):
         return await _async_file(target, call, seekable)
     if callable(getattr(target, "drain", None)):
         send = partial(_write_and_drain, target)
-        return StreamOutput(send, takes_views=_takes_views(target), seekable=seekable)
+        return _stream(target, send, seekable)
     if has_seek_and_tell(target):
         return await _async_file(target, call, seekable) if await _tells_awaitably(target, call) else None
     return UnknownOutput(target, call, seekable=seekable)
+
+
+def _writer_of(target: Any) -> Any:
+    """Return the writer of what ``asyncio.open_connection`` returns, a reader and it; any other target as it is."""
+    if type(target) is tuple and len(target) == 2:
+        reader, writer = target
+        if callable(getattr(reader, "readexactly", None)) and callable(getattr(writer, "drain", None)):
+            return writer
+    return target
 
 
 def _given(output: AsyncOutput, seekable: bool | None) -> AsyncOutput:
@@ -269,9 +232,9 @@ async def _write_and_drain(writer: Any, data: bytes) -> None:
     await writer.drain()
 
 
-def _takes_views(stream: object) -> bool:
-    kind = type(stream)
-    return f"{kind.__module__}.{kind.__qualname__}" in _TAKE_VIEWS
+def _stream(stream: Any, send: Callable[[Any], Awaitable[Any]], seekable: bool | None) -> AsyncOutput:
+    output: AsyncOutput = import_module("streamdcm.sinks.async_streams").StreamOutput(stream, send, seekable=seekable)
+    return output
 
 
 async def _async_file(sink: Any, call: Call, seekable: bool | None) -> AsyncFileOutput:

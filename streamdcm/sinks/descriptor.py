@@ -12,7 +12,7 @@ from streamdcm.errors import NotWritableError, TargetTypeError, WouldBlockError
 from streamdcm.instructions import Chunk
 
 # Another file system, no support for this kind of file, an append-only target, a socket that takes no more now
-_NOT_TOGETHER = frozenset(
+NOT_TOGETHER = frozenset(
     {
         *(errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM),
         *(errno.ETXTBSY, errno.EAGAIN, errno.EOVERFLOW, errno.ENOTSOCK),
@@ -77,7 +77,7 @@ def copy_range(source: int, target: int, offset: int, length: int) -> int:
         try:
             return move(source, target, offset, length)
         except OSError as error:
-            if error.errno not in _NOT_TOGETHER:
+            if error.errno not in NOT_TOGETHER:
                 raise
     return 0
 
@@ -147,7 +147,7 @@ def move_tail(descriptor: int, offset: int, size: int) -> None:
             try:
                 moved = system.copy_file_range(descriptor, descriptor, left, at, at + size)
             except OSError as error:
-                if error.errno not in _NOT_TOGETHER:
+                if error.errno not in NOT_TOGETHER:
                     raise
                 in_kernel = False
             else:

@@ -94,3 +94,16 @@ class SocketOutput(CallersOutput):
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Send all bytes of `buffers`, in order."""
         write_all(partial(system.send_buffers, self._connection), buffers)
+
+    def copy_range(self, descriptor: int, offset: int, length: int) -> int:
+        """Send bytes of a file within the kernel.
+
+        Raises
+        ------
+        TimeoutError
+            If the socket has a timeout, and takes nothing for that long.
+        """
+        timeout = self._connection.gettimeout()
+        if timeout and system.can_send_files():  # which its methods heed, and the kernel does not know
+            system.wait_writable(self._connection.fileno(), timeout)
+        return super().copy_range(descriptor, offset, length)

@@ -12,7 +12,7 @@ from streamdcm.engine.release import SLICES, ReleasePolicy
 from streamdcm.engine.spool import NEVER
 from streamdcm.instructions import Chunk
 from streamdcm.sinks.descriptor import copy_range
-from streamdcm.sinks.protocols import takes_size
+from streamdcm.sinks.protocols import Call, takes_size
 
 
 class Transaction(ABC):
@@ -270,6 +270,9 @@ class AsyncOutput(ABC):
     takes_views: bool = False
     """Whether it takes memoryviews of `bytes`, which do not change; others get `bytes`."""
 
+    takes_ranges: bool = False
+    """Whether `copy_range` may take bytes; else nobody asks."""
+
     @property
     def release(self) -> Release:
         """``"patch"`` where bytes can be overwritten, else ``"in_order"``."""
@@ -282,6 +285,25 @@ class AsyncOutput(ABC):
     @abstractmethod
     async def write(self, buffers: Sequence[Chunk]) -> None:
         """Write all bytes of `buffers`, in order, before returning."""
+
+    async def copy_range(self, descriptor: int, offset: int, length: int, call: Call) -> int:
+        """Take up to `length` bytes at `offset` of an open file, unread, as the next ones.
+
+        Parameters
+        ----------
+        descriptor : int
+            That of a plain file.
+        offset, length : int
+            The range in it, in bytes.
+        call : callable
+            Calls a function in a thread: the file may be slow.
+
+        Returns
+        -------
+        int
+            How many bytes were taken. After 0, which it is unless overridden, the rest is read, and comes by `write`.
+        """
+        return 0
 
     async def patch(self, offset: int, value: bytes) -> None:
         """Overwrite bytes at `offset` from where the write began, and return to its end.
@@ -300,6 +322,16 @@ class AsyncOutput(ABC):
     @abstractmethod
     async def abort(self) -> None:
         """Leave everything as it was before; may be called at any time and more than once."""
+
+
+class AsyncCallersOutput(AsyncOutput):
+    """What is the caller's: never closed, never committed."""
+
+    async def commit(self) -> None:
+        """Do nothing: the object is the caller's."""
+
+    async def abort(self) -> None:
+        """Do nothing: the object is the caller's."""
 
 
 def policy_of(

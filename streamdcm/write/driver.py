@@ -26,7 +26,7 @@ from streamdcm.write.reading import descriptor_of, read
 
 T = TypeVar("T")
 
-_RANGE: Final = 16 * 1024 * 1024
+MOST_AT_ONCE: Final = 16 * 1024 * 1024
 """The most bytes that a file hands to another in one system call: progress is told in between."""
 
 
@@ -62,6 +62,9 @@ class Collecting(Protocol):
     def is_full(self) -> bool:
         """Whether it has to be emptied before anything else is written."""
 
+    def transfer(self, copy: Copy) -> None:
+        """Keep a range that is not asked for, unread."""
+
 
 class Writing(Generic[T]):
     """An encoder on its way into an output.
@@ -79,7 +82,7 @@ class Writing(Generic[T]):
     outside : callable, optional
         Tells of a source whether its pieces come from outside: its needs are not answered but returned.
     asked_for : callable, optional
-        Tells of a source whether its ranges are asked for, piece by piece, not transferred.
+        Tells of a range whether it is asked for, piece by piece, not transferred.
     collecting : Collecting, optional
         What takes the bytes in the end, if it collects them; then no write is larger than a chunk.
     """
@@ -91,7 +94,7 @@ class Writing(Generic[T]):
         options: StreamSettings,
         progress: Progress,
         outside: Callable[[Any], bool] = is_pushed,
-        asked_for: Callable[[Any], bool] | None = None,
+        asked_for: Callable[[Copy], bool] | None = None,
         collecting: Collecting | None = None,
     ) -> None:
         output = delivery.output
@@ -225,7 +228,11 @@ class Writing(Generic[T]):
             self._output.patch(operation.offset, operation.value)
             self.patches += 1
         elif isinstance(operation, Transfer):
-            self._transfer(self._sources.located(operation.copy))
+            if self._collecting is None:
+                self._transfer(self._sources.located(operation.copy))
+            else:
+                self._collecting.transfer(operation.copy)
+                self._progress.add(operation.copy.length)
         elif isinstance(operation, Insertion):
             self._insert(operation)
         elif isinstance(operation, Keep):
@@ -258,7 +265,7 @@ class Writing(Generic[T]):
         moved = 0
         with descriptor_of(copy) as descriptor:
             while descriptor is not None and moved < copy.length:
-                taken = self._output.copy_range(descriptor, copy.offset + moved, min(copy.length - moved, _RANGE))
+                taken = self._output.copy_range(descriptor, copy.offset + moved, min(copy.length - moved, MOST_AT_ONCE))
                 if not taken:
                     break
                 moved += taken
@@ -292,11 +299,11 @@ def write(
         raise
 
 
-def asking_for_copies(run: Steps[T], asked_for: Callable[[Any], bool]) -> Steps[T]:
-    """Ask for ranges of the sources that are `asked_for`, and write what comes, in place of transfers."""
+def asking_for_copies(run: Steps[T], asked_for: Callable[[Copy], bool]) -> Steps[T]:
+    """Ask for the ranges that are `asked_for`, and write what comes, in place of transfers."""
 
     def on_operation(operation: Operation) -> Steps[None]:
-        if isinstance(operation, Transfer) and asked_for(operation.copy.source):
+        if isinstance(operation, Transfer) and asked_for(operation.copy):
             need = Need(CopySource(operation.copy))
             while (piece := (yield need)) is not END and piece is not None:
                 yield Write((piece,))

@@ -53,6 +53,12 @@ def read(copy: Copy, chunk_size: int) -> Iterator[Chunk]:
     return _read_buffer(copy, chunk_size)
 
 
+def is_in_plain_file(copy: Copy) -> bool:
+    """Whether `descriptor_of` gives the descriptor of a file."""
+    source = copy.source
+    return isinstance(source, FileSource) or (isinstance(source, BufferSource) and _is_plain_file(source.buffer))
+
+
 @contextmanager
 def descriptor_of(copy: Copy) -> Iterator[int | None]:
     """Give the descriptor of the plain file that a `Copy` is a range of, or `None` if there is no such file.

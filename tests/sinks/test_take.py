@@ -69,7 +69,8 @@ def test_a_file_that_only_appends_is_written_all_the_same(tmp_path, source, expe
 
 
 @pytest.mark.parametrize("timeout", [None, 30])
-def test_a_socket_takes_ranges(source, expected, timeout):
+def test_a_socket_takes_ranges(source, expected, timeout, monkeypatch):
+    monkeypatch.setattr("streamdcm.write.driver.read", never)
     ours, theirs = socket.socketpair()
     ours.settimeout(timeout)
     received = []
@@ -107,3 +108,10 @@ def test_a_source_that_was_cut_off_meanwhile_is_an_error(tmp_path, source):
     with pytest.raises(ValueError, match="EncapsulatedDocument"):
         streamdcm.dcmwrite(tmp_path / "out.dcm", source)
     assert not (tmp_path / "out.dcm").exists()
+
+
+def test_a_socket_that_takes_nothing_for_too_long_is_an_error(source):
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.05)
+    with theirs, ours, pytest.raises(TimeoutError):
+        streamdcm.dcmwrite(ours, source)
