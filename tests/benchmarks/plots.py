@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from tests.benchmarks.page.figures import Figure as Measured
 from tests.benchmarks.page.figures import figures_in
-from tests.benchmarks.page.tables import number
+from tests.benchmarks.page.tables import number, place_of
 
 COLOURS = {"streamdcm": "#1f8a70", "pydicom": "#d9622b"}
 OTHERS = {
@@ -27,7 +27,6 @@ OTHERS = {
 NEUTRAL = "#7d8590"
 """Readable on white and on black."""
 
-_ORDER = ("streamdcm", "obstore", "pydicom")
 _BESIDE = {"textcoords": "offset points", "verticalalignment": "center"}
 
 mpl.use("svg")
@@ -119,7 +118,7 @@ def _bars(axes: Axes, figures: Sequence[Measured], label: str, log: bool) -> Non
     at, ticks = 0.0, []
     for row in dict.fromkeys(each.row for each in figures):
         begin = at
-        for each in sorted((each for each in figures if each.row == row), key=lambda each: _place(each.contender)):
+        for each in sorted((each for each in figures if each.row == row), key=lambda each: place_of(each.contender)):
             error = [[each.value - each.low], [each.high - each.value]]
             axes.barh(at, each.value, 0.8, color=_colour(each.contender), xerr=error, ecolor=NEUTRAL)
             axes.annotate(number(each.value), (max(each.value, each.high), at), (4, 0), **_BESIDE, fontsize=8)
@@ -137,14 +136,9 @@ def _bars(axes: Axes, figures: Sequence[Measured], label: str, log: bool) -> Non
 
 
 def _name_colours(figure: Figure, figures: Sequence[Measured]) -> None:
-    names = sorted(dict.fromkeys(each.contender for each in figures), key=_place)
+    names = sorted(dict.fromkeys(each.contender for each in figures), key=place_of)
     handles = [Patch(color=_colour(name), label=name) for name in names]
     figure.legend(handles=handles, frameon=False, fontsize=9, ncols=3, loc="outside upper left")
-
-
-def _place(contender: str) -> int:
-    """Return where a contender stands among the bars of a row."""
-    return next((place for place, name in enumerate(_ORDER) if contender.startswith(name)), len(_ORDER))
 
 
 def draw_throughput(report: Mapping[str, Any], path: Path) -> None:

@@ -10,6 +10,8 @@ from tests.benchmarks.page.figures import Figure, figures_in
 
 _PLACE = re.compile(r"<!-- figures: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 
+_ORDER = ("streamdcm", "obstore", "pydicom")
+
 MORE_IS_BETTER = frozenset({"targets", "frame-sizes"})
 """The plots that show rates; the others show what something costs."""
 
@@ -27,7 +29,7 @@ def refreshed(page: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
 def table_of(name: str, report: Mapping[str, Any]) -> str:
     """Return a table: a line for each row, a column for each contender, the best one in bold."""
     figures = figures_in(report)
-    contenders = list(dict.fromkeys(figure.contender for figure in figures))
+    contenders = sorted(dict.fromkeys(figure.contender for figure in figures), key=place_of)
     best = max if name in MORE_IS_BETTER else min
     lines = [f"| | {' | '.join(contenders)} |", f"|---|{'---:|' * len(contenders)}"]
     for row in dict.fromkeys(figure.row for figure in figures):
@@ -35,10 +37,22 @@ def table_of(name: str, report: Mapping[str, Any]) -> str:
         peers = [figure.value for figure in there.values() if figure.contender != "write()"]
         ahead = best(peers)
         cells = [_cell(there.get(contender), ahead) for contender in contenders]
-        lines.append(f"| {row if isinstance(row, str) else f'{row:,}'} | {' | '.join(cells)} |")
+        lines.append(f"| {_label(row)} | {' | '.join(cells)} |")
     versions = ", ".join(f"{package} {version}" for package, version in report["versions"].items() if version)
     signed = f"`{report['command']}`, {report['date']}; {report['machine']}; {versions}."
     return "\n".join([*lines, "", f"{signed} In small: half of the rounds."])
+
+
+def place_of(contender: str) -> int:
+    """Return where a contender stands among the others."""
+    return next((place for place, name in enumerate(_ORDER) if contender.startswith(name)), len(_ORDER))
+
+
+def _label(row: str | float) -> str:
+    """Return what is at the beginning of a line, which breaks at commas alone."""
+    if isinstance(row, str):
+        return row.replace(", ", ",<br>").replace(" ", "&nbsp;")
+    return f"{row:,}"
 
 
 def _cell(figure: Figure | None, ahead: float) -> str:
