@@ -152,8 +152,8 @@ def header_forward(source: Incoming, *, force: bool) -> Encoder[Header]:
 def _scan_header(where: Where, head: Head, at: int) -> Scan[Header]:
     """Scan a dataset until the tags are passed that are wanted."""
     uids = {_META[row[0]]: _uid(head.meta, row) for row in head.meta.rows if row[0] in _META}
-    first = yield Ask(at, BLOCK)
-    scanner = Scanner(where, encoding_of_dataset(head.syntax, first[:8]), at, first, at)
+    data, base = (head.data, head.base) if _has_dataset(head) else ((yield Ask(at, BLOCK)), at)
+    scanner = Scanner(where, encoding_of_dataset(head.syntax, data[at - base : at - base + 8]), at, data, base)
     while (large := (yield from _until_passed(scanner))) is not None:
         scanner.pass_over(large)
     for run in scanner.runs:
@@ -166,6 +166,11 @@ def _scan_header(where: Where, head: Head, at: int) -> Scan[Header]:
         head.syntax,
         head.at,
     )
+
+
+def _has_dataset(head: Head) -> bool:
+    """Tell whether bytes of the dataset are at hand, and not deflated."""
+    return not head.deflated and head.base + len(head.data) >= head.at + 8
 
 
 def _until_passed(scanner: Scanner) -> Scan[Large | None]:

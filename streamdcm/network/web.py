@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
     Parameters
     ----------
-    url : str
+    url : httpx2.URL or httpx.URL
         The resource.
     place : str
         The same, for people.
@@ -67,7 +67,7 @@ class Target(NamedTuple):
         The library of the client.
     """
 
-    url: str
+    url: Any
     place: str
     length: Length
     library: Library
@@ -95,7 +95,7 @@ def parsed_target(url: str, study: str | None, length: Length, library: Library)
         raise PlanError(f"{printable(url)} is no valid URL ({type(error).__name__})") from None
     if not parsed.host:
         raise PlanError(f"{printable(url)} names no host")
-    return Target(whole, printable(whole), length, library)
+    return Target(parsed, printable(whole), length, library)
 
 
 class WebSession:
