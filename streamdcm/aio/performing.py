@@ -19,6 +19,7 @@ from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, takes_size
 from streamdcm.sources import is_async
 from streamdcm.write.driver import DONE, FULL, Next
+from streamdcm.write.trace import trace_of
 
 T = TypeVar("T")
 
@@ -54,6 +55,8 @@ class Performing(Generic[T]):
         outside: Outside = is_async,
         divide: Divide | None = None,
     ) -> None:
+        self._trace = trace_of(options.trace)
+        options = replace(options, trace=self._trace) if self._trace is not None else options
         collector = None
         if output is not None:
             collector = Collector(
@@ -98,7 +101,11 @@ class Performing(Generic[T]):
     async def perform(self, batch: Batch) -> None:
         """Write a batch, and tell of it."""
         if self._output is not None and self._progress is not None:
-            await self._written(batch, self._output, self._progress)
+            try:
+                await self._written(batch, self._output, self._progress)
+            except BaseException as error:
+                self._end_trace(type(error).__name__)
+                raise
         if batch.then is DONE:
             self._delivery.is_complete = True
 
@@ -113,9 +120,16 @@ class Performing(Generic[T]):
             else:
                 await output.write(operation.buffers)
                 progress.add(sum(map(len, operation.buffers)))
+            if self._trace is not None:
+                self._trace.performed(operation)
         if batch.then is DONE:
             progress.tell()
             await output.commit()
+            self._end_trace("committed")
+
+    def _end_trace(self, outcome: str) -> None:
+        if self._trace is not None:
+            self._trace.end(outcome)
 
     def result(self) -> tuple[WriteResult, T | None]:
         """Return what was written, and what the encoder returned."""

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streamdcm.cli.layout_json import as_json
@@ -30,9 +31,13 @@ def add_command(commands: Commands, summary: str) -> None:
             "streamdcm layout slide.dcm",
             "streamdcm layout --frames 10..20 s3://bucket/cine.dcm",
             "streamdcm layout --json slide.dcm",
+            "streamdcm layout --trace trace.jsonl --html trace.html",
         ),
     )
-    command.add_argument("source", metavar="FILE", help="a path, or a URL such as s3://BUCKET/KEY")
+    command.add_argument("source", metavar="FILE", nargs="?", help="a path, or a URL such as s3://BUCKET/KEY")
+    command.add_argument(
+        "--trace", metavar="TRACE", help="play what dcmwrite(..., trace=TRACE) recorded, in place of a file's layout"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--html", metavar="OUT", help="write a page to look at in a browser, which needs no network")
     command.add_argument(
@@ -43,11 +48,16 @@ def add_command(commands: Commands, summary: str) -> None:
     )
     command.add_argument("--values", action="store_true", help="show short values, which may identify a patient")
     command.add_argument("--force", action="store_true", help="read a file that lacks the prefix DICM")
-    command.set_defaults(run=run)
+    command.set_defaults(run=partial(run, command))
 
 
-def run(given: argparse.Namespace) -> None:
+def run(command: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """Look at a file, and show it as the arguments say."""
+    if (given.source is None) == (given.trace is None):
+        command.error("a FILE or --trace TRACE is needed, and not both")
+    if given.trace is not None:
+        _play(given)
+        return
     found = layout_of(given.source, force=given.force, depth=max(given.depth, 0), with_values=given.values)
     if given.html:
         from streamdcm.cli.layout_html import write_page
@@ -56,12 +66,32 @@ def run(given: argparse.Namespace) -> None:
     if given.json:
         print(json.dumps(as_json(found, given.frames)))
     elif not given.html:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
-        for line in lines(found, given.frames, width):
+        for line in lines(found, given.frames, _width()):
             print(line)
     if found.problems:
         count = len(found.problems)
         raise SourceError(f"{count:,} problem{'s' if count > 1 else ''} found, the first: {found.problems[0]}")
+
+
+def _play(given: argparse.Namespace) -> None:
+    """Show a trace of a write."""
+    from streamdcm.cli.trace_steps import read_trace
+    from streamdcm.cli.trace_text import trace_lines
+
+    instances = read_trace(given.trace)
+    if given.html:
+        from streamdcm.cli.trace_html import write_trace_page
+
+        write_trace_page(given.html, instances)
+    elif given.json:
+        print(json.dumps([{**vars(each), "steps": [step._asdict() for step in each.steps]} for each in instances]))
+    else:
+        for line in trace_lines(instances, _width()):
+            print(line)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
 
 
 def _range(text: str) -> range:

@@ -32,16 +32,19 @@ def write_page(target: str, found: FileLayout) -> None:
     found : FileLayout
         What was found in a file.
     """
-    streamdcm.write_encoder(_page(found), target)
+    write_template(target, "layout.html", _data(found))
 
 
-def _page(found: FileLayout) -> Encoder[None]:
-    before, _, behind = files("streamdcm.cli").joinpath("layout.html").read_text("utf-8").partition(_PLACE)
+def write_template(target: str, name: str, content: Any) -> None:
+    """Write a page of this package with what it shows, to a path or a URL."""
+    before, _, behind = files("streamdcm.cli").joinpath(name).read_text("utf-8").partition(_PLACE)
     # as it stands in an element of HTML, which nothing in it may end
-    data = json.dumps(_data(found), separators=(",", ":")).replace("<", "\\u003c")
-    yield before.encode()
-    yield data.encode()
-    yield behind.encode()
+    data = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    streamdcm.write_encoder(_pieces(before, data, behind), target)
+
+
+def _pieces(*texts: str) -> Encoder[None]:
+    yield from (text.encode() for text in texts)
 
 
 def _data(found: FileLayout) -> dict[str, Any]:

@@ -114,6 +114,13 @@ def progress(name: str, given: Any) -> Any:
     return given
 
 
+def trace(name: str, given: Any) -> Any:
+    """Take a path, a function, or `None`."""
+    if given is not None and not callable(given) and not isinstance(given, (str, os.PathLike)):
+        raise PlanError(f"{name} must be a path, or a function that takes a dict, not {_described(given)}")
+    return given
+
+
 def mapping(name: str, given: Any) -> Any:
     """Take a mapping."""
     if not isinstance(given, Mapping):

@@ -25,6 +25,7 @@ from streamdcm.options.typed import (
     Overflow,
     ProgressCallback,
     SequenceLengths,
+    TraceChoice,
 )
 from streamdcm.sources import AnyFrames
 
@@ -119,6 +120,7 @@ class StreamSettings:
     hold_limit: int = _option(DEFAULT_HOLD_LIMIT, checks.size(0), _READERS)
     spool: str = _option(AUTO, checks.spool, _READERS)
     progress: ProgressCallback | None = _option(None, checks.progress, _STREAMS)
+    trace: TraceChoice = _option(None, checks.trace, _TARGETS)
     frames_on_loop: bool = _option(False, checks.flag, _FRAMES_ON_LOOP)
 
 

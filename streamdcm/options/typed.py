@@ -19,6 +19,7 @@ OffsetTableChoice: TypeAlias = Literal["auto", "basic", "extended", "empty"]
 ChecksumAlgorithm: TypeAlias = Literal["sha256"]
 LateNames: TypeAlias = Mapping[Any, int | None] | Iterable[Any]
 ProgressCallback: TypeAlias = Callable[[ProgressEvent], object]
+TraceChoice: TypeAlias = str | PathLike[str] | Callable[[dict[str, Any]], object] | None
 SpoolChoice: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 
 
@@ -204,12 +205,16 @@ class PlaceOptions(StorageOptions, total=False):
         Whether a path is on the disk, and not only in its cache, when the function returns.
     seekable : bool, optional
         Overrides what was found out about the target.
+    trace : path or callable, optional
+        Where to record what the write does: sizes and places, no values. A path gets a JSON object a line, for
+        ``streamdcm layout --trace``; a function is called with each `dict`.
     """
 
     overwrite: bool
     atomic: bool
     durable: bool
     seekable: bool | None
+    trace: TraceChoice
 
 
 class SplitOptions(TypedDict, total=False):

@@ -43,6 +43,7 @@ from streamdcm.sources import PushedSource
 from streamdcm.write.instance import Instance, Resolve
 from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.targets import refuse_own_source, resolve_target, target_of_each, target_of_one
+from streamdcm.write.trace import log_of
 
 _LONGEST_HEADER = 12
 # A sequence header and a delimiter, and a private block behind them with its creator
@@ -68,6 +69,7 @@ def open_instances(
     if transfer_syntax(value_of(copy_of_file_meta(dataset), "TransferSyntaxUID")).video:
         raise PlanError("the bit stream of a video cannot be divided at frames; leave split out")
     targets = target_of_each(delivery.target)
+    options = replace(options, trace=log_of(options.trace))
     late = options.late if isinstance(options.late, Mapping) else tuple(options.late)
     options = replace(options, late=late)
     source = source_of_concatenation(dataset, late)
@@ -245,6 +247,7 @@ class Concatenation:
         except Exception as error:
             _note_instance(error, len(self._complete) + 1)
             raise
+        instance.end_trace("complete")
         self._complete.append((instance.delivery, result))
         del self._open[0]
 

@@ -23,6 +23,7 @@ from streamdcm.sinks import Delivery, policy_of, takes_size
 from streamdcm.sources import CopySource, is_pushed
 from streamdcm.write.answers import Sources
 from streamdcm.write.reading import descriptor_of, read
+from streamdcm.write.trace import trace_of
 
 T = TypeVar("T")
 
@@ -76,7 +77,7 @@ class Writing(Generic[T]):
     delivery : Delivery
         Where to write: a target that is resolved, and not open yet.
     options : StreamSettings
-        `chunk_size`, `hold_limit` and `spool` count.
+        `chunk_size`, `hold_limit`, `spool` and `trace` count.
     progress : Progress
         Counts the bytes that the output takes.
     outside : callable, optional
@@ -114,6 +115,10 @@ class Writing(Generic[T]):
             spool=options.spool,
         )
         self._policy = policy
+        self._trace = trace = trace_of(options.trace)
+        if trace is not None:
+            trace.begin(output.location, output.release)
+            encoder = trace.encoding(encoder)
         run = steps(read_copies(encoder) if isinstance(policy, PartsPolicy) else encoder, policy)
         self._steps: Steps[T] = run if asked_for is None else asking_for_copies(run, asked_for)
         self._running = False
@@ -148,8 +153,14 @@ class Writing(Generic[T]):
         """Commit what is written, when all is, unless the progress callback objects."""
         self._delivery.prepare()
         self._progress.tell()
-        self._delivery.commit()
+        self.commit()
         return self.result()
+
+    def commit(self) -> None:
+        """Give what is written its name, after `Delivery.prepare`."""
+        self._delivery.commit()
+        if self._collecting is None:
+            self.end_trace("committed")
 
     def result(self) -> WriteResult:
         """Return what was written, when all is."""
@@ -181,14 +192,25 @@ class Writing(Generic[T]):
             The reason, which gets notes of what goes wrong here; without one that is raised.
         """
         self._refuse_while_running()
-        with afterwards(partial(self._delivery.give_up, error)), noted(error, "the sources could not be closed"):
+        outcome = "given up" if error is None else type(error).__name__
+        with (
+            afterwards(partial(self._delivery.give_up, error), partial(self.end_trace, outcome)),
+            noted(error, "the sources could not be closed"),
+        ):
             self.close()
+
+    def end_trace(self, outcome: str) -> None:
+        """Tell the trace, if there is one, what became of the write."""
+        if self._trace is not None:
+            self._trace.end(outcome)
 
     def _go_on(self, step: Callable[[Any], Operation | Need], argument: Any) -> Step:
         if self._running:
             self._refuse_while_running()
         self._running = True
-        run, perform, outside, collecting = self._steps, self._perform, self._outside, self._collecting
+        run, outside, collecting = self._steps, self._outside, self._collecting
+        # an output that collects has performed nothing yet
+        perform = self._perform if self._trace is None or collecting is not None else self._perform_traced
         try:
             while True:
                 try:
@@ -219,6 +241,11 @@ class Writing(Generic[T]):
     def _refuse_while_running(self) -> None:
         if self._running:
             raise ReentryError("this write is running already; a sink or a source must not write to it")
+
+    def _perform_traced(self, operation: Operation) -> None:
+        assert self._trace is not None
+        self._perform(operation)
+        self._trace.performed(operation)
 
     def _perform(self, operation: Operation) -> None:
         if isinstance(operation, Write):

@@ -133,7 +133,11 @@ class Instance:
 
     def commit(self) -> None:
         """Give the instance its name."""
-        self.delivery.commit()
+        self._writing.commit()
+
+    def end_trace(self, outcome: str) -> None:
+        """Tell the trace, if there is one, what became of the instance."""
+        self._writing.end_trace(outcome)
 
     def abort(self, error: BaseException | None) -> None:
         """Leave what was there before; what goes wrong is told with the error that led to it, if there is one."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.site.browser import Browser
 from tests.site.layout_page import check_layout_pages
 from tests.site.server import serving
+from tests.site.trace_page import check_trace_pages
 from tests.support import ROOT
 
 BUILT = ROOT / "build" / "site"
@@ -40,10 +41,12 @@ def main() -> int:
             browser.photograph(pages, pictures)
         with tempfile.TemporaryDirectory() as directory:
             layouts = check_layout_pages(browser, Path(directory), pictures)
+            traces = check_trace_pages(browser, Path(directory), pictures)
     problems = [*browser.problems, *([] if found else ["search does not find dcmwrite"])]
     for problem in problems:
         print(problem, file=sys.stderr)
-    counts = f"{len(pages)} pages and {layouts} of layouts, {browser.links} links, {len(problems)} problems"
+    made = f"{len(pages)} pages, {layouts} of layouts and {traces} of traces"
+    counts = f"{made}, {browser.links} links, {len(problems)} problems"
     print(f"{counts}; search: {found or 'nothing'}")
     return 1 if problems or not pages else 0
 
