@@ -12,7 +12,7 @@ import pytest
 from tests.support import ROOT, python
 
 SANITIZERS = ("address", "undefined")
-TESTED = ("test_hot.py", "test_sequence.py", "test_charset.py", "test_implied.py")
+TESTED = ("test_hot.py", "test_empty_values.py", "test_sequence.py", "test_charset.py", "test_implied.py")
 
 # The module is put where the package looks for it before anything of the encoder is imported.
 PROGRAM = """

@@ -56,7 +56,7 @@ def record(counted: Instructions) -> None:
 
 
 def _run(slices: int, frames: int) -> int:
-    need("callgrind_control")
+    need("vgdb")
     command = [need("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null", "--instr-atstart=no"]
     command += python_module(_CHILD, slices, frames)
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"})

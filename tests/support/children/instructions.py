@@ -42,7 +42,7 @@ def main(slices: int, frames: int) -> None:
 
 def count_from_here() -> None:
     """Have callgrind begin to count."""
-    asking = subprocess.Popen(["callgrind_control", "--instr=on", str(os.getpid())], stdout=subprocess.DEVNULL)
+    asking = subprocess.Popen(["vgdb", f"--pid={os.getpid()}", "instrumentation", "on"], stdout=subprocess.DEVNULL)
     while asking.poll() is None:
         pass  # valgrind hears it while something runs, not in a system call
     assert asking.returncode == 0
