@@ -14,13 +14,15 @@ import pydicom
 import pytest
 from pydicom import examples
 
+from streamdcm import dimse
 from streamdcm.batch import Batch, JournalError, status
 from streamdcm.batch.journal import Journal, State
 from streamdcm.batch.pool import Claimed, Died, Done, Event, Job
 from streamdcm.batch.run import Run
 from streamdcm.plan.coded_header import derived_uid
 from tests.support import batch_edits, python
-from tests.support.tools import package
+from tests.support.peers import storescp
+from tests.support.tools import package, run
 
 pytestmark = pytest.mark.slow  # each starts processes
 
@@ -283,6 +285,22 @@ def test_two_thousand_instances_some_of_them_difficult(tmp_path: Path, logged: P
             assert written.PatientName == "Renamed"
             assert written.PixelData == b"\1\2\3\4"
     assert len(files_below(tmp_path / "out")) == 1997
+
+
+def test_other_programs_take_what_was_written(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(20))
+    syntaxes = (None, "DeflatedExplicitVRLittleEndian", "RLELossless")
+    for number, syntax in enumerate(syntaxes):
+        batch = Batch(source, tmp_path / f"out{number}" / "{name}", edit=batch_edits.rename, transfer_syntax=syntax)
+        assert batch.run(journal=tmp_path / f"{number}.sqlite", workers=2).done == 20
+        written = sorted((tmp_path / f"out{number}").iterdir())
+        assert run("dcmftest", *written).returncode == 0
+        with storescp(tmp_path / f"received{number}") as server:
+            result = dimse.store(server.url, written)
+            result.raise_for_failures()
+            assert len(result.stored) == len(list(server.directory.iterdir())) == 20
+            for stored in server.directory.iterdir():
+                assert run("dcmftest", stored).returncode == 0
 
 
 def test_a_killed_coordinator_goes_on_where_it_stopped(tmp_path: Path, logged: Path) -> None:
