@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wsidicom
 from pydicom import Dataset, dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
@@ -17,8 +18,8 @@ from streamdcm.cli.app import main
 from streamdcm.errors import EncodeError, PlanError, SourceError
 from streamdcm.sinks.path_capture import LOG_SUFFIX, SUFFIX
 from tests.support import python_module
-from tests.support.children.capturing import jpeg
-from tests.support.frames import frames_in
+from tests.support.children.capturing import COLUMNS, LINES, encoded, jpeg
+from tests.support.frames import frames_in, padded
 from tests.support.functional_groups import check, enhanced, frames, groups_of
 from tests.support.tools import run
 
@@ -50,9 +51,9 @@ def stopped(folder: Path, count: int, ds: Dataset | None = None, **options: Any)
     return capture_in(folder)
 
 
-def killed(folder: Path, encapsulated: bool, after: int) -> int:
+def killed(folder: Path, kind: str, after: int, every: int = EVERY) -> int:
     """Kill a capture when it has written so many frames; return how many it said that it had."""
-    command = python_module("tests.support.children.capturing", folder, str(EVERY), "1" if encapsulated else "0")
+    command = python_module("tests.support.children.capturing", folder, str(every), kind)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = 0
@@ -87,7 +88,7 @@ def test_no_frame_is_lost_that_was_there_at_the_last_sync(encapsulated: bool, se
     for attempt in range(2 if seed == 1 else 100):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        said = killed(folder, encapsulated, chance.randrange(EVERY, 150))
+        said = killed(folder, "encapsulated" if encapsulated else "native", chance.randrange(EVERY, 150))
         capture, log = capture_in(folder)
         result = streamdcm.recover(capture, folder / "out.dcm")
         count = check_recovered(folder / "out.dcm", encapsulated)
@@ -103,6 +104,15 @@ def test_no_frame_is_lost_that_was_there_at_the_last_sync(encapsulated: bool, se
             assert not (folder / "torn.dcm").exists()
         else:
             assert check_recovered(folder / "torn.dcm", encapsulated) <= count
+
+
+def test_wsidicom_reads_the_tiles_of_a_capture_that_was_killed(tmp_path: Path) -> None:
+    count = COLUMNS * LINES
+    assert killed(tmp_path, "tiles", count, every=1) == count
+    streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    with wsidicom.WsiDicom.open(tmp_path / "out.dcm") as read:
+        found = [read.read_encoded_tile(0, (tile % COLUMNS, tile // COLUMNS)) for tile in range(count)]
+    assert found == [padded(encoded(tile)) for tile in range(count)]
 
 
 def test_a_capture_becomes_the_file_when_it_is_complete(tmp_path: Path) -> None:

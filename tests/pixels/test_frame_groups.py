@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
@@ -79,6 +80,25 @@ def test_foreign_programs_read_it(syntax: UID, tmp_path: Path) -> None:
         del alone[tag]
     alone.save_as(tmp_path / "theirs.dcm")
     assert errors_in(path) == errors_in(tmp_path / "theirs.dcm")
+
+
+def test_highdicom_finds_the_place_of_each_frame(tmp_path: Path) -> None:
+    ds = enhanced()
+    ds.FrameOfReferenceUID = "1.2.3"
+    [index], [shared] = ds.DimensionIndexSequence, ds.SharedFunctionalGroupsSequence
+    index.DimensionIndexPointer, index.FunctionalGroupPointer = 0x00200032, 0x00209113  # Image Position (Patient)
+    orientation, measures = Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    measures.PixelSpacing, measures.SliceThickness = [1, 1], 1
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
+    with streamdcm.open_writer(tmp_path / "a.dcm", ds, max_frames=50) as writer:
+        for pixels, item in frames(20):
+            writer.write_frame(pixels, groups=item)
+    image = highdicom.imread(tmp_path / "a.dcm", lazy_frame_retrieval=True)
+    assert image.get_frame(20)[0, 0] == 19
+    volume = highdicom.imread(tmp_path / "a.dcm").get_volume()
+    assert list(volume.array[:, 0, 0]) == list(reversed(range(20)))
+    assert volume.affine[:3, 3].tolist() == [0, 0.5, 19]
 
 
 def as_list(count: int) -> dict[str, Any]:
