@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import wsidicom
 from pydicom import Dataset, dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
@@ -21,7 +20,7 @@ from tests.support import python_module
 from tests.support.children.capturing import COLUMNS, LINES, encoded, jpeg
 from tests.support.frames import frames_in, padded
 from tests.support.functional_groups import check, enhanced, frames, groups_of
-from tests.support.tools import run
+from tests.support.tools import package, run
 
 EVERY = 7
 
@@ -107,6 +106,7 @@ def test_no_frame_is_lost_that_was_there_at_the_last_sync(encapsulated: bool, se
 
 
 def test_wsidicom_reads_the_tiles_of_a_capture_that_was_killed(tmp_path: Path) -> None:
+    wsidicom = package("wsidicom")
     count = COLUMNS * LINES
     assert killed(tmp_path, "tiles", count, every=1) == count
     streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")

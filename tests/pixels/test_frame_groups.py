@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import highdicom
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
@@ -35,7 +34,7 @@ from tests.support.frames import frames_in, table_in
 from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
 from tests.support.group_lengths import check_group_lengths
 from tests.support.targets import WriteOnly
-from tests.support.tools import run
+from tests.support.tools import package, run
 
 PADDING = 0x52010010, 0x52011000
 RLE = bytes.fromhex("01000000 40000000") + bytes(56) + b"\x81\x00"
@@ -83,6 +82,7 @@ def test_foreign_programs_read_it(syntax: UID, tmp_path: Path) -> None:
 
 
 def test_highdicom_finds_the_place_of_each_frame(tmp_path: Path) -> None:
+    highdicom = package("highdicom")
     ds = enhanced()
     ds.FrameOfReferenceUID = "1.2.3"
     [index], [shared] = ds.DimensionIndexSequence, ds.SharedFunctionalGroupsSequence
