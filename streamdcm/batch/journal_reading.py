@@ -104,6 +104,41 @@ def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
             yield Failure(os.fsdecode(source), _text(target), error, attempts)
 
 
+class Outcome(NamedTuple):
+    """What became of an instance, as a journal knows it.
+
+    Parameters
+    ----------
+    source : str
+        Its path or URL.
+    target : str or None
+        Where it was to go, if that is known.
+    state : State
+        What became of it.
+    error : str or None
+        Why it failed, or what a server warned of when it was stored.
+    """
+
+    source: str
+    target: str | None
+    state: State
+    error: str | None
+
+
+def outcomes_in(path: str | os.PathLike[str]) -> Iterator[Outcome]:
+    """Give all instances of a journal, one by one.
+
+    Raises
+    ------
+    JournalError
+        If there is no journal.
+    """
+    with _reading(path) as database:
+        rows = database.execute("SELECT source, COALESCE(target, wanted), state, error FROM instances ORDER BY id")
+        for source, target, state, error in rows:
+            yield Outcome(os.fsdecode(source), _text(target), State(state), error)
+
+
 def warnings_in(path: str | os.PathLike[str]) -> Iterator[Warned]:
     """Give the instances of a journal that were stored with a warning, one by one.
 

@@ -8,11 +8,13 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from streamdcm.batch import Batch, BatchReport, status
-from streamdcm.cli.counts import counted
+from streamdcm.batch import Batch, BatchProgress, BatchReport, status
+from streamdcm.batch.journal_reading import State, outcomes_in
+from streamdcm.batch.run import run_batch
+from streamdcm.cli.counts import Show, counted
 from streamdcm.cli.destinations import CREDENTIALS, add_credentials, destination_of
 from streamdcm.cli.edits import add_edit_function, add_edits
-from streamdcm.cli.parser import add_workers
+from streamdcm.cli.parser import add_on_error, add_workers
 from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[Parser]
 
+_CHUNK: Final = 32
+"""How many instances a worker has at a time."""
 _MOST_NAMED: Final = 20
 """How many failures are named with --quiet."""
 
@@ -65,9 +69,12 @@ def add_command(commands: Commands, summary: str) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace files that are not the batch's own")
     command.add_argument("--journal", metavar="FILE", help="what keeps what became of each instance (SQLite)")
     add_workers(command, None)
+    add_on_error(command)
     command.add_argument("--scheduler", metavar="ADDRESS", help="the scheduler of a dask.distributed cluster")
     command.add_argument("--status", metavar="JOURNAL", help="say what a journal says, and do nothing")
-    command.add_argument("--json", action="store_true", help="give the report as JSON on standard output")
+    command.add_argument(
+        "--json", action="store_true", help="print a line of JSON for each instance on standard output"
+    )
     command.set_defaults(run=lambda given: run(given, command), refuse=command.error)
 
 
@@ -85,14 +92,45 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
     options |= _destination(given)
     batch = Batch(given.sources, given.target, edit=edit, transfer_syntax=given.transfer_syntax, **options)
     with counted(quiet=given.quiet) as show:
-        report = batch.run(
+        stop = _Stop(show, at_failures=given.on_error == "stop")
+        report = run_batch(
+            batch,
             journal=given.journal,
             workers=given.workers,
             scheduler=given.scheduler,
             retries=given.retry,
-            progress=show,
+            chunk=1 if given.on_error == "stop" else _CHUNK,
+            progress=stop.hear,
+            is_stopped=stop.is_due,
         )
     _show(report, given)
+
+
+class _Stop:
+    """Stops a run at the first failure, where that is wanted.
+
+    Parameters
+    ----------
+    show : callable or None
+        What else hears of the progress.
+    at_failures : bool
+        Whether it is wanted.
+    """
+
+    def __init__(self, show: Show | None, *, at_failures: bool) -> None:
+        self._show = show
+        self._at_failures = at_failures
+        self._has_failed = False
+
+    def hear(self, event: BatchProgress) -> None:
+        """Take the progress."""
+        self._has_failed = event.failed > 0
+        if self._show is not None:
+            self._show(event)
+
+    def is_due(self) -> bool:
+        """Tell whether to stop."""
+        return self._at_failures and self._has_failed
 
 
 def _destination(given: argparse.Namespace) -> dict[str, Any]:
@@ -115,9 +153,8 @@ def _show(report: BatchReport, given: argparse.Namespace) -> None:
     for warned in islice(report.warnings(), _MOST_NAMED if given.quiet else None):
         print(f"{printable(warned.source)}: {warned.warning}", file=sys.stderr)
     if given.json:
-        fields = {name: value for name, value in report._asdict().items()}
-        print(json.dumps(fields))
-    elif not given.quiet:
+        _print_outcomes(report, given)
+    if not given.quiet:
         print(
             f"{report.done:,} done ({report.skipped:,} of them before), {report.failed:,} failed, "
             f"{report.pending:,} to do; {report.seconds:.1f} s",
@@ -125,3 +162,14 @@ def _show(report: BatchReport, given: argparse.Namespace) -> None:
         )
     if report.failed:
         raise SomeFailedError(f"{report.failed:,} instances failed; run the same again to try them again")
+
+
+def _print_outcomes(report: BatchReport, given: argparse.Namespace) -> None:
+    """Print a line for each instance of the journal, as `copy` and `send` do for each file."""
+    sent = None if given.send is None else printable(given.send)
+    statuses = {State.DONE: "done", State.FAILED: "failed", State.PENDING: "pending"}
+    for outcome in outcomes_in(report.journal):
+        target = sent if outcome.target is None else printable(outcome.target)
+        said = {"source": printable(outcome.source), "target": target, "status": statuses[outcome.state]}
+        what = "error" if outcome.state is State.FAILED else "warning"
+        print(json.dumps(said if outcome.error is None else {**said, what: outcome.error}))

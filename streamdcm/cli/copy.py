@@ -12,7 +12,7 @@ from streamdcm.cli.parser import add_on_error, add_workers
 from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.cli.progress import shown
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError
+from streamdcm.errors import NotDicomError, PlanError, StreamdcmError
 from streamdcm.files.divide import divide
 from streamdcm.files.edits import Edit
 from streamdcm.files.rewrite import rewrite
@@ -126,7 +126,7 @@ def run(given: argparse.Namespace) -> None:
     if given.edits and given.edit:
         given.refuse("--edit excludes --set and --delete; set values in the function")
     if _is_one_file(given):
-        _copy_one(given)
+        _copy_named(given)
         return
     if given.split is not None or "-" in (*given.sources, given.target):
         given.refuse("--split and - are for one file; copy the files one by one")
@@ -151,6 +151,20 @@ def _options(given: argparse.Namespace) -> RewriteOptions:
 
 def _named_edit(given: argparse.Namespace) -> Any:
     return dict(given.edits) if given.edits else given.edit
+
+
+def _copy_named(given: argparse.Namespace) -> None:
+    """Copy one file; say of a failure what is said of one of several."""
+    said = {"source": printable(given.sources[0]), "target": printable(given.target)}
+    try:
+        _copy_one(given)
+    except (StreamdcmError, OSError) as error:
+        is_skipped = given.skip_non_dicom and isinstance(error, NotDicomError)
+        if given.json and given.target != "-":
+            status = {"status": "skipped"} if is_skipped else {"status": "failed", "error": str(error)}
+            print(json.dumps({**said, **status}))
+        if not is_skipped:
+            raise
 
 
 def _copy_one(given: argparse.Namespace) -> None:

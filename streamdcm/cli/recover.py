@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING
 
 from streamdcm.files.recover import recover
@@ -25,10 +26,20 @@ def add_command(commands: Commands, summary: str) -> None:
     command.add_argument("capture", metavar="FILE", help="the capture")
     command.add_argument("target", metavar="OUT", help="a path, or a URL such as s3://BUCKET/KEY")
     command.add_argument("--no-overwrite", action="store_true", help="fail if OUT exists")
+    command.add_argument("--json", action="store_true", help="print a line of JSON")
     command.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> None:
     """Recover as the arguments say."""
     result = recover(given.capture, given.target, overwrite=not given.no_overwrite)
-    print(f"{result.location}  {result.bytes_written:,} bytes")
+    if given.json:
+        said = {
+            "source": given.capture,
+            "target": result.location,
+            "status": "recovered",
+            "bytes": result.bytes_written,
+        }
+        print(json.dumps(said))
+    elif not given.quiet:
+        print(f"{result.location}  {result.bytes_written:,} bytes")

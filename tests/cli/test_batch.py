@@ -9,6 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from streamdcm.batch import status
 from streamdcm.cli.app import main
 from tests.batch.test_run import make_instances
 from tests.support import python
@@ -27,9 +28,26 @@ def test_a_folder_is_edited_and_the_failures_are_named(tmp_path: Path, capsys: p
 
     (source / "note.txt").unlink()
     assert main([*arguments, "--json", "--quiet"]) == 1  # it is in the journal still
-    assert json.loads(capsys.readouterr().out)["skipped"] == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["status"] for line in lines] == ["done"] * 3 + ["failed"]
+    assert lines[3]["source"] == f"{source}/note.txt"
+    assert lines[3]["error"].startswith("NotDicomError")
+    assert lines[0]["target"] == f"{tmp_path}/out/000/00000.dcm"
     assert main(["batch", "--status", f"{tmp_path}/run.sqlite"]) == 1
     assert "3 done" in capsys.readouterr().err
+
+
+def test_it_can_stop_at_the_first_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_instances(tmp_path / "in", range(30))
+    first = sorted(source.rglob("*.dcm"))[0]
+    first.write_bytes(b"no DICOM")
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{{relative}}", "--journal", f"{tmp_path}/run.sqlite"]
+    assert main([*arguments, "--workers", "1", "--on-error", "stop"]) == 1
+    left = status(tmp_path / "run.sqlite")
+    assert (left.failed, left.pending > 20) == (1, True)
+    assert f"{left.pending} to do" in capsys.readouterr().err
+    assert main([*arguments, "--workers", "1", "--on-error", "continue"]) == 1
+    assert status(tmp_path / "run.sqlite")[:2] == (29, 1)
 
 
 def test_all_done_is_0_and_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +92,5 @@ def test_ctrl_c_is_130_within_seconds_and_the_journal_is_true(tmp_path: Path) ->
     assert process.returncode == 130, said
     done = len(list((tmp_path / "out").rglob("*.dcm")))
     assert 0 < done < 1500
-    from streamdcm.batch import status
-
     assert status(tmp_path / "run.sqlite").done == done
     assert main(arguments) == 0

@@ -1,3 +1,4 @@
+import json
 import os
 
 from streamdcm.cli.app import main
@@ -17,6 +18,10 @@ def test_abandoned_files_are_listed_and_on_request_removed(tmp_path, capsys, mon
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(f"1,234 bytes  {tmp_path / ABANDONED}")
     assert (tmp_path / ABANDONED).exists()
+
+    assert main(["clean", "--json", str(tmp_path)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["source"], said["status"], said["bytes"]) == (str(tmp_path / ABANDONED), "found", 1234)
 
     assert main(["clean", "--yes", str(tmp_path)]) == 0
     assert capsys.readouterr().out.endswith(f"{ABANDONED}  removed\n")

@@ -1,6 +1,7 @@
 """``streamdcm copy``, run as a user runs it."""
 
 import itertools
+import json
 import os
 import shlex
 import shutil
@@ -169,6 +170,10 @@ def test_codecs_are_listed(capsys):
     listed = capsys.readouterr().out
     assert "DeflatedImageFrame" in listed or "1.2.840.10008.1.2.8.1" in listed
     assert "JPEG2000Lossless (1.2.840.10008.1.2.4.90)\n  decode: " in listed
+    assert main(["codecs", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == listed.count("  decode: ")
+    assert {"transfer_syntax", "keyword", "decode", "encode"} == set(lines[0])
 
 
 def codec_processes(parent: int) -> list[str]:
@@ -205,3 +210,17 @@ def test_an_interrupt_while_frames_are_coded_leaves_nothing(tmp_path, codec):
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     assert not [pid for pid in codecs if Path(f"/proc/{pid}").exists()]
+
+
+def test_one_file_that_fails_is_a_line_of_json_as_one_of_several_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("no DICOM")
+    assert main(["copy", "--json", str(note), str(tmp_path / "out.dcm")]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["source"], said["status"]) == (str(note), "failed")
+    assert "lacks the prefix DICM" in said["error"]
+    assert main(["copy", "--json", "--skip-non-dicom", str(note), str(tmp_path / "out.dcm")]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "skipped"
+    assert not (tmp_path / "out.dcm").exists()

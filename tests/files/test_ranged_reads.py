@@ -13,7 +13,10 @@ from streamdcm.files.index import index_file
 from streamdcm.files.layout import layout_of
 from tests.support.images import compressed, template
 from tests.support.ranged_server import RangedServer
+from tests.support.tools import package
 
+package("fsspec")
+package("aiohttp")
 COUNT = 16
 LOOKING = pytest.mark.parametrize("look", [layout_of, index_file])
 

@@ -1,6 +1,7 @@
 """What was captured can be had after the process has died: all frames up to the last sync, and a file that is valid."""
 
 import errno
+import json
 import os
 import random
 import subprocess
@@ -195,6 +196,11 @@ def test_the_command_recovers(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["recover", str(capture), str(tmp_path / "out.dcm")]) == 0
     check(tmp_path / "out.dcm", 9)
     assert "bytes" in capsys.readouterr().out
+    assert main(["recover", "--json", str(capture), str(tmp_path / "out.dcm")]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["source"], said["status"]) == (str(capture), "recovered")
+    assert main(["recover", "--quiet", str(capture), str(tmp_path / "out.dcm")]) == 0
+    assert capsys.readouterr().out == ""
     assert main(["recover", str(capture), str(tmp_path / "out.dcm"), "--no-overwrite"]) == 1
 
 
