@@ -16,15 +16,18 @@ from tests.site.browser import Browser
 from tests.site.layout_page import check_layout_pages
 from tests.site.server import serving
 from tests.site.trace_page import check_trace_pages
+from tests.site.versions import VERSION, list_versions
 from tests.support import ROOT
 
-BUILT = ROOT / "build" / "site"
+SITES = ROOT / "build" / "site"
+BUILT = SITES / VERSION
 
 
 def build() -> None:
     """Build the site; a warning is an error."""
     shutil.rmtree(BUILT, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=ROOT, check=True)
+    list_versions(SITES)
 
 
 def main() -> int:
@@ -34,15 +37,20 @@ def main() -> int:
     pictures = arguments.parse_args().pictures
 
     build()
-    with serving(BUILT) as root, Browser(root) as browser:
+    with serving(SITES) as root, Browser(f"{root}{VERSION}/") as browser:
         pages = browser.visit_all()
         found = browser.search("dcmwrite")
+        version = browser.version_shown()
         if pictures:
             browser.photograph(pages, pictures)
         with tempfile.TemporaryDirectory() as directory:
             layouts = check_layout_pages(browser, Path(directory), pictures)
             traces = check_trace_pages(browser, Path(directory), pictures)
-    problems = [*browser.problems, *([] if found else ["search does not find dcmwrite"])]
+    problems = [
+        *browser.problems,
+        *([] if found else ["search does not find dcmwrite"]),
+        *([] if version == VERSION else [f"the menu of versions shows {version}, not {VERSION}"]),
+    ]
     for problem in problems:
         print(problem, file=sys.stderr)
     made = f"{len(pages)} pages, {layouts} of layouts and {traces} of traces"

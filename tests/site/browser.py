@@ -83,6 +83,16 @@ class Browser:
             return None
         return first.get_attribute("href")
 
+    def version_shown(self) -> str | None:
+        """Return what the menu of versions shows."""
+        self._page.goto(self._root)
+        current = self._page.locator(".md-version__current").first
+        try:
+            current.wait_for(timeout=10_000)
+        except TimeoutError:
+            return None
+        return current.text_content()
+
     def photograph(self, pages: list[str], directory: Path) -> None:
         """Keep a picture of each page in *directory*, in light and in dark."""
         directory.mkdir(parents=True, exist_ok=True)
