@@ -95,6 +95,6 @@ class CountedFrames:
 def _groups_in_vain() -> InvalidValueError:
     return InvalidValueError(
         f"comes with functional groups, which cannot be written: the dataset has {element_name(PER_FRAME_GROUPS)}, the "
-        "SOP Class is one of single-frame instances, the frames before it came without, or the target cannot seek and "
-        "nothing announced them, as frame_groups= does"
+        "SOP Class is one of single-frame instances, the frames before it came without, or nothing announced "
+        "them, as frame_groups= does, and the target cannot seek or groups begin with their lengths"
     )

@@ -46,6 +46,8 @@ def plan_groups(
     # the length of the group stands before the sequence, and is known only with all items: they wait for the last one
     has_field = patchable and group is not None and scope.layout.group_lengths == "omit"
     are_announced = given.__class__ in (list, tuple) or options.frame_groups is not None
+    if scope.layout.group_lengths == "write" and not (are_announced or _has_others(tags)):
+        return None  # a group that begins with its length is not to be empty
     if not patchable and not are_announced and native_size(pixels, scope.layout.encoding) is not None:
         return None  # whoever gets the bytes may be told their number before the first frame comes
     laid_out = Scope(scope.dataset, scope.layout._replace(sequence_lengths="defined"))
@@ -65,6 +67,11 @@ def plan_groups(
 def dimensions_of(dataset: Dataset) -> int:
     """Return the number of dimensions that a dataset has, and each of its frames (PS3.3 §C.7.6.17)."""
     return len(value_of(dataset, "DimensionIndexSequence") or ())
+
+
+def _has_others(tags: Set[int]) -> bool:
+    """Whether other elements are in the group of the sequence, as Shared Functional Groups Sequence is."""
+    return any(tag >> 16 == PER_FRAME_GROUPS >> 16 for tag in tags)
 
 
 def _free_group(tags: Set[int]) -> int | None:

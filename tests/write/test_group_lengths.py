@@ -318,12 +318,15 @@ def test_a_group_that_no_ul_holds_is_an_error_that_names_it(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_functional_groups_that_come_with_frames_are_refused():
+def test_functional_groups_that_come_with_frames_unannounced_are_refused():
     item = Dataset()
     item.FrameContentSequence = Sequence([Dataset()])
     frames = ((frame, item) for frame in pixels(3))
-    with pytest.raises(InvalidValueError, match="group_lengths='write'"):
+    with pytest.raises(InvalidValueError, match="nothing announced them, .* groups begin with their lengths"):
         to_memory(template(ExplicitVRLittleEndian), frames=frames, max_frames=3, group_lengths="write")
+    announced = {"frames": [(frame, item) for frame in pixels(3)], "group_lengths": "write"}
+    data = to_memory(template(ExplicitVRLittleEndian), **announced)
+    assert check_group_lengths(data) == [0x0008, 0x0028, 0x5200, 0x7FE0]
 
 
 def test_never_names_the_group(monkeypatch):
