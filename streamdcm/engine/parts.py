@@ -50,12 +50,36 @@ class PartSizes:
         return min(self.first << (number - 1) * 10 // self.most_parts, self.largest)
 
 
+class PartBuffers:
+    """The memory of parts that were sent, for those that follow: new memory costs more than what is copied into it."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+
+    def take(self, size: int) -> bytearray:
+        """Return memory of so many bytes, whatever they are."""
+        while self._free:
+            data = self._free.pop()
+            if len(data) == size:
+                return data
+        return bytearray(size)
+
+    def give(self, data: bytearray) -> None:
+        """Take the memory of a part that nobody needs any more; may be called from any thread."""
+        self._free.append(data)
+
+    def clear(self) -> None:
+        """Let go of all memory."""
+        self._free.clear()
+
+
 class _Filling:
     """A part that is not released: how far it is filled, and how many reserved fields in it are open."""
 
-    __slots__ = ("_bytes", "filled", "number", "open_fields", "size")
+    __slots__ = ("_buffers", "_bytes", "filled", "number", "open_fields", "size")
 
-    def __init__(self, number: int, size: int) -> None:
+    def __init__(self, number: int, size: int, buffers: PartBuffers) -> None:
+        self._buffers = buffers
         self.number = number
         self.size = size
         self.filled = 0
@@ -79,7 +103,7 @@ class _Filling:
     def put(self, start: int, view: memoryview) -> None:
         """Copy bytes to a place in the part."""
         if self._bytes is None:
-            self._bytes = memoryview(bytearray(self.size))
+            self._bytes = memoryview(self._buffers.take(self.size))
         self._bytes[start : start + len(view)] = view
 
     def insert(self, start: int, pieces: Iterable[bytes]) -> None:
@@ -121,11 +145,14 @@ class PartsPolicy:
     ----------
     sizes : PartSizes
         How large each part is.
+    buffers : PartBuffers, optional
+        Where their memory comes from; who sends them gives it back there.
     """
 
-    def __init__(self, sizes: PartSizes) -> None:
+    def __init__(self, sizes: PartSizes, buffers: PartBuffers | None = None) -> None:
         self._sizes = sizes
-        self._last = _Filling(1, sizes.size(1))
+        self._buffers = PartBuffers() if buffers is None else buffers
+        self._last = _Filling(1, sizes.size(1), self._buffers)
         self._fields: dict[Reserve, list[_Span]] = {}
 
     def feed(self, instruction: Instruction) -> Iterable[Part | Whole]:
@@ -160,7 +187,7 @@ class PartsPolicy:
         full = self._last
         if full.filled == full.size:
             number = full.number + 1
-            self._last = _Filling(number, self._sizes.size(number))
+            self._last = _Filling(number, self._sizes.size(number), self._buffers)
             if not full.open_fields:
                 yield Part(full.number, full.handed_over())
 

@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 
 from streamdcm.engine.in_order import InOrderPolicy
-from streamdcm.engine.parts import PartSizes, PartsPolicy
+from streamdcm.engine.parts import PartBuffers, PartSizes, PartsPolicy
 from streamdcm.engine.release import SLICES, PatchPolicy, ReleasePolicy
 from streamdcm.engine.spool import NEVER, spool_for
 
@@ -17,6 +17,7 @@ def policy_for(
     chunk_size: int,
     hold_limit: int,
     part_sizes: PartSizes | None = None,
+    part_buffers: PartBuffers | None = None,
     slices: int = SLICES,
     spool: str = NEVER,
 ) -> ReleasePolicy:
@@ -32,6 +33,8 @@ def policy_for(
         The most bytes to hold back in memory, in order.
     part_sizes : PartSizes, optional
         How large parts are to be.
+    part_buffers : PartBuffers, optional
+        Where their memory comes from.
     slices : int, optional
         How many slices of a large value, each of `chunk_size`, are released at once.
     spool : str, optional
@@ -42,4 +45,4 @@ def policy_for(
         return PatchPolicy(chunk_size, slices)
     if release == "in_order":
         return InOrderPolicy(chunk_size, hold_limit, slices, spool=spool_for(spool))
-    return PartsPolicy(part_sizes or PartSizes())
+    return PartsPolicy(part_sizes or PartSizes(), part_buffers)

@@ -6,7 +6,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from streamdcm.engine.parts import PartSizes
+from streamdcm.engine.parts import PartBuffers, PartSizes
 from streamdcm.engine.policies import Release, policy_for
 from streamdcm.engine.release import SLICES, ReleasePolicy
 from streamdcm.engine.spool import NEVER
@@ -30,6 +30,9 @@ class Transaction(ABC):
 
     part_sizes: PartSizes | None = None
     """How large parts are to be, where there are parts."""
+
+    part_buffers: PartBuffers | None = None
+    """Where the memory of parts comes from, and goes back to when they were sent, if it does."""
 
     can_grow: bool = False
     """Whether what was written can be moved, for bytes that belong before it."""
@@ -348,6 +351,7 @@ def policy_of(
         chunk_size=chunk_size,
         hold_limit=hold_limit,
         part_sizes=output.part_sizes,
+        part_buffers=output.part_buffers,
         slices=slices,
         spool=spool,
     )

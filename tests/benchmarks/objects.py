@@ -6,6 +6,7 @@ import tempfile
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
 import streamdcm
+from streamdcm.options import DEFAULTS
 from tests.benchmarks.report import Report, Row
 from tests.benchmarks.timing import Contender, by_turns
 from tests.support.memory import MIB, measure
 from tests.support.services import BUCKET, ENVIRONMENT, seaweedfs, seaweedfs_program
 
 ROW = "{:<47} {:>10} {:>14} {:>12} {:>12}  {}"
+PART, WORKERS = DEFAULTS.part_size, DEFAULTS.workers
 CHILD = "tests.benchmarks.objects_child"
 
 
@@ -86,6 +89,30 @@ def ready(size: int) -> Callable[[Any], None]:
     return job
 
 
+def ready_parts(size: int) -> Callable[[Any], None]:
+    """Put bytes that were encoded before with boto3, in parts that are ready, as many at a time as streamdcm sends."""
+    client, buffer = boto3.client("s3"), io.BytesIO()
+    streamdcm.dcmwrite(buffer, dataset(size))
+    encoded = buffer.getvalue()
+    parts = [encoded[start : start + PART] for start in range(0, len(encoded), PART)]
+    del buffer, encoded
+
+    def job(_: Any) -> None:
+        with removed(client) as key, ThreadPoolExecutor(WORKERS) as pool:
+            upload = {"Bucket": BUCKET, "Key": key}
+            upload["UploadId"] = client.create_multipart_upload(**upload)["UploadId"]
+
+            def send(numbered: tuple[int, bytes]) -> dict[str, Any]:
+                number, part = numbered
+                answer = client.upload_part(**upload, PartNumber=number, Body=part)
+                return {"PartNumber": number, "ETag": answer["ETag"]}
+
+            sent = list(pool.map(send, enumerate(parts, start=1)))
+            client.complete_multipart_upload(**upload, MultipartUpload={"Parts": sent})
+
+    return job
+
+
 def by_file(size: int) -> Callable[[Any], None]:
     """Write a dataset that is in memory to a temporary file with pydicom, and upload that."""
     client, data = boto3.client("s3"), dataset(size)
@@ -130,14 +157,16 @@ def decoded_by_file(size: int) -> Callable[[Any], None]:
 
 JOBS: Mapping[str, Callable[[int], Callable[[Any], None]]] = {
     "streamdcm": streamed,
+    "boto3's own parts of ready bytes": ready_parts,
     "obstore.put of ready bytes": ready,
     "pydicom to a temporary file, upload_file": by_file,
     "streamdcm, frames=": decoded_and_streamed,
     "all decoded, temporary file, upload_file": decoded_by_file,
 }
-IN_MEMORY, DECODED = tuple(JOBS)[:3], tuple(JOBS)[3:]
+IN_MEMORY, DECODED = tuple(JOBS)[:4], tuple(JOBS)[4:]
 TARGETS = {
     "streamdcm": "memory <= 150 MiB, disk 0",
+    "boto3's own parts of ready bytes": f">= {1 / 1.05:.2f} x",
     "obstore.put of ready bytes": f">= {1 / 1.2:.2f} x",
     "pydicom to a temporary file, upload_file": ">= 1.5 x",
     "all decoded, temporary file, upload_file": ">= 1.5 x",

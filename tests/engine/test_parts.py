@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdcm.engine.parts import PartSizes, PartsPolicy
+from streamdcm.engine.parts import PartBuffers, PartSizes, PartsPolicy
 from streamdcm.engine.release import Part, Whole
 from streamdcm.errors import InstructionError, PartLimitError
 from streamdcm.instructions import Copy, Fill, Insert, Instruction, Need, Reserve
@@ -197,3 +197,19 @@ def test_what_is_inserted_makes_a_part_larger(before, behind, size):
     stream: list[Instruction] = [b"a" * before, mark, b"b" * behind, late, b"c" * 5]
     stream += [Insert(mark, [b"x" * size, b"y"], size + 1), Fill(late, b"ddd")]
     assert run(PartSizes(16), stream).content == b"a" * before + b"x" * size + b"y" + b"b" * behind + b"dddccccc"
+
+
+def test_the_memory_of_a_part_is_used_again_with_nothing_left_of_it():
+    buffers, field = PartBuffers(), Reserve(6, bytes(6))
+    policy = PartsPolicy(PartSizes(10), buffers)
+    [first] = policy.feed(b"0123456789ab")
+    buffers.give(first.data)
+    parts = [*policy.feed(field), *policy.feed(b"cdefghij"), *policy.feed(Fill(field)), *policy.finish()]
+    assert parts[-1].data is first.data
+    assert b"".join(part.data for part in sorted(parts, key=lambda part: part.number)) == b"ab" + bytes(6) + b"cdefghij"
+
+
+def test_memory_of_another_size_is_let_go():
+    buffers = PartBuffers()
+    buffers.give(bytearray(b"12345"))
+    assert buffers.take(4) == bytes(4)

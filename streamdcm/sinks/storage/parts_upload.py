@@ -9,7 +9,7 @@ from threading import Condition
 from typing import Generic, TypeVar
 
 from streamdcm.cleanup import afterwards
-from streamdcm.engine.parts import PartSizes
+from streamdcm.engine.parts import PartBuffers, PartSizes
 from streamdcm.engine.result import Checksum
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import TargetTypeError
@@ -42,6 +42,7 @@ class PartsUpload(PartsOutput, Generic[R]):
         self._performer: Performer = Threads(storage.workers)
         self.location = location
         self.part_sizes = part_sizes
+        self.part_buffers = self._buffers = PartBuffers()
         self.checksum: Checksum | None = None
         self._storage = storage
         self._sending: Sending[R] | None = None
@@ -74,7 +75,8 @@ class PartsUpload(PartsOutput, Generic[R]):
         if self._sending is None:
             self._performer.perform(self.begin())
             workers = self._storage.workers
-            self._sending = Sending(self.send, self._performer, workers, workers * self._storage.part_size)
+            most_bytes = workers * self._storage.part_size
+            self._sending = Sending(self.send, self._performer, workers, most_bytes, self._buffers.give)
         if self._digests is not None:
             self._digests.add(number, data)
         self._sending.put(number, data)
@@ -96,6 +98,7 @@ class PartsUpload(PartsOutput, Generic[R]):
         if self._sending is not None:
             self._sent = self._sending.finish()
             self._sending = None
+            self._buffers.clear()
         if self._digests is not None and self.checksum is None:
             self.checksum = self._digests.checksum()
 
@@ -222,17 +225,25 @@ class Sending(Generic[R]):
         How many parts are sent at a time.
     most_bytes : int
         How many bytes may be on their way; a part that is larger than that goes alone.
+    give_back : callable
+        Is given the memory of a part that was sent.
     """
 
     def __init__(
-        self, send: Callable[[int, bytearray], Requests[R]], performer: Performer, workers: int, most_bytes: int
+        self,
+        send: Callable[[int, bytearray], Requests[R]],
+        performer: Performer,
+        workers: int,
+        most_bytes: int,
+        give_back: Callable[[bytearray], object],
     ) -> None:
+        self._give_back = give_back
         self._send = send
         self._performer = performer
         self._workers = workers
         self._most_bytes = most_bytes
         self._changed = Condition()
-        self._on_their_way: dict[int, int] = {}
+        self._on_their_way: dict[int, bytearray] = {}
         self._error: BaseException | None = None
         self._sent: dict[int, R] = {}
 
@@ -241,7 +252,7 @@ class Sending(Generic[R]):
         with self._changed:
             self._changed.wait_for(lambda: self._error is not None or self._has_space(len(data)))
             self._raise_error()
-            self._on_their_way[number] = len(data)
+            self._on_their_way[number] = data
         self._performer.start(self._send(number, data), partial(self._note, number))
 
     def finish(self) -> dict[int, R]:
@@ -263,7 +274,7 @@ class Sending(Generic[R]):
         self._performer.stop()
 
     def _has_space(self, size: int) -> bool:
-        sizes = self._on_their_way.values()
+        sizes = [len(data) for data in self._on_their_way.values()]
         return not sizes or (len(sizes) < self._workers and sum(sizes) + size <= self._most_bytes)
 
     def _raise_error(self) -> None:
@@ -275,6 +286,7 @@ class Sending(Generic[R]):
         with self._changed:
             if error is None:
                 self._sent[number] = sent  # type: ignore[assignment]
+                self._give_back(self._on_their_way[number])
             else:
                 self._error = self._error or error
             del self._on_their_way[number]

@@ -18,13 +18,18 @@ from streamdcm.sinks.storage.requests import Requests, Threads
 MIB = 1024 * 1024
 
 
-def sending(send: Callable[[int, bytearray], Any], workers: int, most_bytes: int) -> Sending[Any]:
+def sending(
+    send: Callable[[int, bytearray], Any],
+    workers: int,
+    most_bytes: int,
+    give_back: Callable[[bytearray], object] = bytearray.clear,
+) -> Sending[Any]:
     """Send in threads, by a function that is the only request of each part."""
 
     def requests(number: int, data: bytearray) -> Requests[Any]:
         return (yield partial(send, number, data))
 
-    return Sending(requests, Threads(workers), workers, most_bytes)
+    return Sending(requests, Threads(workers), workers, most_bytes, give_back)
 
 
 class Service:
@@ -136,3 +141,28 @@ def test_80_gigabytes_of_unknown_length_need_less_than_150_mebibytes():
         written += sizes.size(number)
     largest = sizes.size(number)
     assert sizes.first + largest + max(workers * sizes.first, largest) < 150 * MIB
+
+
+def test_the_memory_of_a_part_comes_back_when_it_was_sent():
+    given_back: list[bytearray] = []
+    parts = [bytearray([number]) * 100 for number in range(3)]
+    pool = sending(lambda number, data: bytes(data), 2, 1000, given_back.append)
+    for number, data in enumerate(parts, start=1):
+        pool.put(number, data)
+    sent = pool.finish()
+    assert sorted(map(id, given_back)) == sorted(map(id, parts))
+    assert list(sent.values()) == [bytes([number]) * 100 for number in range(3)]
+
+
+def test_that_of_a_part_which_failed_does_not():
+    given_back: list[bytearray] = []
+
+    def fail(number: int, data: bytearray) -> str:
+        raise OSError("gone")
+
+    pool = sending(fail, 2, 1000, given_back.append)
+    pool.put(1, bytearray(100))
+    with pytest.raises(OSError, match="gone"):
+        pool.finish()
+    pool.stop()
+    assert given_back == []
