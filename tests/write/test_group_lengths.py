@@ -322,7 +322,7 @@ def test_functional_groups_that_come_with_frames_unannounced_are_refused():
     item = Dataset()
     item.FrameContentSequence = Sequence([Dataset()])
     frames = ((frame, item) for frame in pixels(3))
-    with pytest.raises(InvalidValueError, match="nothing announced them, .* groups begin with their lengths"):
+    with pytest.raises(InvalidValueError, match=r"nothing announced them, .* groups begin with their lengths"):
         to_memory(template(ExplicitVRLittleEndian), frames=frames, max_frames=3, group_lengths="write")
     announced = {"frames": [(frame, item) for frame in pixels(3)], "group_lengths": "write"}
     data = to_memory(template(ExplicitVRLittleEndian), **announced)
