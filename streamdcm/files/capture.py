@@ -19,7 +19,7 @@ from streamdcm.errors import EncodeError, PlanError, element_name
 from streamdcm.files.capture_log import CaptureFormat, opening, synced
 from streamdcm.options import Options
 from streamdcm.pixels.frame_plan import PixelPlan
-from streamdcm.pixels.given_frames import apart
+from streamdcm.pixels.given_frames import apart, comes_with_groups
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.sinks import Delivery
 from streamdcm.sinks.path_capture import CaptureOutput
@@ -29,6 +29,8 @@ from streamdcm.write.pushed_arrays import PushedArrays
 from streamdcm.write.pushed_plan import PushedPlan
 
 _PRIVATE = 0o600
+_MOST_WAITING = 4 * 1024 * 1024
+"""The most bytes of items in memory: what comes between two syncs has no other bound."""
 
 
 class CapturePlan(PushedPlan):
@@ -92,6 +94,8 @@ class Capture(Instance):
         self._progress = progress
         self._lengths = array("Q")
         self._size = 0
+        self._waiting = self._native_length = 0
+        self._items = self._capture_plan.items
         self._values = self._capture_plan.late_default()
         self._log: int | None = None
         every = options.sync_every
@@ -104,9 +108,10 @@ class Capture(Instance):
         plan = self._capture_plan.plan
         assert isinstance(plan.pixels, PixelPlan)
         pixels = plan.pixels
+        self._native_length = 0 if pixels.format is None else pixels.format.length
         form = CaptureFormat(
             pixels.encapsulated,
-            0 if pixels.format is None else pixels.format.length,
+            self._native_length,
             pixels.fragments.per_frame,
             pixels.fragments.most,
         )
@@ -116,22 +121,18 @@ class Capture(Instance):
 
     def write(self, frame: Any) -> None:
         """Write the next frame, and see to it from time to time that all have reached the disk."""
-        pixels, item = apart(frame)
-        groups = self._capture_plan.plan.groups
-        if item is not None and (groups is None or groups.most is None):
-            raise EncodeError(
-                "recover=True keeps functional groups that come with the frames only where a field is reserved for "
-                "them; give max_frames=",
-                element_name(PER_FRAME_GROUPS),
-            )
+        if self._log is None:
+            self._require_field(frame)
         super().write(frame)
-        plan = self.pixels
-        assert isinstance(plan, PixelPlan)
         if self._log is None:
             self._begin_log()
-        length = plan.format.length if plan.format is not None else len(plan.encoder.encode(pixels))
+        encoded = length = self._native_length
+        if not length:
+            length, encoded = self._lengths_of(frame)
         self._lengths.append(length)
-        self._size += plan.fragments.encoded_length(length) if plan.encapsulated else length
+        self._size += encoded
+        if self._items:
+            self._waiting += len(self._items[-1])
         if self._is_due():
             self.sync()
 
@@ -145,11 +146,11 @@ class Capture(Instance):
         self._writing.flush()
         self._output.flush()
         start = self._progress.bytes_written - self._size
-        items = self._capture_plan.items[: len(self._lengths)]  # that of a frame that was refused came, too
-        self._capture_plan.items.clear()
+        items = self._items[: len(self._lengths)]  # that of a frame that was refused came, too
+        self._items.clear()
         self._write_log(synced(start, self._lengths, items, self._values))
         self._output.is_kept = True
-        self._lengths, self._values = array("Q"), []
+        self._lengths, self._values, self._waiting = array("Q"), [], 0
         self._last = time.monotonic()
 
     def finish(self) -> WriteResult:
@@ -179,6 +180,23 @@ class Capture(Instance):
         elif not self._output.is_kept:
             os.unlink(log)
 
+    def _require_field(self, frame: Any) -> None:
+        """Refuse functional groups that come with the first frame, and so with all, if they have no field."""
+        groups = self._capture_plan.plan.groups
+        if comes_with_groups(frame) and (groups is None or groups.most is None):
+            raise EncodeError(
+                "recover=True keeps functional groups that come with the frames only where a field is reserved for "
+                "them; give max_frames=, and leave group_lengths='write' out",
+                element_name(PER_FRAME_GROUPS),
+            )
+
+    def _lengths_of(self, frame: Any) -> tuple[int, int]:
+        """Return how many bytes an encapsulated frame has, without and with what stands around them."""
+        plan = self.pixels
+        assert isinstance(plan, PixelPlan)
+        length = len(plan.encoder.encode(apart(frame)[0]))
+        return length, plan.fragments.encoded_length(length)
+
     @property
     def _output(self) -> CaptureOutput:
         output = self.delivery.output
@@ -192,6 +210,8 @@ class Capture(Instance):
         return self._capture_plan
 
     def _is_due(self) -> bool:
+        if self._waiting >= _MOST_WAITING:
+            return True
         if self._frames_between is not None:
             return len(self._lengths) >= self._frames_between
         return time.monotonic() - self._last >= self._seconds_between

@@ -67,11 +67,15 @@ def synced(
     """
     late = b"".join(_VALUE.pack(tag, vr, len(value)) + value for tag, vr, value in values)
     joined = b"".join(items)
-    return _record(b"SYNC", _SYNC.pack(start, len(lengths), len(joined), len(late)) + lengths.tobytes() + joined + late)
+    sizes = _SYNC.pack(start, len(lengths), len(joined), len(late))
+    return _record(b"SYNC", sizes, lengths.tobytes(), joined, late)
 
 
-def _record(kind: bytes, payload: bytes) -> bytes:
-    return _HEADER.pack(kind, len(payload), zlib.crc32(payload)) + payload
+def _record(kind: bytes, *pieces: bytes) -> bytes:
+    check = 0
+    for piece in pieces:
+        check = zlib.crc32(piece, check)
+    return b"".join((_HEADER.pack(kind, sum(map(len, pieces)), check), *pieces))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,15 @@ pytestmark = [pytest.mark.memory, needs_proc]
 
 
 @pytest.mark.parametrize(
-    ("case", "bound"), [("patched", 8 * MIB), ("parts", 48 * MIB), ("spooled", 40 * MIB), ("in_order", 40 * MIB)]
+    ("case", "bound"),
+    [
+        ("patched", 8 * MIB),
+        ("parts", 48 * MIB),
+        ("spooled", 40 * MIB),
+        ("in_order", 40 * MIB),
+        ("captured", 40 * MIB),
+        ("appended", 40 * MIB),
+    ],
 )
 def test_items_of_600_bytes_take_no_more_than_what_is_on_its_way(case: str, bound: int, tmp_path: Path) -> None:
     written, added = measure("tests.support.children.frame_groups", case, str(FRAMES), tmp_path)

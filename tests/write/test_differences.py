@@ -45,6 +45,7 @@ from streamdcm.errors import (
 )
 from streamdcm.sinks import path_atomic
 from tests.support import ROOT
+from tests.support.functional_groups import enhanced, frames
 from tests.support.tools import run
 
 PAGE = ROOT / "docs" / "reference" / "differences.md"
@@ -208,6 +209,23 @@ def test_a_value_is_converted_to_the_vr_that_implicit_vr_implies() -> None:
 
 
 # Values that are taken
+
+
+def test_what_is_left_of_a_reserved_field_is_private() -> None:
+    whole = enhanced()
+    whole.NumberOfFrames, whole.PerFrameFunctionalGroupsSequence = 3, [item for _, item in frames(3)]
+    whole.add_new(PIXEL_DATA, "OW", b"".join(pixels.tobytes() for pixels, _ in frames(3)))
+    ours = written_by(dcmwrite, enhanced(), frames=frames(3), max_frames=9)
+    theirs = written_by(pydicom_dcmwrite, whole)
+    read = dcmread(io.BytesIO(ours))
+    private = [element for element in read if element.tag.is_private]
+    assert [str(element.tag) for element in private] == ["(5201,0010)", "(5201,1000)"]
+    assert [private[0].value, set(private[1].value)] == ["STREAMDCM PADDING", {0}]
+    assert len(ours) - len(theirs) == 10 + 26 + 12 + len(private[1].value)  # the number, the creator, the zeros
+    for element in private:
+        del read[element.tag]
+    read.NumberOfFrames = 3
+    assert written_by(pydicom_dcmwrite, read) == theirs
 
 
 def test_bytes_are_taken_as_encoded_text() -> None:

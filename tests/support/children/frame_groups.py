@@ -65,8 +65,23 @@ def in_order(count: int, path: Path) -> int:
     return _write(Counting(), count, max_frames=count)
 
 
+def captured(count: int, path: Path) -> int:
+    """Into a field of a file that can be recovered, however seldom all is to reach the disk."""
+    options: Any = {"max_frames": count, "recover": True, "sync_every": 1e6}
+    with streamdcm.open_writer(path, enhanced(rows=ROWS), **options) as writer:
+        for frame, item in _frames(count):
+            writer.write_frame(frame, groups=item)
+    return path.stat().st_size
+
+
+def appended(count: int, path: Path) -> int:
+    """Behind as many of a file."""
+    patched(count, path)
+    return streamdcm.append(path, _frames(count)).bytes_written
+
+
 CASES: dict[str, Callable[[int, Path], int]] = {
-    function.__name__: function for function in (patched, parts, spooled, in_order)
+    function.__name__: function for function in (patched, parts, spooled, in_order, captured, appended)
 }
 
 
