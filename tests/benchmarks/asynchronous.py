@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -65,6 +66,7 @@ def main() -> None:
         folder = Path(name)
         bulk(folder, address, size, rounds)
         small_files(folder, files, rounds)
+        threads(folder, files, rounds)
         ticker(folder, address, size)
 
 
@@ -120,6 +122,32 @@ def small_files(folder: Path, files: int, rounds: int) -> None:
             rates = (f"{files / timings.median(name):,.0f}" for name in contenders)
             name = f"{loop}, {tasks} at a time"
             print(ROW.format(name, *rates, f"{ratio:.1f} {'met' if ratio >= 5 else 'MISSED'}"), flush=True)
+
+
+def threads(folder: Path, files: int, rounds: int) -> None:
+    """Measure CT slices to paths by two threads: no slower than one after the other."""
+    data = datasets.encoded("CT_small.dcm")
+
+    def write(numbered: tuple[int, pydicom.Dataset]) -> None:
+        streamdcm.dcmwrite(folder / f"{numbered[0]}.dcm", numbered[1])
+
+    def by_two(todo: list[pydicom.Dataset]) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(write, enumerate(todo)))
+
+    def in_turn(todo: list[pydicom.Dataset]) -> None:
+        for numbered in enumerate(todo):
+            write(numbered)
+
+    ways = {"one after the other": in_turn, "two threads": by_two}
+    contenders = {
+        name: Contender(lambda: [datasets.as_read(data) for _ in range(files)], way) for name, way in ways.items()
+    }
+    timings = by_turns(contenders, rounds)
+    ratio = timings.ratio("two threads", "one after the other")
+    times = (f"{timings.median(name) * 1000:.0f} ms" for name in contenders)
+    print(ROW.format(f"{files} CT slices", "in turn", "two threads", "ratio, at most 1"))
+    print(ROW.format("to paths", *times, f"{ratio:.2f} {'met' if ratio <= 1 else 'MISSED'}"), flush=True)
 
 
 def ticker(folder: Path, address: Address, size: int) -> None:
