@@ -37,6 +37,7 @@ HEAVY = frozenset(
     | {
         "httpx",
         "httpx2",
+        "requests",
         "imagecodecs",
         "jpeg_ls",
         "moto",

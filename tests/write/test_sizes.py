@@ -23,6 +23,7 @@ import streamdcm
 from streamdcm import ByteStream
 from streamdcm.errors import EncodeError, PlanError, ValueTypeError
 from tests.support.images import as_jpeg, compressed, pixels, template
+from tests.support.tools import package
 from tests.support.web import Server
 
 ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
@@ -194,6 +195,7 @@ def test_the_asynchronous_twin_says_the_same():
 
 
 def test_the_size_of_compressed_frames_is_the_content_length():
+    package("httpx2")
     frames = compressed([10, 33, 4])
     dataset = template(JPEGBaseline8Bit, bits=8)
     with Server() as server:
