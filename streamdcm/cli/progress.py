@@ -15,7 +15,8 @@ from streamdcm.engine.progress import ProgressEvent
 from streamdcm.options.sizes import binary_size
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
+    from rich.progress import Progress
 
 _PATIENCE: Final = 0.1
 """Seconds before a bar is drawn; what is done by then needs none."""
@@ -75,12 +76,15 @@ class _Standing:
     def amounts(self) -> str:
         of_total = f" of {binary_size(self.total)}" if self.total else ""
         speed = self.bytes_written / self.seconds if self.seconds else 0
-        said = [f"{binary_size(self.bytes_written)}{of_total}", f"{binary_size(speed)}/s"]
-        if self.frames is not None:
-            said.append(f"{self.frames:,} frames")
-        if self.memory is not None:
-            said.append(f"{binary_size(self.memory)} of memory")
-        return ", ".join(said)
+        said = f"{binary_size(self.bytes_written)}{of_total}, {binary_size(speed)}/s"
+        return ", ".join(filter(None, (said, self.more)))
+
+    @property
+    def more(self) -> str:
+        """What is said besides bytes and time."""
+        frames = "" if self.frames is None else f"{self.frames:,} frames"
+        memory = "" if self.memory is None else f"{binary_size(self.memory)} of memory"
+        return ", ".join(filter(None, (frames, memory)))
 
     @property
     def times(self) -> str:
@@ -99,7 +103,7 @@ class _Measure:
     """Turns events into standings."""
 
     def __init__(self, label: str, total: int | None, memory: Callable[[], int | None] | None) -> None:
-        self._label = label
+        self.label = label
         self._total = total
         self._memory = memory
         self._start = time.monotonic()
@@ -107,7 +111,7 @@ class _Measure:
     def __call__(self, event: ProgressEvent) -> _Standing:
         total = event.total if event.total is not None else self._total
         return _Standing(
-            label=self._label,
+            label=self.label,
             bytes_written=event.bytes_written,
             total=total and max(total, event.bytes_written),
             frames=event.frames,
@@ -174,13 +178,17 @@ class _Bar:
     """Two lines that change in place and are gone at the end."""
 
     def __init__(self, measure: _Measure, console: Console) -> None:
+        from rich.console import Group
+        from rich.constrain import Constrain
         from rich.live import Live
 
         self._measure = measure
+        self._lines = _above(console), _below(console)
+        self._tasks = [line.add_task(measure.label, total=None, more="") for line in self._lines]
         # a terminal writes ^C behind the second line: in a line that is full it would begin a new one
-        self._width = min(console.width - len("^C "), _WIDEST)
+        shown = Constrain(Group(*self._lines), min(console.width - len("^C "), _WIDEST))
         # drawn at each event and by no thread of its own; a warning goes above the bar
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._live = Live(shown, console=console, auto_refresh=False, transient=True, redirect_stdout=False)
 
     def __enter__(self) -> Self:
         return self
@@ -192,25 +200,33 @@ class _Bar:
 
     def show(self, event: ProgressEvent) -> None:
         standing = self._measure(event)
+        for line, task in zip(self._lines, self._tasks, strict=True):
+            line.update(task, completed=standing.bytes_written, total=standing.total, more=standing.more)
         if standing.seconds >= _PATIENCE:
             self._live.start()
-            self._live.update(_bar(standing, self._width), refresh=True)
+            self._live.refresh()
 
 
-def _bar(standing: _Standing, width: int) -> RenderableType:
-    from rich.console import Group
-    from rich.constrain import Constrain
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
+def _above(console: Console) -> Progress:
+    from rich import progress
 
-    total = standing.total
-    first = Table.grid(padding=(0, 1), expand=True)
-    first.add_column(style="bold", no_wrap=True)
-    first.add_column(ratio=1)
-    first.add_column(no_wrap=True)
-    first.add_column(style="cyan", no_wrap=True)
-    bar = ProgressBar(total=total, completed=standing.bytes_written, pulse=not total, complete_style="green")
-    first.add_row(standing.label, bar, standing.share, standing.times)
-    second = Text(standing.amounts, style="dim", no_wrap=True, overflow="ellipsis")
-    return Constrain(Group(first, second), width)
+    return progress.Progress(
+        progress.TextColumn("{task.description}", style="bold", markup=False),
+        progress.BarColumn(None),
+        progress.TaskProgressColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        console=console,
+        expand=True,
+    )
+
+
+def _below(console: Console) -> Progress:
+    from rich import progress
+
+    return progress.Progress(
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TextColumn("{task.fields[more]}", style="dim", markup=False),
+        console=console,
+    )
