@@ -13,6 +13,9 @@ from streamdcm.write.reading import is_in_plain_file
 
 Collected: TypeAlias = Write | Patch | Transfer
 
+_FURTHER: Final = 16
+"""How many further slices of a value count as much as one: they take no more memory, and each batch takes a while."""
+
 _LEAST: Final = 256 * 1024
 """The bytes from which on a range is passed on unread: reading fewer is faster than a thread gets to send them."""
 
@@ -68,6 +71,7 @@ class Collector(CallersOutput):
         self._takes_views = takes_views
         self._operations: list[Collected] = []
         self._size = 0
+        self._value: object = None  # whose view came last
 
     @property
     def is_full(self) -> bool:
@@ -76,8 +80,9 @@ class Collector(CallersOutput):
 
     def write(self, buffers: Sequence[Chunk]) -> None:
         """Keep all bytes of `buffers`, in order."""
-        self._operations.append(Write(tuple(lasting(buffer, self._takes_views) for buffer in buffers)))
-        self._size += sum(map(len, buffers))
+        kept = tuple(lasting(buffer, self._takes_views) for buffer in buffers)
+        self._operations.append(Write(kept))
+        self._size += sum(map(self._cost, kept))
 
     def patch(self, offset: int, value: bytes) -> None:
         """Keep what overwrites bytes."""
@@ -91,6 +96,13 @@ class Collector(CallersOutput):
         """Keep a range, unread."""
         self._operations.append(Transfer(copy))
         self._size += copy.length
+
+    def _cost(self, kept: Chunk) -> int:
+        """Return how many bytes a buffer counts: a further view of the same value takes no more memory."""
+        value = kept.obj if isinstance(kept, memoryview) else None
+        is_further = value is not None and value is self._value
+        self._value = value
+        return len(kept) // _FURTHER if is_further else len(kept)
 
     def taken(self) -> list[Collected]:
         """Return what has been collected, and begin anew."""

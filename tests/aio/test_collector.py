@@ -105,3 +105,13 @@ async def test_a_need_that_comes_from_outside_ends_a_batch():
     need = writing.begin()
     assert isinstance(need, Need)
     assert writing.advance(END) is DONE
+
+
+async def test_further_views_of_a_value_that_is_held_anyway_do_not_fill_a_batch():
+    def encoder():
+        yield bytes(32 * CHUNK)
+        yield bytes(CHUNK)
+
+    steps = list(collected(encoder(), takes_views=True))
+    sizes = [len(bytes_of(operations)) for operations, _ in steps]
+    assert sizes == [CHUNK, 16 * CHUNK, 16 * CHUNK, 0]
