@@ -128,7 +128,9 @@ def _store(talk: Talk) -> None:
 def _store_web(talk: Talk) -> None:
     _, body = read_http(talk)
     uids = re.findall(rb"\x08\x00\x18\x00UI..([0-9.]+)", body, re.DOTALL)
-    answer_http(talk, 200, stored_json(*(uid.decode() for uid in uids)), Content_Type="application/dicom+json")
+    # a connection that was kept might be closed just when the next request begins, whose frames cannot be sent again
+    headers = {"Content_Type": "application/dicom+json", "Connection": "close"}
+    answer_http(talk, 200, stored_json(*(uid.decode() for uid in uids)), **headers)
 
 
 STATUSES = {"full": 507, "login": 401, "read-only": 403, "no-folder": 404}

@@ -119,7 +119,7 @@ def http() -> Iterator[Any]:
 
     fsspec.register_implementation("http", Web, clobber=True)
     yield Web
-    fsspec.register_implementation("http", "fsspec.implementations.http.HTTPFileSystem", clobber=True)
+    fsspec.register_implementation("http", fsspec.get_filesystem_class("https"), clobber=True)
 
 
 class Failing:

@@ -249,6 +249,7 @@ _LINUX = "|".join(
         "what_cannot_be_removed_after_an_error_has_no_name",  # O_TMPFILE
         "whichever_works_on_the_pair|plain_file_takes_ranges_at_its|a_full_disk_is_an_error_and_not|"
         "ranges_of_files_go_to_a_descriptor",  # copy_file_range
+        "a_socket_takes_ranges",  # sendfile
         "proc/|a_descriptor_of_a_pipe_is_written|a_write_after_the_end_does_not_reach",
     )
 )
