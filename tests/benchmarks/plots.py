@@ -143,7 +143,7 @@ def _name_colours(figure: Figure, figures: Sequence[Measured]) -> None:
 
 def draw_throughput(report: Mapping[str, Any], path: Path) -> None:
     """Draw instances a second against the number of workers, a line for each contender."""
-    figure, axes = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     for name in dict.fromkeys(row["contender"] for row in report["rows"]):
         rows = [row for row in report["rows"] if row["contender"] == name]
         workers, rates = [row["workers"] for row in rows], [row["instances_per_second"] for row in rows]
@@ -155,7 +155,7 @@ def draw_throughput(report: Mapping[str, Any], path: Path) -> None:
     axes.set_ylabel("instances a second")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color=NEUTRAL, alpha=0.25)
-    axes.legend(frameon=False, fontsize=9)
+    figure.legend(frameon=False, fontsize=9, handlelength=3, ncols=4, loc="outside upper left")
     _finish(figure, report, path)
 
 
