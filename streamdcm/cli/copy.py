@@ -11,6 +11,7 @@ from streamdcm.cli.edits import add_edit_function, add_edits
 from streamdcm.cli.parser import add_on_error, add_workers
 from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.cli.progress import shown
+from streamdcm.cli.sources import is_glob, is_list
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotDicomError, PlanError, StreamdcmError
 from streamdcm.files.divide import divide
@@ -91,13 +92,8 @@ def add_command(commands: "Commands", summary: str) -> None:
 def _is_one_file(given: argparse.Namespace) -> bool:
     """Tell whether one file is written to one target, as named."""
     (source, *others), target = given.sources, given.target
-    is_several = bool(others) or source.startswith("@") or os.path.isdir(source) or _is_glob(source)
+    is_several = bool(others) or is_list(source) or os.path.isdir(source) or is_glob(source)
     return not is_several and (target == "-" or not _is_folder(target))
-
-
-def _is_glob(source: str) -> bool:
-    marks = "*?[" if scheme_of(source) is None else "*["  # a URL has a query behind ?
-    return any(mark in source for mark in marks) and not os.path.lexists(source)
 
 
 def _is_folder(target: str) -> bool:

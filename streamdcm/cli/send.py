@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from streamdcm.cli.destinations import add_credentials, destination_of
 from streamdcm.cli.parser import add_on_error, add_workers, count
 from streamdcm.cli.progress import Show, shown
+from streamdcm.cli.sources import named_files
 from streamdcm.errors import PeerError, StoreFailedError
 from streamdcm.network import InstanceResult, StoreResult
 from streamdcm.network.destination import OUR_TITLE, Destination
@@ -32,10 +33,13 @@ def add_command(commands: Commands, summary: str) -> None:
         "C-STORE to dicom:// and dicoms:// (TLS). What fails is named, and the others are sent.",
         examples=(
             "streamdcm send --workers 4 archive/ dicom://STORE@pacs:104",
+            "streamdcm send @new-files.txt dicom://STORE@pacs:104",
             "streamdcm send --token-file token study/ https://pacs/dicom-web",
         ),
     )
-    command.add_argument("files", metavar="FILE", nargs="+", help="a file or a folder")
+    command.add_argument(
+        "files", metavar="FILE", nargs="+", help="a file or a folder; a glob; @FILE, which has a name in each line"
+    )
     command.add_argument("url", metavar="URL", help="https://HOST/BASE, or dicoms://CALLED@HOST:PORT")
     add_workers(command, 1)
     add_on_error(command)
@@ -76,13 +80,13 @@ def _send(given: argparse.Namespace, destination: Destination, show: Show) -> St
         from streamdcm import dimse
 
         calling = given.calling or OUR_TITLE
-        return dimse.store(given.url, given.files, calling=calling, tls=destination.context(), **options)
+        return dimse.store(given.url, named_files(given.files), calling=calling, tls=destination.context(), **options)
     from streamdcm import dicomweb
 
     library = library_of(None, asynchronous=False)
     with make_client(library, destination.client_options(), asynchronous=False) as client:
         options.update(study=given.study, batch_size=given.batch_size or 1)
-        return dicomweb.store(given.url, given.files, client=client, **options)
+        return dicomweb.store(given.url, named_files(given.files), client=client, **options)
 
 
 class _Naming:

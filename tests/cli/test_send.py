@@ -1,5 +1,6 @@
 """``streamdcm send``, to servers that run and to one that follows a script."""
 
+import shutil
 import signal
 import subprocess
 import threading
@@ -38,6 +39,24 @@ def test_failures_are_named_and_the_others_sent(capsys, tmp_path):
     assert f"streamdcm: {tmp_path / 'text.txt'}: it cannot be read" in said
     assert f"streamdcm: {tmp_path / 'missing'}: it cannot be read" in said
     assert "2 of 4 instances stored" in said
+
+
+def test_globs_and_lists_name_files(capsys, tmp_path):
+    for name in ("a.dcm", "b.dcm", "c.txt"):
+        shutil.copy(CT_SMALL, tmp_path / name)
+    names = tmp_path / "names"
+    names.write_text(f"{CT_SMALL}\n{CT_SMALL}\n")
+    with scripted(accepting(4)) as peer:
+        assert main(["send", str(tmp_path / "*.dcm"), f"@{names}", peer.url]) == 0
+    assert "4 of 4 instances stored" in capsys.readouterr().err
+
+
+def test_a_glob_without_files_is_named(capsys, tmp_path):
+    with scripted(accepting(1)) as peer:
+        assert main(["send", str(tmp_path / "*.dcm"), str(CT_SMALL), peer.url]) == 1
+    said = capsys.readouterr().err
+    assert f"streamdcm: {tmp_path / '*.dcm'}: it cannot be read" in said
+    assert "1 of 2 instances stored" in said
 
 
 def test_a_token_is_read_anew_for_each_request(tmp_path, capsys):
