@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
-from streamdcm.errors import reason_of, tell_of
+from streamdcm.errors.telling import tell_of
+from streamdcm.errors.translation import reason_of
 
 CLOSING: Final = "not everything could be closed"
 """What it means, where nobody knows better, that cleaning up failed."""

@@ -14,7 +14,8 @@ import pytest
 from pydicom import DataElement, Dataset
 
 import streamdcm
-from streamdcm.errors import EncodeError, StreamdcmError, reason_of
+from streamdcm.errors import EncodeError, StreamdcmError
+from streamdcm.errors.translation import reason_of
 from streamdcm.sinks import Output
 from tests.support.images import template
 from tests.support.tools import package

@@ -15,7 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdcm
-from streamdcm.errors import silenced
+from streamdcm.errors.telling import silenced
 from streamdcm.sources import restored_position
 from tests.support.images import template
 from tests.support.tools import package

@@ -10,7 +10,7 @@ from pydicom import DataElement, Dataset, Sequence
 from pydicom.uid import ImplicitVRLittleEndian
 
 import streamdcm
-from streamdcm.errors import silenced, warn
+from streamdcm.errors.telling import silenced, warn
 from tests.support.images import template
 
 FRAME_GROUPS = 0x52009230

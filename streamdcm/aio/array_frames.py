@@ -15,7 +15,8 @@ from streamdcm.aio.prefetch import close_async
 from streamdcm.aio.threads import to_the_end, worker_thread
 from streamdcm.cleanup import afterwards_async, on_error_async
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.errors import StreamdcmError, element_name
+from streamdcm.errors import StreamdcmError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import END
 from streamdcm.options import Options
 from streamdcm.pixels.given_frames import number_given

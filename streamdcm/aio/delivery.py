@@ -11,7 +11,7 @@ from anyio import CancelScope
 
 from streamdcm.aio.threads import Worker, to_the_end, worker_thread
 from streamdcm.cleanup import afterwards_async, noted
-from streamdcm.errors import tell_of
+from streamdcm.errors.telling import tell_of
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, resolve_async
 from streamdcm.write.targets import refuse_options_in_vain

@@ -17,7 +17,8 @@ from streamdcm.aio.uploads import Tasks
 from streamdcm.cleanup import afterwards_async
 from streamdcm.engine.progress import Progress, ProgressEvent
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import StreamdcmError, tell_of
+from streamdcm.errors import StreamdcmError
+from streamdcm.errors.telling import tell_of
 from streamdcm.instructions import Answer, Copy, Encoder
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities

@@ -12,7 +12,8 @@ from pydicom.datadict import dictionary_VR, keyword_dict
 from streamdcm.cli.parser import meant
 from streamdcm.cli.values import hint, is_written_as
 from streamdcm.encode.vr import AMBIGUOUS_VRS, BULK_VRS, VRS
-from streamdcm.errors import PlanError, element_name
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag, tag_named
 
 CommandLineEdit: TypeAlias = tuple[int | str, Any]

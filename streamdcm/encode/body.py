@@ -19,7 +19,9 @@ from streamdcm.encode.pieces import Dropped, Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.sequence import sequence
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.errors import RecursiveDatasetError, encode_error, silenced
+from streamdcm.errors import RecursiveDatasetError
+from streamdcm.errors.telling import silenced
+from streamdcm.errors.translation import encode_error
 from streamdcm.instructions import Encoder
 
 

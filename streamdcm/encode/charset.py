@@ -15,7 +15,8 @@ from streamdcm.encode.discreet import discreet
 from streamdcm.encode.layout import Context, make_context
 from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr.values import MULTI_VALUES
-from streamdcm.errors import ValueTypeError, element_name
+from streamdcm.errors import ValueTypeError
+from streamdcm.errors.translation import element_name
 
 _MISSPELLED = re.compile(r"ISO[^_]IR|(?=ISO.2022.IR.)(?!ISO 2022 IR )")
 

@@ -21,7 +21,8 @@ from pydicom.uid import UID
 
 from streamdcm.encode._pydicom import elements_of, stored_value
 from streamdcm.encode.vr.values import MULTI_VALUES
-from streamdcm.errors import element_name, encode_error, is_silenced, warn
+from streamdcm.errors.telling import is_silenced, warn
+from streamdcm.errors.translation import element_name, encode_error
 
 Place: TypeAlias = str | Callable[[], str]
 

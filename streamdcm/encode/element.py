@@ -39,9 +39,8 @@ from streamdcm.errors import (
     InvalidValueError,
     SourceError,
     UnknownVRError,
-    encode_error,
-    reason_of,
 )
+from streamdcm.errors.translation import encode_error, reason_of
 from streamdcm.instructions import Chunk, Copy, Encoder
 from streamdcm.sources import ByteStream, StreamSource, describe, first_bytes
 

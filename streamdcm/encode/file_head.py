@@ -8,7 +8,8 @@ from streamdcm.encode.layout import MAX_LENGTH, Encoding, Layout
 from streamdcm.encode.pieces import Pieces
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import FILE_META_GROUP_LENGTH
-from streamdcm.errors import LengthOverflowError, element_name
+from streamdcm.errors import LengthOverflowError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import Encoder
 
 _EXPLICIT_LITTLE = Encoding(implicit_vr=False, little_endian=True)

@@ -7,7 +7,8 @@ from typing import Final
 from streamdcm.encode.layout import MAX_LENGTH, MAX_SHORT_LENGTH, UNDEFINED_LENGTH, Encoding
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.vr import VRS
-from streamdcm.errors import AmbiguousVRError, InvalidValueError, LengthOverflowError, ValueTypeError, warn
+from streamdcm.errors import AmbiguousVRError, InvalidValueError, LengthOverflowError, ValueTypeError
+from streamdcm.errors.telling import warn
 
 _MAX_UL: Final = 0xFFFFFFFF
 _LONG_CODES: Final = frozenset(vr.encode() for vr, row in VRS.items() if row.long_length)

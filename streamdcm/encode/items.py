@@ -15,7 +15,8 @@ from streamdcm.encode.hot import HOT
 from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH, UNKNOWN_LENGTH
 from streamdcm.encode.pieces import Pieces, Section
 from streamdcm.encode.scope import Scope
-from streamdcm.errors import ValueTypeError, encode_error
+from streamdcm.errors import ValueTypeError
+from streamdcm.errors.translation import encode_error
 
 
 def encode_elements(elements: Iterator[tuple[int, Element]], pieces: Pieces, scope: Scope) -> int:

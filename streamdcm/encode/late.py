@@ -16,7 +16,8 @@ from streamdcm.encode.pieces import Section
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
 from streamdcm.encode.vr import VRS, VrRow
-from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError, element_name, encode_error
+from streamdcm.errors import EncodeError, InvalidValueError, LengthOverflowError, PlanError
+from streamdcm.errors.translation import element_name, encode_error
 from streamdcm.instructions import Encoder, Fill, Reserve
 
 

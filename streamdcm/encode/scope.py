@@ -25,7 +25,7 @@ from streamdcm.encode.layout import UNDEFINED_LENGTH, Context, Encoding, Layout,
 from streamdcm.encode.private import parse_private
 from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr import BULK_VRS
-from streamdcm.errors import element_name
+from streamdcm.errors.translation import element_name
 from streamdcm.sources import FileSource, describe_file
 
 _BYTES = BULK_VRS - {"UN"}  # what UN holds may have to be parsed

@@ -12,7 +12,8 @@ from streamdcm.encode.items import encode_item, has_undefined_length, items_of
 from streamdcm.encode.layout import MAX_LENGTH, UNDEFINED_LENGTH
 from streamdcm.encode.pieces import BULK, Pieces
 from streamdcm.encode.scope import Scope
-from streamdcm.errors import EncodeError, silenced
+from streamdcm.errors import EncodeError
+from streamdcm.errors.telling import silenced
 from streamdcm.instructions import Encoder, Fill, Reserve
 
 HOLD: Final = 16 * 1024 * 1024

@@ -15,7 +15,8 @@ from streamdcm.cleanup import noted
 from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, PlanError, element_name
+from streamdcm.errors import EncodeError, PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.capture_log import CaptureFormat, opening, synced
 from streamdcm.options import Options
 from streamdcm.pixels.frame_plan import PixelPlan

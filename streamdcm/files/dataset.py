@@ -17,7 +17,8 @@ from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_TAGS, SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr import BULK_VRS, VRS
-from streamdcm.errors import RecursiveDatasetError, SourceError, StreamdcmError, element_name
+from streamdcm.errors import RecursiveDatasetError, SourceError, StreamdcmError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access
 from streamdcm.files.deferred import DeferredElement
 from streamdcm.files.scan_words import Encoding, Large, Row, Run

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from pydicom.tag import Tag
 
-from streamdcm.errors import PlanError, element_name
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import element_name
 
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)?")
 _STEP: Final = re.compile(r"([^.\[\]]+)\[(\d+|\*)\]\.")

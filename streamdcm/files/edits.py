@@ -14,14 +14,8 @@ from streamdcm.encode import tags
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.ambiguous import resolve_vr
 from streamdcm.encode.discreet import discreet, value_of
-from streamdcm.errors import (
-    DatasetTypeError,
-    PlanError,
-    RecursiveDatasetError,
-    SourceError,
-    StreamdcmError,
-    element_name,
-)
+from streamdcm.errors import DatasetTypeError, PlanError, RecursiveDatasetError, SourceError, StreamdcmError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.edit_paths import ItemEdits, Step, edits_by_tag
 
 Edit: TypeAlias = Callable[[Dataset], Dataset | None] | Mapping[TagType, Any]

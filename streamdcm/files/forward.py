@@ -16,7 +16,8 @@ from streamdcm.encode.header import element_header, vr_code
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import DIGITAL_SIGNATURES, PIXEL_TAGS, TRAILING_PADDING
-from streamdcm.errors import EncapsulationError, PlanError, SourceError, element_name
+from streamdcm.errors import EncapsulationError, PlanError, SourceError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.dataset import dataset_of, padding
 from streamdcm.files.deferred import Passing, coded_of_passing
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag

@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import FLOAT_PIXEL_DATA, PIXEL_DATA
-from streamdcm.errors import StreamdcmError, element_name
+from streamdcm.errors import StreamdcmError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access
 from streamdcm.pixels.frame_format import frame_format
 from streamdcm.write.stored_frames import Items, first_fragments, items_of

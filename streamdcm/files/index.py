@@ -10,7 +10,8 @@ from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.engine.storage_settings import StorageSettings
-from streamdcm.errors import PlanError, element_name
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.access import accessed
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement

@@ -20,7 +20,8 @@ from streamdcm.encode.tags import (
     TRAILING_PADDING,
 )
 from streamdcm.engine.storage_settings import StorageSettings
-from streamdcm.errors import StreamdcmError, element_name
+from streamdcm.errors import StreamdcmError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access, InflatedAccess, accessed, performed
 from streamdcm.files.dataset import raw_element
 from streamdcm.files.frame_layout import FrameLayout, encapsulated_layout, native_layout

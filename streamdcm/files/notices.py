@@ -13,7 +13,8 @@ from streamdcm.encode.tags import (
     PIXEL_TAGS,
     ROWS,
 )
-from streamdcm.errors import element_name, warn
+from streamdcm.errors.telling import warn
+from streamdcm.errors.translation import element_name
 
 SIGNATURES: Final = (DIGITAL_SIGNATURES, MAC_PARAMETERS)
 

@@ -12,7 +12,8 @@ from streamdcm.encode._pydicom import Element, elements_of
 from streamdcm.encode.discreet import multiplicity_of
 from streamdcm.encode.padding import PADDING_CREATOR, PADDING_GROUPS
 from streamdcm.encode.tags import CONCATENATION_UID, NUMBER_OF_FRAMES, PER_FRAME_GROUPS, PIXEL_TAGS
-from streamdcm.errors import PlanError, SourceError, element_name
+from streamdcm.errors import PlanError, SourceError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement
 from streamdcm.files.scan_words import Large

@@ -14,7 +14,8 @@ from pydicom.tag import BaseTag
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.tags import NUMBER_OF_FRAMES, PER_FRAME_GROUPS
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError, SourceError, element_name
+from streamdcm.errors import PlanError, SourceError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access, accessed
 from streamdcm.files.assembled import assembled
 from streamdcm.files.capture_log import Log, Synced, read_log

@@ -11,7 +11,7 @@ from typing import Final
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.tags import PIXEL_TAGS, SEQUENCE_DELIMITER
-from streamdcm.errors import element_name
+from streamdcm.errors.translation import element_name
 from streamdcm.files.scan_walk import at_hand, walk
 from streamdcm.files.scan_words import (
     BLANK,

@@ -9,7 +9,8 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from streamdcm.encode.tags import FILE_META_GROUP_LENGTH, TRANSFER_SYNTAX_UID
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
-from streamdcm.errors import NotDicomError, warn
+from streamdcm.errors import NotDicomError
+from streamdcm.errors.telling import warn
 from streamdcm.files.scan_words import ENCODINGS, LONG, Ask, Encoding, Run, Scan, Where
 
 _FIRST: Final = 256 * 1024

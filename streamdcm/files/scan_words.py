@@ -8,7 +8,8 @@ from struct import Struct
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from streamdcm.encode.vr import VRS
-from streamdcm.errors import SourceError, element_name
+from streamdcm.errors import SourceError
+from streamdcm.errors.translation import element_name
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.tags import PIXEL_TAGS
-from streamdcm.errors import SourceError, element_name
+from streamdcm.errors import SourceError
+from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access, InflatedAccess, performed
 from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head

@@ -18,7 +18,7 @@ from streamdcm.encode.tags import (
     SPECIFIC_CHARACTER_SET,
 )
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES
-from streamdcm.errors import element_name
+from streamdcm.errors.translation import element_name
 from streamdcm.files.dataset import padding
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.edits import Edit

@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from streamdcm.encode._pydicom import elements_of, stored_value
-from streamdcm.errors import DatasetTypeError, PlanError, silenced
+from streamdcm.errors import DatasetTypeError, PlanError
+from streamdcm.errors.telling import silenced
 from streamdcm.network.items import Body, Item, checked_uid
 from streamdcm.pixels.given_frames import gives_frames
 from streamdcm.plan.capabilities import Framing

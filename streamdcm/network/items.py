@@ -13,7 +13,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from streamdcm import system
 from streamdcm.cleanup import nothing, take_all
 from streamdcm.encode.transfer_syntaxes import transfer_syntax as row_of
-from streamdcm.errors import PlanError, SourceError, silenced
+from streamdcm.errors import PlanError, SourceError
+from streamdcm.errors.telling import silenced
 from streamdcm.files.identity import read_header
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.rewrite import Prepared, prepare_rewrite

@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 
 from streamdcm.encode.tags import PER_FRAME_GROUPS
-from streamdcm.errors import EncodeError, InvalidValueError, StreamdcmError, element_name, encode_error
+from streamdcm.errors import EncodeError, InvalidValueError, StreamdcmError
+from streamdcm.errors.translation import element_name, encode_error
 from streamdcm.instructions import Chunk, Encoder, Need
 from streamdcm.pixels.frame_count import one_too_many, too_few
 from streamdcm.pixels.frame_plan import PixelPlan

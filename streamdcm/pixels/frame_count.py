@@ -9,7 +9,9 @@ from pydicom.dataset import Dataset
 
 from streamdcm.encode.discreet import multiplicity_of, value_of
 from streamdcm.encode.tags import NUMBER_OF_FRAMES, PER_FRAME_GROUPS
-from streamdcm.errors import InvalidValueError, PlanError, element_name, warn
+from streamdcm.errors import InvalidValueError, PlanError
+from streamdcm.errors.telling import warn
+from streamdcm.errors.translation import element_name
 from streamdcm.options.checks import whole_number
 from streamdcm.pixels.given_frames import number_given
 from streamdcm.sources import is_pushed

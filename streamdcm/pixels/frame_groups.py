@@ -14,7 +14,8 @@ from streamdcm.encode.tags import PER_FRAME_GROUPS
 from streamdcm.engine.aside import Aside
 from streamdcm.engine.fields import FieldsInTurn, fields_of
 from streamdcm.engine.spool import spool_for
-from streamdcm.errors import InvalidValueError, LengthOverflowError, element_name
+from streamdcm.errors import InvalidValueError, LengthOverflowError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import END, Encoder, Fill, Insert, Instruction, Reserve
 from streamdcm.pixels.counted_frames import CountedFrames
 from streamdcm.pixels.given_frames import apart

@@ -21,7 +21,8 @@ from streamdcm.encode.tags import (
     TOTAL_LENGTH,
 )
 from streamdcm.encode.transfer_syntaxes import TransferSyntax
-from streamdcm.errors import LengthOverflowError, PlanError, element_name, encode_error
+from streamdcm.errors import LengthOverflowError, PlanError
+from streamdcm.errors.translation import element_name, encode_error
 from streamdcm.options import PlanSettings
 from streamdcm.options.checks import whole_number
 from streamdcm.pixels.arrays import told_length

@@ -13,7 +13,8 @@ from streamdcm.encode.layout import MAX_SHORT_LENGTH
 from streamdcm.encode.pieces import Pieces, Section
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import DIMENSION_INDEX_VALUES, FRAME_CONTENT, PER_FRAME_GROUPS
-from streamdcm.errors import InvalidValueError, element_name
+from streamdcm.errors import InvalidValueError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import Copy
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.errors import EncodeError, LengthOverflowError, element_name
+from streamdcm.errors import EncodeError, LengthOverflowError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import END, Copy, Encoder, Fill, Need, Reserve
 from streamdcm.pixels.encapsulated import SEQUENCE_END
 from streamdcm.pixels.offset_table import ITEM, basic_start, total_element

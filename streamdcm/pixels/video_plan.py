@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from streamdcm.encode.layout import MAX_LENGTH
 from streamdcm.encode.tags import PIXEL_DATA, TOTAL_LENGTH
 from streamdcm.encode.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
-from streamdcm.errors import LengthOverflowError, PlanError, SourceError, element_name, reason_of
+from streamdcm.errors import LengthOverflowError, PlanError, SourceError
+from streamdcm.errors.translation import element_name, reason_of
 from streamdcm.instructions import Copy
 from streamdcm.options import PlanSettings
 from streamdcm.sources import ByteStream, PushedSource, StreamSource, describe

@@ -25,10 +25,8 @@ from streamdcm.errors import (
     LengthOverflowError,
     PlanError,
     SourceError,
-    element_name,
-    encode_error,
-    reason_of,
 )
+from streamdcm.errors.translation import element_name, encode_error, reason_of
 from streamdcm.plan.execution import Plan
 from streamdcm.sources import ByteStream, StreamSource, describe
 

@@ -30,7 +30,9 @@ from streamdcm.encode.tags import (
     SOP_INSTANCE_UID,
     SOURCE_UID,
 )
-from streamdcm.errors import InvalidValueError, LengthOverflowError, PlanError, element_name, silenced
+from streamdcm.errors import InvalidValueError, LengthOverflowError, PlanError
+from streamdcm.errors.telling import silenced
+from streamdcm.errors.translation import element_name
 from streamdcm.options import Split
 from streamdcm.pixels.frame_count import FRAME_VECTORS, has_number_of_frames
 from streamdcm.pixels.frame_plan import PixelPlan

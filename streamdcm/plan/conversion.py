@@ -13,7 +13,8 @@ from streamdcm.encode._pydicom import Element, elements_of, encoding_as_read, en
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PIXEL_TAGS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
-from streamdcm.errors import PlanError, element_name
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.nested_pixels import is_encapsulated, refuse_nested_pixels

@@ -11,7 +11,8 @@ from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRBigEndian, Im
 
 from streamdcm.encode._pydicom import elements_of, view_of
 from streamdcm.encode.discreet import value_of
-from streamdcm.errors import DatasetTypeError, FileMetaError, PlanError, element_name
+from streamdcm.errors import DatasetTypeError, FileMetaError, PlanError
+from streamdcm.errors.translation import element_name
 
 IMPLEMENTATION_CLASS_UID: Final = UID("2.25.223491805225477285956347351433259503728")
 IMPLEMENTATION_VERSION_NAME: Final = f"STREAMDCM {version('streamdcm')}"[:16]  # SH, PS3.5 §6.2

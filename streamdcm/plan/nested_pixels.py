@@ -12,7 +12,9 @@ from streamdcm.encode._pydicom import Element, elements_of, encoding_as_read, so
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.errors import PlanError, encode_error, silenced
+from streamdcm.errors import PlanError
+from streamdcm.errors.telling import silenced
+from streamdcm.errors.translation import encode_error
 from streamdcm.plan.syntaxes import encoding_of, is_compressed
 
 _TAGS = {True: b"\xe0\x7f\x10\x00", False: b"\x7f\xe0\x00\x10"}

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from streamdcm.cleanup import noted
-from streamdcm.errors import tell_of
+from streamdcm.errors.telling import tell_of
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.output import Output, PartsOutput
 from streamdcm.sinks.protocols import Interruptible

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from streamdcm.cleanup import afterwards, take_all
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.spool import Keep, Spool
-from streamdcm.errors import refuse_running_generator
+from streamdcm.errors.translation import refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Instruction, Need
 from streamdcm.sinks import SpoolFile
 from streamdcm.sources import BufferSource, CopySource, FrameSource

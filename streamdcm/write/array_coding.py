@@ -14,7 +14,8 @@ from streamdcm.encode._pydicom import view_of
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import LOSSY_RATIO, PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
-from streamdcm.errors import InvalidValueError, PlanError, ValueTypeError, element_name, encode_error
+from streamdcm.errors import InvalidValueError, PlanError, ValueTypeError
+from streamdcm.errors.translation import element_name, encode_error
 from streamdcm.instructions import END
 from streamdcm.options import CodecOptions, Options, refuse_in_vain
 from streamdcm.pixels.arrays import as_array

@@ -12,12 +12,8 @@ from pydicom.dataset import Dataset
 
 from streamdcm.cleanup import afterwards, on_error
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.errors import (
-    PlanError,
-    StreamdcmError,
-    element_name,
-    refuse_running_generator,
-)
+from streamdcm.errors import PlanError, StreamdcmError
+from streamdcm.errors.translation import element_name, refuse_running_generator
 from streamdcm.instructions import END
 from streamdcm.options import Options
 from streamdcm.pixels.given_frames import check_series, each_frame, gives_frames, number_given

@@ -10,7 +10,7 @@ from streamdcm.cleanup import afterwards, take_all
 from streamdcm.engine.counted import content_size
 from streamdcm.engine.in_order import in_order
 from streamdcm.engine.progress import Progress
-from streamdcm.errors import refuse_running_generator
+from streamdcm.errors.translation import refuse_running_generator
 from streamdcm.instructions import Answer, Encoder
 from streamdcm.options import StreamSettings
 from streamdcm.sources import FrameSource, StreamSource, underlying

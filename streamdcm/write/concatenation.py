@@ -17,7 +17,8 @@ from streamdcm.encode.tags import PADDING_GROUP, PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.progress import Progress, ProgressShare
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import EncodeError, InPlaceError, PlanError, element_name, encode_error
+from streamdcm.errors import EncodeError, InPlaceError, PlanError
+from streamdcm.errors.translation import element_name, encode_error
 from streamdcm.options import BytesEach, FramesEach, Options, Split
 from streamdcm.pixels.codestream import compressed_frames
 from streamdcm.pixels.frame_count import FrameCount, frame_count, one_too_many, too_few, warn_if_stale

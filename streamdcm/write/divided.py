@@ -11,7 +11,8 @@ from pydicom.dataset import Dataset
 from streamdcm.cleanup import afterwards, noted
 from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError, refuse_running_generator
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import refuse_running_generator
 from streamdcm.instructions import END, Answer, Need
 from streamdcm.options import Options
 from streamdcm.pixels.given_frames import check_frames

@@ -16,7 +16,8 @@ from streamdcm.engine.release import SLICES, Insertion, Operation, Part, Patch, 
 from streamdcm.engine.result import WriteResult
 from streamdcm.engine.spool import Keep
 from streamdcm.engine.steps import Steps, steps
-from streamdcm.errors import ReentryError, refuse_running_generator
+from streamdcm.errors import ReentryError
+from streamdcm.errors.translation import refuse_running_generator
 from streamdcm.instructions import END, Answer, Copy, Encoder, Need, substitute
 from streamdcm.options import StreamSettings
 from streamdcm.sinks import Delivery, policy_of, takes_size

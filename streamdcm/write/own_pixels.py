@@ -14,7 +14,8 @@ from streamdcm.encode.discreet import value_of
 from streamdcm.encode.layout import Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_DATA
-from streamdcm.errors import PlanError, element_name
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import Copy
 from streamdcm.options import Options
 from streamdcm.plan.coded_header import any_uid

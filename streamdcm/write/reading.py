@@ -7,7 +7,8 @@ from typing import Any
 
 from streamdcm import system
 from streamdcm.cleanup import afterwards, nothing
-from streamdcm.errors import InstructionError, SourceError, reason_of
+from streamdcm.errors import InstructionError, SourceError
+from streamdcm.errors.translation import reason_of
 from streamdcm.instructions import Chunk, Copy
 from streamdcm.pixels.given_frames import each_frame
 from streamdcm.sources import BufferSource, CopySource, FileSource, FrameSource, StreamSource, restored_position

@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 from streamdcm import system
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import CodestreamName, transfer_syntax
-from streamdcm.errors import EncodeError, SourceError, element_name
+from streamdcm.errors import EncodeError, SourceError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_format import FrameFormat
 from streamdcm.sources import FileSource

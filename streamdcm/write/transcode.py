@@ -18,7 +18,8 @@ from streamdcm.encode.layout import MAX_LENGTH, Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import EXTENDED_OFFSET_TABLE, LOSSY_RATIO, PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
-from streamdcm.errors import CodecError, MissingExtraError, PlanError, element_name
+from streamdcm.errors import CodecError, MissingExtraError, PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.instructions import Copy
 from streamdcm.options import Options
 from streamdcm.options.checks import whole_number

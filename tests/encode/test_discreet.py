@@ -16,7 +16,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import streamdcm
 from streamdcm.encode.discreet import discreet, multiplicity_of, value_of
-from streamdcm.errors import ElementLookupError, ValueLengthError, ValueTypeError, silenced
+from streamdcm.errors import ElementLookupError, ValueLengthError, ValueTypeError
+from streamdcm.errors.telling import silenced
 
 
 def raw(tag: int, vr: str, value: bytes) -> Dataset:

@@ -21,7 +21,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdcm
 from streamdcm.engine.progress import Progress
-from streamdcm.errors import silenced
+from streamdcm.errors.telling import silenced
 from streamdcm.options import Options
 from streamdcm.sinks import Delivery
 from streamdcm.write.driver import Writing

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from streamdcm.cleanup import take_all
 from streamdcm.engine.parts import PartSizes
 from streamdcm.engine.storage_settings import StorageSettings
-from streamdcm.errors import ConnectionLostError, StorageError, tell_of
+from streamdcm.errors import ConnectionLostError, StorageError
+from streamdcm.errors.telling import tell_of
 from streamdcm.sinks.storage.parts_upload import PartsUpload
 from streamdcm.sinks.storage.requests import Request, Requests, close_own
 from streamdcm.sinks.storage.s3_client import (
