@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streamdcm.errors import MissingExtraError, TargetTypeError
+
+if TYPE_CHECKING:
+    import ssl
 
 _LIBRARIES: Final = ("httpx2", "httpx")
 
@@ -16,6 +21,13 @@ IDLE: Final = 30.0
 
 ANSWER: Final = 600.0
 """The seconds that a server may take to answer when it has all: it may store a large object before it does."""
+
+
+_OF_CERTIFICATES: Final = frozenset({"verify", "cert", "trust_env", "transport"})
+"""Options of a client that say which certificates it trusts and has, or do without them."""
+
+_OF_ENVIRONMENT: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name the certificates to trust."""
 
 
 class Library(NamedTuple):
@@ -67,7 +79,7 @@ def library_of(client: Any, *, asynchronous: bool) -> Library:
 def make_client(library: Library, options: Mapping[str, Any], *, asynchronous: bool) -> Any:
     """Make a client, with what the library does by default but for the timeouts: proxies, certificates, environment.
 
-    It may take a while, for it loads certificates. Whoever makes it closes it.
+    The first one takes a while, for it loads certificates; clients share them. Whoever makes it closes it.
 
     Parameters
     ----------
@@ -87,14 +99,24 @@ def make_client(library: Library, options: Mapping[str, Any], *, asynchronous: b
     """
     kind = library.http.AsyncClient if asynchronous else library.http.Client
     name = f"{library.http.__name__}.{kind.__name__}"
+    own: dict[str, Any] = {"timeout": library.http.Timeout(IDLE, read=ANSWER)}
+    if not options.keys() & _OF_CERTIFICATES:
+        own["verify"] = _certificates(library.http, *map(os.environ.get, _OF_ENVIRONMENT))
     try:
-        return kind(**{"timeout": library.http.Timeout(IDLE, read=ANSWER), **options})
+        return kind(**{**own, **options})
     except ImportError as error:
         raise MissingExtraError(f"{name} needs another library for these storage_options") from error
     except Exception as error:
         raise TargetTypeError(
             f"storage_options are the arguments of {name}, which does not take these ({type(error).__name__})"
         ) from error
+
+
+@cache
+def _certificates(http: Any, *_: str | None) -> ssl.SSLContext:
+    """Return what the library trusts by default in this environment: to load it takes longer than a small request."""
+    context: ssl.SSLContext = http.create_ssl_context()
+    return context
 
 
 def _installed() -> Library:

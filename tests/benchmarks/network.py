@@ -114,7 +114,15 @@ CHILDREN: dict[str, Callable[[str, Path, str], None]] = {
 
 def as_child(name: str, way: str, url: str, folder: str) -> None:
     """Be the process that is measured: import everything, then send."""
-    for module in ("anyio", "dicomweb_client.api", "httpx2", "pynetdicom", "streamdcm.dicomweb", "streamdcm.dimse"):
+    for module in (
+        "anyio",
+        "dicomweb_client.api",
+        "httpcore2",
+        "httpx2",
+        "pynetdicom",
+        "streamdcm.dicomweb",
+        "streamdcm.dimse",
+    ):
         importlib.import_module(module)
     gc.collect()
     before = resident("VmRSS")
