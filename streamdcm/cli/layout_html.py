@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 from array import array
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any, Final
 
 from pydicom.uid import UID
 
-import streamdcm
 from streamdcm.cli.layout_words import frames_line, name_of, note_of, tag_of
+from streamdcm.cli.pages import write_filled
 from streamdcm.files.frame_layout import FrameLayout, TableLayout
 from streamdcm.files.piece import SECTIONS, FileLayout, Piece
-from streamdcm.instructions import Encoder
 
-_PLACE: Final = "{{data}}"
 _MOST_WRONG: Final = 10_000
 """How many wrong entries of an offset table are drawn."""
 
@@ -32,19 +28,7 @@ def write_page(target: str, found: FileLayout) -> None:
     found : FileLayout
         What was found in a file.
     """
-    write_template(target, "layout.html", _data(found))
-
-
-def write_template(target: str, name: str, content: Any) -> None:
-    """Write a page of this package with what it shows, to a path or a URL."""
-    before, _, behind = files("streamdcm.cli").joinpath(name).read_text("utf-8").partition(_PLACE)
-    # as it stands in an element of HTML, which nothing in it may end
-    data = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-    streamdcm.write_encoder(_pieces(before, data, behind), target)
-
-
-def _pieces(*texts: str) -> Encoder[None]:
-    yield from (text.encode() for text in texts)
+    write_filled(target, "layout.html", _data(found))
 
 
 def _data(found: FileLayout) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamdcm.cli.layout_html import write_template
+from streamdcm.cli.pages import write_filled
 from streamdcm.cli.trace_steps import Instance, words_of
 from streamdcm.cli.trace_text import heading_of
 
@@ -19,7 +19,7 @@ def write_trace_page(target: str, instances: list[Instance]) -> None:
     instances : list of Instance
         The trace.
     """
-    write_template(target, "trace.html", [_data(instance) for instance in instances])
+    write_filled(target, "trace.html", [_data(instance) for instance in instances])
 
 
 def _data(instance: Instance) -> dict[str, Any]:
