@@ -101,9 +101,11 @@ def test_blocks_are_found() -> None:
 
 
 def test_ci_takes_its_commands_from_the_readme() -> None:
+    if not (run := ROOT / ".ci" / "run").exists():
+        pytest.skip("a source distribution has no .ci")
     readme = (ROOT / "README.md").read_text("utf-8")
     above = {block.above: block for block in blocks(readme)}
-    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    script = run.read_text("utf-8")
     for name in ("demo", "test"):
         assert f"run_readme {name}" in script
         block = above[f"<!-- ci:{name} -->"]

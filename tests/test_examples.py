@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from pydicom.uid import LegacyConvertedEnhancedCTImageStorage
 
 from tests.support import ROOT
 from tests.support.tools import package
+from tests.support.tools import run as tool
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 CT = Path(get_testdata_file("CT_small.dcm"))
+SLICES = Path(get_testdata_file("dicomdirtests/98892001/CT5N/2062")).parent
 
 
 @pytest.fixture
@@ -63,15 +66,36 @@ def test_anonymise_folder(study: Path, tmp_path: Path) -> None:
     assert all(each.PixelData == dcmread(CT).PixelData for each in found)
 
 
-def test_slices_to_multiframe(study: Path, tmp_path: Path) -> None:
-    run("slices_to_multiframe", study / "series", tmp_path / "out.dcm")
+OF_THE_WHOLE = {
+    *("ContentTime", "ImageType", "InstanceNumber", "PixelData"),
+    *("SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID"),
+}
+"""What an image of all slices has in place of theirs."""
+
+
+def test_slices_to_multiframe(tmp_path: Path) -> None:
+    slices = sorted(SLICES.iterdir(), reverse=True)
+    run("slices_to_multiframe", tmp_path / "out.dcm", *slices)
     found = dcmread(tmp_path / "out.dcm")
-    assert found.NumberOfFrames == 3
-    assert found.PixelData == 3 * dcmread(CT).PixelData
-    positions = [
-        item.PlanePositionSequence[0].ImagePositionPatient[2] for item in found.PerFrameFunctionalGroupsSequence
-    ]
-    assert positions == [1, 2, 3]
+    images = sorted(map(dcmread, slices), key=lambda image: image.InstanceNumber)
+    assert found.SOPClassUID == found.file_meta.MediaStorageSOPClassUID == LegacyConvertedEnhancedCTImageStorage
+    assert found.NumberOfFrames == len(images) == 5
+    assert found.PixelData == b"".join(image.PixelData for image in images)
+    for groups, image in zip(found.PerFrameFunctionalGroupsSequence, images, strict=True):
+        [source] = groups.ConversionSourceAttributesSequence
+        assert source.ReferencedSOPClassUID == image.SOPClassUID
+        assert source.ReferencedSOPInstanceUID == image.SOPInstanceUID
+        assert groups.PlanePositionSequence[0].ImagePositionPatient == image.ImagePositionPatient
+        told = {element.tag: element for item in groups for element in item.value[0]}
+        for element in image:
+            if element.keyword not in OF_THE_WHOLE:
+                assert told.get(element.tag, found.get(element.tag)) == element
+    assert errors_in(tmp_path / "out.dcm") <= {error for path in slices for error in errors_in(path)}
+
+
+def errors_in(path: Path) -> set[str]:
+    """Return what dicom3tools' judge calls an error."""
+    return {line for line in tool("dciodvfy", path).stdout.splitlines() if "Error" in line}
 
 
 def test_camera(tmp_path: Path) -> None:

@@ -126,9 +126,9 @@ class TestBlocking:
     @pytest.mark.parametrize("name", DATASETS)
     @pytest.mark.parametrize("kind", KINDS)
     async def test_by_no_write(self, kind, name):
-        dataset = DATASETS[name]()
+        dataset, blockbuster = DATASETS[name](), package("blockbuster")
         async with KINDS[kind]() as (target, _):
-            with package("blockbuster").blockbuster_ctx():
+            with blockbuster.blockbuster_ctx():
                 await streamdcm.dcmwrite_async(target, dataset)
 
     @pytest.mark.asyncio

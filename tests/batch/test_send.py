@@ -11,10 +11,10 @@ from streamdcm.batch import Batch, BatchReport
 from streamdcm.cli.app import main
 from streamdcm.errors import PlanError
 from tests.batch.test_run import make_instances
-from tests.network.test_dicomweb import Web, ok, status, url_of
 from tests.network.test_dimse import accepting
 from tests.support import batch_edits, peers
 from tests.support.peers import Storescp, Talk, scripted, stored_json
+from tests.support.stow import Web, ok, status, url_of
 from tests.support.tools import package, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # each starts processes, or a cluster
@@ -136,6 +136,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_instances_are_posted_with_a_token_over_one_connection(tmp_path: Path) -> None:
+    package("httpx2")
     source = make_instances(tmp_path / "in", range(3))
     (tmp_path / "token").write_text("hush\n")
     web = Web(ok("1.2.0"), status(503), ok("1.2.2"), status(409, stored_json(failed={"1.2.1": 0xA900})))
@@ -157,6 +158,7 @@ def test_instances_are_posted_with_a_token_over_one_connection(tmp_path: Path) -
 
 
 def test_orthanc_has_what_was_posted(tmp_path: Path) -> None:
+    package("httpx2")
     source = make_instances(tmp_path / "in", range(10))
     with peers.orthanc(tmp_path / "orthanc") as server:
         batch = Batch(source, send=server.dicomweb, edit=batch_edits.rename)

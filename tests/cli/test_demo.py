@@ -200,6 +200,7 @@ def test_memory_is_known_without_proc(monkeypatch):
     def missing(*arguments):
         raise FileNotFoundError
 
+    tools.package("psutil")
     known = anonymous_memory()
     with monkeypatch.context() as without_proc:
         without_proc.setattr(memory, "open", missing, raising=False)

@@ -8,10 +8,11 @@ import threading
 import pytest
 
 from streamdcm.cli.app import main
-from tests.network.test_dicomweb import CT_UID, Web, ok, status, url_of
 from tests.network.test_dimse import CT_SMALL, MR_SMALL, accepting
 from tests.support import python
 from tests.support.peers import Talk, scripted
+from tests.support.stow import CT_UID, Web, ok, status, url_of
+from tests.support.tools import package
 
 MAIN = "import sys; from streamdcm.cli.app import main; sys.exit(main())"
 
@@ -60,21 +61,26 @@ def test_a_glob_without_files_is_named(capsys, tmp_path):
 
 
 def test_a_token_is_read_anew_for_each_request(tmp_path, capsys):
+    package("httpx2")
     token = tmp_path / "token"
     token.write_text("first\n")
 
-    class Changing(Web):
-        def __call__(self, talk):
-            super().__call__(talk)
+    class Changing(list):
+        def append(self, request):
+            super().append(request)
+            token.write_text("second\n")
 
-    web = Changing(ok(CT_UID), ok(CT_UID), status(403))
+    web = Web(ok(CT_UID), ok(CT_UID), status(403))
+    web.requests = Changing()
     with scripted(web) as peer:
         arguments = ["send", "--token-file", str(token), *[str(CT_SMALL)] * 3, url_of(peer)]
         assert main(arguments) == 1
-    assert all("authorization: bearer first" in head.lower() for head, _ in web.requests)
+    told = [line for head, _ in web.requests for line in head.lower().split("\r\n") if line.startswith("authorization")]
+    assert told == [f"authorization: bearer {each}" for each in ("first", "second", "second")]
     said = capsys.readouterr().err
     assert "HTTP status 403" in said
     assert "first" not in said
+    assert "second" not in said
     assert "2 of 3 instances stored" in said
 
 

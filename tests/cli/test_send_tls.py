@@ -7,10 +7,10 @@ from typing import NamedTuple
 import pytest
 
 from streamdcm.cli.app import main
-from tests.network.test_dicomweb import CT_UID, Web, ok
 from tests.network.test_dimse import CT_SMALL, accepting
 from tests.support import peers
 from tests.support.peers import scripted
+from tests.support.stow import CT_UID, Web, ok
 from tests.support.tools import package
 
 pytestmark = pytest.mark.slow
@@ -95,6 +95,7 @@ def test_storescp_with_tls_has_it(certificates: Certificates, tmp_path: Path) ->
 
 
 def test_files_of_certificates_that_are_none_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    package("httpx2")
     (tmp_path / "none.pem").write_text("nothing")
     assert main(["send", "--cacert", str(tmp_path / "none.pem"), str(CT_SMALL), "https://127.0.0.1:9/x"]) == 1
     assert "none.pem" in capsys.readouterr().err

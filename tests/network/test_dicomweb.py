@@ -29,6 +29,7 @@ from tests.network.test_dimse import CT_SMALL, MR_SMALL, camera, each_way, faili
 from tests.support import peers
 from tests.support.corpus import CORPUS, DATA
 from tests.support.peers import Talk, answer_http, read_http, scripted, stored_json
+from tests.support.stow import CT_UID, MR_UID, Web, ok, status, url_of
 from tests.support.tools import package
 
 httpx2 = package("httpx2")
@@ -36,8 +37,6 @@ httpx2 = package("httpx2")
 pytestmark = pytest.mark.slow  # other programs are asked
 
 RLE = struct.pack("<16I", 2, 64, 66, *[0] * 13) + bytes(4)
-CT_UID = "1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
-MR_UID = "1.3.6.1.4.1.5962.1.1.4.1.1.20040826185059.5457"
 
 
 def store_on(way, url, instances, *, auth=None, **options):
@@ -65,35 +64,6 @@ def parts(head, body):
     assert body.endswith(b"--" + boundary + b"--\r\n")
     pieces = body[: -len(boundary) - 6].split(b"--" + boundary + b"\r\n")[1:]
     return [(each.partition(b"\r\n\r\n")[0], each.partition(b"\r\n\r\n")[2][:-2]) for each in pieces]
-
-
-class Web:
-    """Answers requests one after the other, over as many connections as it takes."""
-
-    def __init__(self, *answers):
-        self.requests = []
-        self._answers = list(answers)
-
-    def __call__(self, talk: Talk) -> None:
-        while self._answers:
-            head, body = read_http(talk)
-            if not head.startswith("POST"):
-                return
-            self.requests.append((head, body))
-            status, content, headers = self._answers.pop(0)
-            answer_http(talk, status, content, **headers)
-
-
-def ok(*uids, **named):
-    return 200, stored_json(*uids, **named), {"Content_Type": "application/dicom+json"}
-
-
-def status(number, content=b"", **headers):
-    return number, content, headers
-
-
-def url_of(peer):
-    return peer.url.replace("dicom://PEER@", "http://") + "/dicom-web"
 
 
 @pytest.mark.filterwarnings("ignore:Expected explicit VR")

@@ -12,9 +12,9 @@ from streamdcm import dicomweb, dimse
 from streamdcm.batch import Batch
 from streamdcm.cli.app import main
 from streamdcm.errors import PeerConnectionError
-from tests.network.test_dicomweb import CT_UID, Web, ok
 from tests.network.test_dimse import CT_SMALL, dataset_of, each_way, store_on
 from tests.support.peers import Storescp, scripted, storescp
+from tests.support.stow import CT_UID, Web, ok
 from tests.support.tools import need, package, run
 
 

@@ -44,6 +44,7 @@ HEAVY = frozenset(
         "obstore",
         "pynetdicom",
         "openjpeg",
+        "psutil",
         "pylibjpeg",
         "rich",
         "smart_open",
