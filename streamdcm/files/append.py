@@ -35,7 +35,7 @@ from streamdcm.write.answers import close_frames
 from streamdcm.write.driver import write
 from streamdcm.write.functions import refuse_async_frames
 from streamdcm.write.instance import with_frames
-from streamdcm.write.targets import Path, is_path, resolve_target
+from streamdcm.write.targets import Path, refuse_remote_frames, resolve_target
 
 APPENDED: Final = frozenset(AppendOptions.__annotations__)
 """The options that have a meaning where frames follow those of a file."""
@@ -99,8 +99,7 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
 
 def append_options(path: Any, given: dict[str, Any], function: str) -> Options:
     """Check the options of a function that writes more frames behind those of a file."""
-    if not is_path(path):
-        raise PlanError(f"frames follow those of a file, and {type(path).__name__} is no path; give one")
+    refuse_remote_frames(path)
     return check_options(given, function)
 
 

@@ -128,7 +128,7 @@ def _reason(plan: PixelPlan, kind: str) -> str:
     assert plan.table is not None
     if not plan.table.block:
         return plan.table.reason
-    fits = "the offsets do not fit 32 bits" if kind == plan.table.alternative else "it was enough"
+    fits = "it was enough" if kind == plan.table.kind else "the offsets do not fit 32 bits"
     return f"{plan.table.reason}; {fits}"
 
 

@@ -81,6 +81,25 @@ def is_path(target: Any) -> bool:
     return isinstance(target, (str, bytes, os.PathLike))
 
 
+def is_local_path(target: Any) -> bool:
+    """Whether a target is the path of a file of this system, written as one: no URL, not even ``file://``."""
+    return is_path(target) and scheme_of(target) is None and not is_remote_path(target)
+
+
+def refuse_remote_frames(target: Any) -> None:
+    """Refuse to put frames behind those of what is no local file.
+
+    Raises
+    ------
+    PlanError
+        If `target` is an object or a URL.
+    """
+    if is_local_path(target):
+        return
+    what = "a URL" if is_path(target) else f"an object of type {type(target).__name__}"
+    raise PlanError(f"frames can follow only those of a local file, and {what} is no path of one; give such a path")
+
+
 def refuse_own_source(target: Any, dataset: Dataset) -> None:
     """Refuse to truncate the file that values of the dataset are still to be read from."""
     if not is_path(target) or not os.path.exists(target):

@@ -193,6 +193,14 @@ def test_what_frames_cannot_follow_is_refused(write: Any, tmp_path: Path) -> Non
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("target", ["s3://bucket/a.dcm", "file:///tmp/a.dcm"])
+def test_a_url_is_refused(target: str) -> None:
+    with pytest.raises(PlanError, match="a URL is no path"):
+        streamdcm.append(target, [b""])
+    with pytest.raises(PlanError, match="a URL is no path"):
+        streamdcm.open_writer(target, append=True)
+
+
 def test_what_is_said_of_a_new_file_is_refused(tmp_path: Path) -> None:
     streamdcm.dcmwrite(path := tmp_path / "a.dcm", enhanced(), frames=frames(3))
     with pytest.raises(PlanError, match="leave the dataset out"):

@@ -264,6 +264,12 @@ def test_other_targets_and_deflated_datasets_are_refused(tmp_path: Path) -> None
         streamdcm.open_writer(tmp_path / "b.dcm", enhanced(DeflatedExplicitVRLittleEndian), recover=True)
 
 
+@pytest.mark.parametrize("target", ["s3://bucket/a.dcm", "https://example.org/a.dcm", "file:///tmp/a.dcm"])
+def test_a_url_is_refused(target: str) -> None:
+    with pytest.raises(PlanError, match="at a path"):
+        streamdcm.open_writer(target, enhanced(), recover=True)
+
+
 def test_groups_without_a_field_are_refused(tmp_path: Path) -> None:
     with (
         pytest.raises(EncodeError, match="give max_frames="),

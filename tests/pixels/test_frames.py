@@ -224,6 +224,11 @@ class TestEncapsulated:
         assert again[0x7FDF1001].value == "else"
         assert [struct.unpack("<3I", again.PixelData[8:20])] == [(0, 20, 42)]
 
+    def test_an_extended_table_that_was_reserved_because_it_was_asked_for_is_not_said_to_be_one_for_large_offsets(self):
+        dataset = template(JPEGBaseline8Bit, bits=8)
+        _, result = write(dataset, frames=iter(compressed([10, 11])), max_frames=100, offset_table="extended")
+        assert result.offset_table_reason == "a table was reserved for 100 frames; it was enough"
+
     @pytest.mark.parametrize("options", [{"fragments_per_frame": 3}, {"fragment_size": 7}])
     @pytest.mark.parametrize("known", [True, False])
     def test_frames_are_divided_into_fragments_of_even_length(self, options, known):
