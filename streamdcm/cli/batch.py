@@ -83,8 +83,10 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
     if given.status is not None:
         _show(status(given.status), given)
         return
-    if not given.sources or given.journal is None:
-        command.error("a SOURCE and --journal FILE are needed, or --status JOURNAL")
+    if not given.sources:
+        command.error("a SOURCE is needed, or --status JOURNAL")
+    if given.journal is None:
+        command.error("--journal FILE is needed, such as run.sqlite: a run that stops goes on from it")
     if given.edits and given.edit:
         command.error("--edit excludes --set and --delete; set values in the function")
     edit = dict(given.edits) if given.edits else given.edit
@@ -155,13 +157,20 @@ def _show(report: BatchReport, given: argparse.Namespace) -> None:
     if given.json:
         _print_outcomes(report, given)
     if not given.quiet:
+        has_run = given.status is None
+        before = f" ({report.skipped:,} of them before)" if has_run else ""
+        seconds = f"; {report.seconds:.1f} s" if has_run else ""
         print(
-            f"{report.done:,} done ({report.skipped:,} of them before), {report.failed:,} failed, "
-            f"{report.pending:,} to do; {report.seconds:.1f} s",
+            f"{report.done:,} done{before}, {report.failed:,} failed, {report.pending:,} to do{seconds}",
             file=sys.stderr,
         )
     if report.failed:
-        raise SomeFailedError(f"{report.failed:,} instances failed; run the same again to try them again")
+        what = (
+            "instance failed; run the same again to try it"
+            if report.failed == 1
+            else ("instances failed; run the same again to try them")
+        )
+        raise SomeFailedError(f"{report.failed:,} {what} again")
 
 
 def _print_outcomes(report: BatchReport, given: argparse.Namespace) -> None:

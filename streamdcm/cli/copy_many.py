@@ -160,6 +160,8 @@ def _sum_up(given: argparse.Namespace, outcome: _Outcome, total: int, seconds: f
     for source, error in outcome.failures:
         print(f"streamdcm: {printable(source)}: {error}", file=sys.stderr)
     failed = len(outcome.failures)
+    if any(error.startswith(_NO_DICOM) for _, error in outcome.failures):
+        print("streamdcm: --skip-non-dicom leaves out files without the prefix DICM", file=sys.stderr)
     left = total - outcome.done - outcome.skipped - failed
     said = [f"{outcome.done:,} copied"]
     said += [f"{number:,} {what}" for number, what in ((outcome.skipped, "skipped"), (failed, "failed")) if number]

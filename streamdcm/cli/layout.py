@@ -14,6 +14,7 @@ from streamdcm.cli.layout_json import as_json
 from streamdcm.cli.layout_text import lines
 from streamdcm.errors import SourceError
 from streamdcm.files.layout import layout_of
+from streamdcm.sinks.path_capture import SUFFIX
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -69,6 +70,10 @@ def run(command: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         for line in lines(found, given.frames, _width()):
             print(line)
     if found.problems:
+        if (given.source or "").endswith(SUFFIX):
+            raise SourceError(
+                "this is a capture that was not completed; 'streamdcm recover FILE OUT' makes a file of it"
+            )
         count = len(found.problems)
         raise SourceError(f"{count:,} problem{'s' if count > 1 else ''} found, the first: {found.problems[0]}")
 

@@ -32,10 +32,10 @@ def run(given: argparse.Namespace) -> int:
         said = "\n".join([str(error), *getattr(error, "__notes__", ())])
         return _fail(as_options(said, given))
     except Terminated:
-        _fail("terminated; nothing is left half-written")
+        _fail(f"terminated; nothing is left half-written{_going_on(given)}")
         return 128 + signal.SIGTERM
     except KeyboardInterrupt:
-        _fail("interrupted; nothing is left half-written")
+        _fail(f"interrupted; nothing is left half-written{_going_on(given)}")
         return 128 + signal.SIGINT
     except Exception as error:
         return _fail(described(error))
@@ -55,6 +55,11 @@ def as_options(said: str, given: argparse.Namespace) -> str:
         return f"{spelled} {value}" if value else spelled
 
     return _OPTION.sub(option, said)
+
+
+def _going_on(given: argparse.Namespace) -> str:
+    """Return how what was stopped goes on, where that is kept."""
+    return "; give the same command again to go on" if getattr(given, "journal", None) else ""
 
 
 def _fail(message: str) -> int:

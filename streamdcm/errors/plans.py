@@ -10,7 +10,7 @@ class PlanError(StreamdcmError, ValueError):
     --------
     >>> streamdcm.dcmwrite("out.dcm", ds, chunk_size="much")
     Traceback (most recent call last):
-    streamdcm.errors.PlanError: chunk_size must be at least 1 byte(s), a whole number or a size like '512 KiB', ...
+    streamdcm.errors.PlanError: chunk_size must be at least 1 byte, a whole number or a size like '512 KiB', ...
     """
 
 

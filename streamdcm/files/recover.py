@@ -29,7 +29,7 @@ from streamdcm.pixels.stored_frames import StoredFrames
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.plan import plan_file
-from streamdcm.sinks import Delivery
+from streamdcm.sinks import Delivery, printable
 from streamdcm.sinks.path_capture import LOG_SUFFIX, SUFFIX, is_being_written
 from streamdcm.sources import PushedSource
 from streamdcm.write.driver import write
@@ -95,7 +95,7 @@ def opened_capture(capture: Path, options: Options) -> Recovered:
     """
     path = os.fsdecode(capture)
     if not path.endswith(SUFFIX):
-        raise PlanError(f"the name of a capture ends in {SUFFIX}; give that of the capture itself")
+        raise PlanError(f"{printable(path)}: the name of a capture ends in {SUFFIX}; give that of the hidden file")
     _refuse_live(path)
     log_path = f"{path[: -len(SUFFIX)]}{LOG_SUFFIX}"
     with accessed(log_path) as log_access, accessed(path) as frames_access:

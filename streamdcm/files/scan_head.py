@@ -72,8 +72,8 @@ def scan_head(where: Where, *, force: bool) -> Scan[Head]:
     has_prefix = data[128:132] == b"DICM"
     if not has_prefix and not force:
         raise NotDicomError(
-            f"{where.name} lacks the prefix DICM of a DICOM file (PS3.10 §7.1); give a DICOM file; the option force, "
-            "where there is one, takes one that was written without it"
+            f"{where.name} lacks the prefix DICM of a DICOM file (PS3.10 §7.1); leave it out if it is not DICOM; "
+            "force=True, where that is an option, reads DICOM that was written without the prefix"
         )
     start = 132 if has_prefix else 0
     preamble = data[:128] if has_prefix else None

@@ -75,10 +75,11 @@ _STATUSES: Final = (
     _Row(0xC000, 0xCFFF, "failed", "the server cannot understand it; its log tells why"),
 )
 
+_NOT_HERE: Final = "the server takes no instances at this URL; give the base of DICOMweb, as in https://HOST/dicom-web"
 _HTTP: Final = {
     400: "the server cannot understand the request",
-    404: "there is no such place on the server; correct the URL",
-    405: "there is no such place on the server; correct the URL",
+    404: _NOT_HERE,
+    405: _NOT_HERE,
     406: "the server has no answer in JSON or XML",
     409: "the server refuses the instances",
     411: "the server or a proxy wants to know the length; give length='known'",

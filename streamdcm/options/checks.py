@@ -53,12 +53,18 @@ def size(least: int) -> Callable[[str, Any], int]:
         number = bytes_in(given) if isinstance(given, str) else whole_number(given)
         if number is None or number < least:
             raise PlanError(
-                f"{name} must be at least {least} byte(s), a whole number or a size like '512 KiB', not "
+                f"{name} must be at least {_written(least)}, a whole number or a size like '512 KiB', not "
                 f"{_described(given)}"
             )
         return number
 
     return check
+
+
+def _written(number: int) -> str:
+    """Return a number of bytes as a message gives it."""
+    mebibytes, rest = divmod(number, 1 << 20)
+    return f"{mebibytes} MiB" if mebibytes and not rest else f"{number} byte{'' if number == 1 else 's'}"
 
 
 def optional_size(name: str, given: Any) -> int | None:

@@ -41,7 +41,8 @@ def syntax_named(name: str) -> UID:
     uid = UID(name, validation_mode=IGNORE)  # or pydicom warns of what is refused here
     if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in TRANSFER_SYNTAXES):
         return uid
-    close = get_close_matches(name, _by_name(), 1) or ["ExplicitVRLittleEndian"]
+    longer = [known for known in _by_name() if name and known.lower().startswith(name.lower())]
+    close = longer or get_close_matches(name, _by_name(), 1) or ["ExplicitVRLittleEndian"]
     raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as {close[0]!r}")
 
 

@@ -34,7 +34,9 @@ def test_a_folder_is_edited_and_the_failures_are_named(tmp_path: Path, capsys: p
     assert lines[3]["error"].startswith("NotDicomError")
     assert lines[0]["target"] == f"{tmp_path}/out/000/00000.dcm"
     assert main(["batch", "--status", f"{tmp_path}/run.sqlite"]) == 1
-    assert "3 done" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "\n3 done, 1 failed, 0 to do\n" in said  # a journal does not say what was done before, nor how long it took
+    assert "1 instance failed; run the same again to try it again" in said
 
 
 def test_it_can_stop_at_the_first_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +74,12 @@ def test_wrong_arguments_are_2(arguments: list[str]) -> None:
         main(["batch", *arguments])
 
 
+def test_a_journal_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["batch", "folder", "--to", "out/{name}"])
+    assert "batch: --journal FILE is needed" in capsys.readouterr().err
+
+
 def test_a_plan_that_cannot_be_is_1_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["batch", str(tmp_path), "--to", "/out/{PatientNam}", "--journal", f"{tmp_path}/run.sqlite"]
     assert main(arguments) == 1
@@ -90,6 +98,7 @@ def test_ctrl_c_is_130_within_seconds_and_the_journal_is_true(tmp_path: Path) ->
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
+    assert b"give the same command again to go on" in said
     done = len(list((tmp_path / "out").rglob("*.dcm")))
     assert 0 < done < 1500
     assert status(tmp_path / "run.sqlite").done == done

@@ -49,8 +49,9 @@ def test_what_fails_is_named_at_the_end_and_the_others_are_copied(
     assert main(["copy", "-r", "--json", str(tree), str(out)]) == 1
     captured = capsys.readouterr()
     assert below(out) == ["a/1.dcm", "a/2.dcm", "b/c/1.dcm"]
-    first, last = captured.err.splitlines()
+    first, remedy, last = captured.err.splitlines()
     assert first.startswith(f"streamdcm: {tree}/b/notes.txt: NotDicomError")
+    assert remedy == "streamdcm: --skip-non-dicom leaves out files without the prefix DICM"
     assert re.fullmatch(r"streamdcm: 3 copied, 1 failed; [\d.]+ s", last)
     statuses = {Path(each["source"]).name: each["status"] for each in said(captured.out)}
     assert statuses == {"1.dcm": "copied", "2.dcm": "copied", "notes.txt": "failed"}

@@ -81,6 +81,14 @@ def test_a_wrong_table_is_exit_status_1(tmp_path: Path, capsys: pytest.CaptureFi
     assert found["frames"]["tables"][0]["first_mismatch"] == 5
 
 
+def test_a_capture_that_was_not_completed_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = tiles(tmp_path / "whole.dcm").read_bytes()
+    capture = tmp_path / ".live.dcm.1f0c9a3b.capture"
+    capture.write_bytes(whole[:-20])
+    assert main(["layout", str(capture)]) == 1
+    assert "'streamdcm recover FILE OUT' makes a file of it" in capsys.readouterr().err
+
+
 def test_items_and_numbers_of_another_byte_order(capsys: pytest.CaptureFixture[str]) -> None:
     said = printed(capsys, get_testdata_file("rtplan.dcm"), "--depth", "1")
     assert "    item 1" in said or "  item 1" in said

@@ -298,7 +298,9 @@ def test_a_file_that_ends_within_its_file_meta_information_is_refused() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"DICM", b"not DICOM at all" * 20, bytes(200)])
 def test_what_is_not_dicom_is_refused(content: bytes) -> None:
-    with pytest.raises(NotDicomError, match="the BytesIO lacks the prefix DICM") as raised:
+    with pytest.raises(
+        NotDicomError, match=r"the BytesIO lacks the prefix DICM .* leave it out if it is not"
+    ) as raised:
         streamdcm.rewrite(io.BytesIO(content), io.BytesIO())
     assert isinstance(raised.value, pydicom.errors.InvalidDicomError)
     assert isinstance(raised.value, StreamdcmError)

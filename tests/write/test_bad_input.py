@@ -217,7 +217,8 @@ def test_an_element_that_a_vr_depends_on_is_named_when_it_is_missing():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"chunk_size": 0}, "chunk_size must be at least 1 byte, a"),
+        ({"part_size": "1 MiB"}, "part_size must be at least 5 MiB, a"),
         ({"chunk_size": "much"}, "chunk_size must be"),
         ({"hold_limit": -1}, "hold_limit must be"),
         ({"sequence_lengths": "long"}, "sequence_lengths must be one of 'preserve', 'defined', 'undefined'"),
