@@ -66,6 +66,8 @@ def _look_at(source: Path, wheel: Path) -> None:
         kept = {line for line in listed.stdout.splitlines() if line.split("/")[0] not in NOT_IN_IT}
         missing = sorted(path for path in kept if not (source / path).is_file())
         assert not missing, f"the source distribution lacks {missing}"
+        packed = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+        assert not (more := sorted(packed - set(listed.stdout.splitlines()) - {"PKG-INFO"})), f"git has no {more}"
     with zipfile.ZipFile(wheel) as files:
         names = set(files.namelist())
         (metadata,) = (files.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))

@@ -233,13 +233,15 @@ def _bytes(name: str | None) -> bytes | None:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Open a database, which is made with mode 0600."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600))
-        database = sqlite3.connect(path)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-    except (OSError, sqlite3.Error) as error:
-        raise JournalError(f"{path} cannot be opened as a journal ({error}); name another file") from error
+    with contextlib.ExitStack() as stack:
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600))
+            database = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"{path} cannot be opened as a journal ({error}); name another file") from error
+        stack.pop_all()
     return database
 
 

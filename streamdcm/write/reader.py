@@ -45,11 +45,12 @@ class DicomReader(io.BufferedIOBase):
 
     def __init__(self, dataset: Dataset, options: Options) -> None:
         super().__init__()
-        self._frames = options.frames
+        self._frames: object = None
         self._chunks: Chunks | None = None  # `close` is called of what could not be made, too
         with on_error(partial(close_frames, options.frames)):
             refuse_async_frames(options)
             self._plan = plan_file(*with_coded_frames(dataset, options), chunk_capabilities(options))
+        self._frames = options.frames  # not before: those that a refusal closed are not closed again
         self._dataset = dataset
         self._options = options
         self._can_repeat = not isinstance(options.frames, Iterator)

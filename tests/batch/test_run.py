@@ -21,6 +21,7 @@ from streamdcm.batch.pool import Claimed, Died, Done, Event, Job
 from streamdcm.batch.run import Run
 from streamdcm.plan.coded_header import derived_uid
 from tests.support import batch_edits, python
+from tests.support.open_files import open_files
 from tests.support.peers import storescp
 from tests.support.tools import package, run
 
@@ -237,6 +238,15 @@ def test_what_an_edit_prints_is_no_message(tmp_path: Path) -> None:
     source = make_instances(tmp_path / "in", range(2))
     batch = Batch(source, tmp_path / "out" / "{name}", edit=batch_edits.speak)
     assert batch.run(journal=tmp_path / "run.sqlite", workers=1).done == 2
+
+
+def test_a_journal_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+    journal = tmp_path / "run.sqlite"
+    journal.write_bytes(1000 * b"no database")
+    batch = Batch(make_instances(tmp_path / "in", range(1)), f"{tmp_path}/out/{{name}}")
+    with pytest.raises(JournalError, match="cannot be opened as a journal"):
+        batch.run(journal=journal, workers=1)
+    assert open_files(tmp_path) == []
 
 
 def test_another_plan_and_another_run_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The keyword arguments of the functions that send are said once, and both twins take the same."""
 
 from dataclasses import fields
+from inspect import getdoc
 
 import pytest
 
@@ -22,8 +23,8 @@ from streamdcm.network.settings import (
 def test_each_argument_has_a_default_and_a_description(options: type, settings: type) -> None:
     names = list(options.__annotations__)
     assert sorted(names) == sorted(field.name for field in fields(settings))
-    described = "".join(kind.__doc__ or "" for kind in (options, StoreOptions))
-    assert all(f"\n    {name} : " in described for name in names)
+    described = "\n".join(getdoc(kind) or "" for kind in (options, StoreOptions))
+    assert all(f"\n{name} : " in described for name in names)
 
 
 @pytest.mark.parametrize("face", [dimse, dicomweb])

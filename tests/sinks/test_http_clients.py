@@ -25,6 +25,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def library() -> Library:
+    package("httpx2")
     return library_of(None, asynchronous=False)
 
 

@@ -399,6 +399,7 @@ class Interrupting:
         self.left, self.event = at, event
 
     def __enter__(self):
+        sys._getframe().f_trace_opcodes = True  # or Python 3.12 tells of none until the next `settrace`
         sys.settrace(self.trace)
 
     def __exit__(self, *exc_info):
