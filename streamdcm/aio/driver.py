@@ -17,6 +17,7 @@ from streamdcm.aio.delivery import AsyncDelivery
 from streamdcm.aio.performing import Performing
 from streamdcm.aio.prefetch import Prefetch, close_async
 from streamdcm.aio.session import Divide, Prepare, Session
+from streamdcm.aio.shared_threads import shared_threads
 from streamdcm.aio.threads import Caller, Here, to_the_end, worker_thread
 from streamdcm.cleanup import afterwards_async
 from streamdcm.engine.progress import Progress
@@ -67,8 +68,9 @@ async def write(
     async with afterwards_async(partial(close_given, options.frames, worker)):
         output = await delivery.resolve(options) if divide is None else None
         if output is None:
-            async with _turn(delivery.target, options, waits=waits):
-                writing = Performing(worker, prepare, delivery, None, options, divide=divide)
+            async with _turn(delivery.target, options, waits=waits) as is_soon:
+                caller = shared_threads if is_soon and divide is None else worker
+                writing = Performing(caller, prepare, delivery, None, options, divide=divide)
                 return await _write_step_by_step(writing, options)
         if is_short():
             return await _write_step_by_step(Performing(Here(), prepare, delivery, output, options), options)
@@ -116,17 +118,17 @@ async def chunks_of(batches: AsyncIterator[Batch], progress: Progress) -> AsyncG
 
 
 @asynccontextmanager
-async def _turn(target: Any, options: Options, *, waits: bool) -> AsyncIterator[None]:
-    """Wait for one's turn where that comes surely: a path takes what it is given, and threads only slow each other.
+async def _turn(target: Any, options: Options, *, waits: bool) -> AsyncIterator[bool]:
+    """Wait for one's turn where that comes surely, and tell whether: a path takes what it is given.
 
     In any case the loop goes round once, so that it passes on a cancellation that is due already.
     """
     if isinstance(target, (str, bytes, PathLike)) and options.frames is None and not waits:
         async with to_thread.current_default_thread_limiter():
-            yield
+            yield True
     else:
         await checkpoint()
-        yield
+        yield False
 
 
 async def _write_step_by_step(writing: Performing[T], options: Options) -> tuple[WriteResult, T | None]:

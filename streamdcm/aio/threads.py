@@ -18,7 +18,7 @@ from streamdcm.cleanup import afterwards
 
 T = TypeVar("T")
 
-_PATIENCE: Final = 10.0
+PATIENCE: Final = 10.0
 """The seconds that a thread waits for work before it ends."""
 
 
@@ -72,16 +72,9 @@ class Worker:
             self._thread = Thread(target=self._work, name="streamdcm", daemon=True)
             self._thread.start()
             self.runs = True
-        call = _Call(partial(function, *arguments))
+        call = Call(partial(function, *arguments))
         self._calls.put(call)
-        try:
-            await call.finished.wait()
-        except BaseException:
-            if stop is not None:
-                stop()
-            await _wait_out(call.finished)
-            raise
-        return call.result()
+        return await call.outcome(stop)
 
     def dismiss(self, function: Callable[[], object]) -> None:
         """Have a last function called on the thread, which ends then; the worker is not given back.
@@ -99,7 +92,7 @@ class Worker:
     def _work(self) -> None:
         while True:
             try:
-                call = self._calls.get(timeout=_PATIENCE)
+                call = self._calls.get(timeout=PATIENCE)
             except Empty:
                 with suppress(ValueError):  # at work just now, or all the time
                     _idle.remove(self)
@@ -111,28 +104,51 @@ class Worker:
             del call  # and what it holds
 
 
-class _Call(Generic[T]):
-    """A call that one thread wants and another makes."""
+class Call(Generic[T]):
+    """A call that one thread wants and another makes.
+
+    Parameters
+    ----------
+    function : callable
+        What is called.
+    """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.finished = Event()
+        self.tell_loop = _teller()
+        """Has the loop that waits call a function."""
         self._function: Callable[[], T] | None = function
         self._context = copy_context()
-        self._tell_loop = _teller()
         self._value: T | None = None
         self._error: BaseException | None = None
 
     def __call__(self) -> None:
+        """Make the call, and tell the loop."""
+        self.make()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self.tell_loop(self.finished.set)
+
+    def make(self) -> None:
+        """Make the call."""
         assert self._function is not None
         try:
             self._value = self._context.run(self._function)
         except BaseException as error:
             self._error = error
         self._function = None  # so that, when the loop goes on, this thread holds nothing of it
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._tell_loop(self.finished.set)
 
-    def result(self) -> T:
+    async def outcome(self, stop: Callable[[], object] | None) -> T:
+        """Wait until the call was made, and return what it returned; see `Worker.run`."""
+        try:
+            await self.finished.wait()
+        except BaseException:
+            if stop is not None:
+                stop()
+            await _wait_out(self.finished)
+            raise
+        return self._result()
+
+    def _result(self) -> T:
         if self._error is not None:
             try:
                 raise self._error

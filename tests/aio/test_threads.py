@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 import streamdcm
-from streamdcm.aio import threads
+from streamdcm.aio import driver, threads
+from streamdcm.aio.shared_threads import SharedThreads
 from tests.aio.test_write import ct, multi_frame, reused
 from tests.support.async_targets import Awaited
 from tests.support.writing import written
@@ -20,12 +21,14 @@ from tests.support.writing import written
 def no_more_threads() -> Iterator[None]:
     """Let threads want more memory for their stacks than there are addresses, so that none starts."""
     idle, threads._idle[:] = list(threads._idle), []
+    shared, driver.shared_threads = driver.shared_threads, SharedThreads()
     size = threading.stack_size(1 << 47)
     try:
         yield
     finally:
         threading.stack_size(size)
         threads._idle += idle
+        driver.shared_threads = shared
 
 
 async def dcmwrite(path) -> None:
