@@ -121,7 +121,8 @@ class SharedThreads:
         del call
         with self._lock:
             self._done += 1
-        if self._made.qsize() >= _MOST_UNTOLD or self._calls.empty():
+            is_last = self._calls.empty()  # what comes later sees that nothing is underway, and starts no watch
+        if is_last or self._made.qsize() >= _MOST_UNTOLD:
             self._tell()
 
     def _tell(self) -> None:
