@@ -37,7 +37,6 @@ CREATE TABLE IF NOT EXISTS instances (
     error TEXT,
     run INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS states ON instances (state) WHERE state != 1;
 CREATE INDEX IF NOT EXISTS warned ON instances (id) WHERE state = 1 AND error IS NOT NULL;
 """
 

@@ -1,20 +1,16 @@
-"""Messages between the coordinator and a worker: JSON behind its length, through pipes. Nothing is unpickled."""
+"""Messages between the coordinator and a worker: a line of JSON each, through pipes. Nothing is unpickled."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator
-from struct import Struct
-from typing import Any, Final
-
-_LENGTH: Final = Struct(">I")
+from typing import Any
 
 
 def packed(message: dict[str, Any]) -> bytes:
     """Return a message as bytes."""
-    body = json.dumps(message).encode("ascii")
-    return _LENGTH.pack(len(body)) + body
+    return json.dumps(message).encode("ascii") + b"\n"
 
 
 def received(descriptor: int) -> Iterator[dict[str, Any]]:
@@ -25,17 +21,13 @@ def received(descriptor: int) -> Iterator[dict[str, Any]]:
 
 
 class Unpacker:
-    """Takes bytes as they come, and gives the messages that are complete."""
+    """Takes bytes as they come, and returns the messages that are complete, parsed together."""
 
     def __init__(self) -> None:
-        self._kept = bytearray()
+        self._begun = b""
 
-    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """Take bytes, and give the messages that they complete."""
-        self._kept += data
-        while len(self._kept) >= _LENGTH.size:
-            end = _LENGTH.size + _LENGTH.unpack_from(self._kept)[0]
-            if len(self._kept) < end:
-                return
-            yield json.loads(self._kept[_LENGTH.size : end])
-            del self._kept[:end]
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Take bytes, and return the messages that they complete."""
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        messages: list[dict[str, Any]] = json.loads(b"[%s]" % b",".join(lines))
+        return messages

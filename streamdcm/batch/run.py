@@ -304,7 +304,7 @@ class Run:
 
     def _claim(self, entry: Entry, target: str, is_there: bool, stamp: str | None) -> Claimed:
         kept = kept_name(target)
-        is_source = target == normal(entry.found.source)
+        is_source = is_there and target == normal(entry.found.source)
         replaces = self._replaces_all or is_source or entry.target == kept
         if is_there and not replaces:
             owner = self._journal.owner(entry.number, target)

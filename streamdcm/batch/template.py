@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from string import Formatter
@@ -19,7 +19,12 @@ from streamdcm.batch.listing import Found
 from streamdcm.errors import PlanError
 from streamdcm.sinks import scheme_of
 
-_OF_PATHS: Final = ("relative", "stem", "name", "parent")
+_OF_PATHS: Final[Mapping[str, Callable[[str], str]]] = {
+    "relative": str,
+    "stem": lambda relative: posixpath.splitext(posixpath.basename(relative))[0],
+    "name": posixpath.basename,
+    "parent": posixpath.dirname,
+}
 _BEFORE: Final = "source."
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.\-_]")
 _DEVICE: Final = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)")
@@ -43,6 +48,7 @@ class TargetTemplate:
     def __init__(self, text: str) -> None:
         self._parts = list(_parsed(text))
         fields = [name for _, name in self._parts if name is not None]
+        self._of_paths = {name: of_path for name, of_path in _OF_PATHS.items() if name in fields}
         self.before: Final = frozenset(name.removeprefix(_BEFORE) for name in fields if name.startswith(_BEFORE))
         """Keywords whose values count as they are before the edit."""
         self.after: Final = frozenset(name for name in fields if name not in _OF_PATHS and not name.startswith(_BEFORE))
@@ -63,9 +69,8 @@ class TargetTemplate:
         after, before : mapping of str to str
             What `name_parts` gives for the keywords.
         """
-        parent, name = posixpath.split(found.relative)
-        stem, _ = posixpath.splitext(name)
-        values = {"relative": found.relative, "stem": stem, "name": name, "parent": parent, **after}
+        values = {name: of_path(found.relative) for name, of_path in self._of_paths.items()}
+        values.update(after)
         values.update({_BEFORE + keyword: value for keyword, value in before.items()})
         return _tidy("".join(text + ("" if name is None else values[name]) for text, name in self._parts))
 
