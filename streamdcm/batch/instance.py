@@ -217,7 +217,7 @@ class _Place:
         return {**options, "overwrite": self.replaces}
 
     def _is_there(self, target: str) -> bool:
-        if scheme_of(target) in (None, "file"):
+        if scheme_of(target) is None:
             return os.path.lexists(target)
         return stamp_of(target, self._options) is not None
 

@@ -15,6 +15,7 @@ from streamdcm.batch.remote import listed_urls
 from streamdcm.batch.stamps import file_stamp
 from streamdcm.errors import PlanError
 from streamdcm.sinks import printable, scheme_of
+from streamdcm.sinks.resolve import path_of_url
 
 _MAGIC: Final = re.compile(r"[*?[]")
 _ANY_DEPTH: Final = "**"
@@ -65,7 +66,7 @@ def found_in(sources: Iterable[str], options: Mapping[str, Any]) -> Iterator[Fou
 
 
 def _named(source: str, options: Mapping[str, Any]) -> Iterator[Found]:
-    if scheme_of(source) not in (None, "file"):
+    if scheme_of(source) is not None:
         fixed, pattern = divided(source)
         below = pattern is not None or source.endswith("/")
         for url, relative, stamp in listed_urls(fixed, options, below=below):
@@ -131,6 +132,11 @@ def _expression(parts: list[str]) -> str:
     return f"(?s:{expression})"
 
 
+def as_path(place: str) -> str:
+    """Return the path that a ``file:`` URL names, and all else as it is."""
+    return path_of_url(place) if scheme_of(place) == "file" else place
+
+
 def _manifest(name: str) -> Iterator[Found]:
     try:
         with nullcontext(sys.stdin) if name == "-" else open(name, encoding="utf-8", errors="surrogateescape") as lines:
@@ -145,6 +151,7 @@ def _lines(lines: TextIO) -> Iterator[Found]:
     for line in lines:
         source, _, target = line.rstrip("\r\n").partition("\t")
         if source:
+            source, target = as_path(source), as_path(target)
             is_url = scheme_of(source) is not None
             name = printable(source).rpartition("/")[2] if is_url else os.path.basename(source)
             yield Found(source if is_url else os.path.abspath(source), name, target or None)

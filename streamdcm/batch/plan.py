@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from streamdcm.batch.edit_names import named_edit
 from streamdcm.batch.kept_names import kept_name
+from streamdcm.batch.listing import as_path
 from streamdcm.batch.template import TargetTemplate
 from streamdcm.errors import PlanError
 from streamdcm.files.edits import Edit
@@ -105,8 +106,8 @@ class Batch:
         _refuse_objects(options)
         if transfer_syntax is not None:
             syntax_named(transfer_syntax)
-        self._sources = tuple(os.fspath(source) for source in listed)
-        self._target = None if target is None else os.fspath(target)
+        self._sources = tuple(as_path(os.fspath(source)) for source in listed)
+        self._target = None if target is None else as_path(os.fspath(target))
         if self._target is not None:
             TargetTemplate(self._target)
         for place in (*self._sources, *([] if self._target is None else [self._target])):

@@ -259,7 +259,7 @@ class Run:
     def _is_there(self, entry: Entry) -> bool:
         if entry.target is None:
             return True
-        if scheme_of(entry.target) in (None, "file"):
+        if scheme_of(entry.target) is None:
             return os.path.lexists(entry.target)
         wanted = self._wanted(entry)
         if wanted is None and self._is_confidential:
@@ -289,7 +289,7 @@ class Run:
         self._underway[entry.number] = entry
         wanted = self._wanted(entry)
         claimed = None if self._batch.destination is None else Claimed()
-        if wanted is not None and scheme_of(wanted) in (None, "file"):
+        if wanted is not None and scheme_of(wanted) is None:
             claimed = self._claim(entry, normal(wanted), os.path.lexists(wanted), None)
         is_large = size_in(entry.listed) > LARGE
         return Job(entry.number, self._underway[entry.number].found, wanted, claimed, is_large, suspect)

@@ -25,7 +25,7 @@ def stamp_of(name: str, options: Mapping[str, Any]) -> str | None:
     OSError
         If that cannot be found out.
     """
-    if scheme_of(name) not in (None, "file"):
+    if scheme_of(name) is not None:
         return url_stamp(name, options)
     try:
         status = os.stat(name)

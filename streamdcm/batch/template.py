@@ -89,7 +89,7 @@ def _safe(value: Any) -> str:
 
 def normal(target: str) -> str:
     """Return the one name of a target that may be written in several ways."""
-    if scheme_of(target) not in (None, "file"):
+    if scheme_of(target) is not None:
         return target
     directory, name = os.path.split(target)
     if name in ("", os.curdir, os.pardir):

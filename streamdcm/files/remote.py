@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.files.inputs import opened_pipe
 from streamdcm.options import Options
 from streamdcm.sinks import scheme_of, url_reader
+from streamdcm.sinks.resolve import path_of_url
 
 
 @contextmanager
@@ -36,7 +35,7 @@ def opened_input(source: Any, storage: StorageSettings) -> Iterator[Any]:
     """
     scheme = scheme_of(source)
     if scheme is None or scheme == "file":
-        with opened_pipe(source if scheme is None else url2pathname(urlsplit(source).path)) as file:
+        with opened_pipe(source if scheme is None else path_of_url(source)) as file:
             yield file
         return
     with url_reader(source, storage) as file:

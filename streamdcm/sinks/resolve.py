@@ -84,7 +84,7 @@ def resolve(
     known = _BY_CLASS.get(type(target))
     scheme = scheme_of(target) if known is None else None
     if scheme == "file":
-        target, scheme = _path_of(target), None
+        target, scheme = path_of_url(target), None
     if known is not None:
         output = known(target, seekable=seekable)
     elif isinstance(target, (Output, PartsOutput)):
@@ -115,8 +115,14 @@ def _given(output: Output | PartsOutput, seekable: bool | None) -> Output | Part
     return output if wanted == output.can_patch else PassingOutput(output)
 
 
-def _path_of(url: str) -> str:
-    """Return the path that a ``file:`` URL names: an absolute one, on this machine (RFC 8089 §2)."""
+def path_of_url(url: str) -> str:
+    """Return the path that a ``file:`` URL names: an absolute one, on this machine (RFC 8089 §2).
+
+    Raises
+    ------
+    TargetTypeError
+        If it names another machine, a path that is not absolute, or a query.
+    """
     try:
         parts = urlsplit(url)
     except ValueError as error:

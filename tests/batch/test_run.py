@@ -127,6 +127,20 @@ def test_two_sources_of_one_target_and_files_of_somebody_else(tmp_path: Path) ->
     assert (tmp_path / "out" / "1.2.2.dcm").read_text() == "precious"
 
 
+def test_urls_of_files_are_paths(tmp_path: Path) -> None:
+    source, other = make_instances(tmp_path / "in", range(2)), tmp_path / "other"
+    shutil.copytree(source, other)
+    listed, its_target = other / "000/00001.dcm", tmp_path / "listed.dcm"
+    (tmp_path / "manifest").write_text(f"{listed.as_uri()}\t{its_target.as_uri()}\n")
+    target = f"{(tmp_path / 'out').as_uri()}/{{name}}"
+    sources = [source.as_uri(), f"@{tmp_path / 'manifest'}"]
+    assert Batch(sources, target).run(journal=tmp_path / "run.sqlite", workers=1).done == 3
+    assert files_below(tmp_path / "out") == ["00000.dcm", "00001.dcm"]
+    assert its_target.read_bytes() == listed.read_bytes()
+    again = Batch(other.as_uri(), target).run(journal=tmp_path / "other.sqlite", workers=1)
+    assert [failure.error.partition(":")[0] for failure in again.failures()] == ["TargetCollision"] * 2
+
+
 def test_overwrite_replaces(tmp_path: Path) -> None:
     source = make_instances(tmp_path / "in", range(1))
     (tmp_path / "00000.dcm").write_text("old")
