@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Unpack
@@ -35,7 +37,7 @@ from streamdcm.write.answers import close_frames
 from streamdcm.write.driver import write
 from streamdcm.write.functions import refuse_async_frames
 from streamdcm.write.instance import with_frames
-from streamdcm.write.targets import Path, is_path, resolve_target
+from streamdcm.write.targets import Path, is_local_path, resolve_target
 
 APPENDED: Final = frozenset(AppendOptions.__annotations__)
 """The options that have a meaning where frames follow those of a file."""
@@ -99,9 +101,22 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
 
 def append_options(path: Any, given: dict[str, Any], function: str) -> Options:
     """Check the options of a function that writes more frames behind those of a file."""
-    if not is_path(path):
-        raise PlanError(f"frames follow those of a file, and {type(path).__name__} is no path; give one")
+    require_path(path)
     return check_options(given, function)
+
+
+def require_path(path: Any) -> None:
+    """Refuse anything but a path of this machine.
+
+    Raises
+    ------
+    PlanError
+        If it is a URL, or an object.
+    """
+    if is_local_path(path):
+        return
+    what = "a URL" if isinstance(path, str) else f"an object of type {type(path).__name__}"
+    raise PlanError(f"frames follow those of a file at a local path, and the target is {what}; give a path")
 
 
 class Appending:
@@ -124,6 +139,8 @@ class Appending:
     number = None
 
     def __init__(self, path: Any, options: Options) -> None:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise PlanError("frames follow those of a regular file, and the path leads to something else")
         with accessed(path) as access:
             self._present = present_frames(scan_file(access, force=False, hold_limit=options.hold_limit))
         if options.offset_table == "extended" and not self._present.frames.are_whole:

@@ -11,14 +11,14 @@ from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.errors import PlanError
-from streamdcm.files.append import APPENDED, Appending
+from streamdcm.files.append import APPENDED, Appending, require_path
 from streamdcm.files.capture import Capture
 from streamdcm.options import CaptureOptions, Options, WriterOptions, refuse_in_vain
 from streamdcm.sinks import Delivery
 from streamdcm.sinks.path import capture_output
 from streamdcm.write.instance import Instance
 from streamdcm.write.pushed_arrays import PushedArrays
-from streamdcm.write.targets import Targets, is_path
+from streamdcm.write.targets import Targets, is_local_path, refuse_options_in_vain
 from streamdcm.write.writer import FrameWriter, pushed_options
 
 
@@ -97,8 +97,7 @@ def opened_appending(target: Any, dataset: Dataset | None, options: Options) -> 
     """
     if dataset is not None:
         raise PlanError("append=True takes the dataset of the file; leave the dataset out")
-    if not is_path(target):
-        raise PlanError(f"frames follow those of a file, and {type(target).__name__} is no path; give one")
+    require_path(target)
     in_vain = WriterOptions.__annotations__.keys() - APPENDED - {"append"}
     refuse_in_vain(options, sorted(in_vain), "is about a new file, and append=True is about one that is there")
     return Appending(target, options)
@@ -118,12 +117,14 @@ def _appended(
 def opened_for_capture(target: Any, dataset: Dataset, options: Options) -> FrameWriter:
     """Open a writer whose file can be recovered."""
     output = None
-    if is_path(target) and not (options.append or options.split or not options.atomic or options.checksum):
+    refuse_options_in_vain(target, options)
+    is_plain = options.atomic and options.seekable is not False
+    if is_local_path(target) and is_plain and not (options.append or options.split or options.checksum):
         output = capture_output(os.fsdecode(target), overwrite=options.overwrite, durable=options.durable)
     if output is None:
         raise PlanError(
-            "recover=True is for a new file at a path; leave it out with other targets, and with append=, split=, "
-            "checksum= and atomic=False"
+            "recover=True is for a new file at a path; leave it out with other targets, URLs among them, and with "
+            "append=, split=, checksum=, seekable=False and atomic=False"
         )
     options = replace(options, overwrite=True, durable=False)
     return FrameWriter(Delivery(output), dataset, options, Capture)

@@ -81,6 +81,11 @@ def is_path(target: Any) -> bool:
     return isinstance(target, (str, bytes, os.PathLike))
 
 
+def is_local_path(target: Any) -> bool:
+    """Whether a target is the path of a file on this machine, and no URL."""
+    return is_path(target) and scheme_of(target) is None and not is_remote_path(target)
+
+
 def refuse_own_source(target: Any, dataset: Dataset) -> None:
     """Refuse to truncate the file that values of the dataset are still to be read from."""
     if not is_path(target) or not os.path.exists(target):
