@@ -134,9 +134,9 @@ async def recover_async(capture: Path, target: Any, /, **kwargs: Unpack[RecoverO
     """
     async with delivered(target) as delivery:
         options = check_options(dict(kwargs), "recover_async")
-        result, written = await write(partial(_prepare, capture, options), delivery, options)
+        result, written = await write(partial(_prepare, capture, target, options), delivery, options)
     return with_frames(result, written)
 
 
-def _prepare(capture: Path, options: Options, _: Capabilities) -> tuple[Encoder[PixelsWritten], None]:
-    return opened_capture(capture, options).encode(), None
+def _prepare(capture: Path, target: Any, options: Options, _: Capabilities) -> tuple[Encoder[PixelsWritten], None]:
+    return opened_capture(capture, target, options).encode(), None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Unpack
@@ -123,6 +125,8 @@ class Appending:
     number = None
 
     def __init__(self, path: Any, options: Options) -> None:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise PlanError("frames follow those of a regular file, and the path leads to something else")
         with accessed(path) as access:
             self._present = present_frames(scan_file(access, force=False, hold_limit=options.hold_limit))
         if options.offset_table == "extended" and not self._present.frames.are_whole:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -164,13 +165,13 @@ class Capture(Instance):
         log = self._output.log
         super().commit()
         self._close_log()
-        os.unlink(log)
+        _remove(log)
 
     def abort(self, error: BaseException | None) -> None:
         """Leave what was there before, and the capture with its log if it has frames."""
         log = self._output.log if self._log is not None else None
         with noted(error, "what was captured last may not be in the capture"):
-            if self._log is not None and self._lengths:
+            if self._log is not None and (self._lengths or self._values):
                 self.sync()
         self._close_log()
         super().abort(error)
@@ -179,7 +180,7 @@ class Capture(Instance):
         if self._output.is_kept and error is not None:
             error.add_note(f"what was captured is in {self._output.capture}; streamdcm recover completes it")
         elif not self._output.is_kept:
-            os.unlink(log)
+            _remove(log)
 
     def _require_field(self, frame: Any) -> None:
         """Refuse functional groups that come with the first frame, and so with all, if they have no field."""
@@ -228,3 +229,9 @@ class Capture(Instance):
         if self._log is not None:
             os.close(self._log)
             self._log = None
+
+
+def _remove(log: str) -> None:
+    """Remove a log, unless somebody did."""
+    with suppress(FileNotFoundError):
+        os.unlink(log)

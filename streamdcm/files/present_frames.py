@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 
@@ -14,9 +14,11 @@ from streamdcm.encode.padding import PADDING_CREATOR, PADDING_GROUPS
 from streamdcm.encode.tags import CONCATENATION_UID, NUMBER_OF_FRAMES, PER_FRAME_GROUPS, PIXEL_TAGS
 from streamdcm.errors import PlanError, SourceError
 from streamdcm.errors.translation import element_name
+from streamdcm.files.access import performed
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement
-from streamdcm.files.scan_words import Large
+from streamdcm.files.scan_walk import Walked, walk
+from streamdcm.files.scan_words import Large, Where
 from streamdcm.files.scanned import Scanned
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_count import FRAME_VECTORS, has_number_of_frames
@@ -63,7 +65,7 @@ def present_frames(scanned: Scanned) -> PresentFrames:
     """
     if scanned.head.deflated:
         raise PlanError(f"{scanned.name} is deflated as a whole; write it in another transfer syntax first")
-    items, scanned = _without_groups(scanned)
+    groups, scanned = _without_groups(scanned)
     dataset = dataset_of(scanned)
     elements = elements_of(dataset)
     tag = next((tag for tag in PIXEL_TAGS if isinstance(elements.get(tag), DeferredElement)), None)
@@ -80,6 +82,11 @@ def present_frames(scanned: Scanned) -> PresentFrames:
     assert isinstance(element, DeferredElement)
     copy: Copy = element.to_write().value
     count = frame_count_of(dataset)
+    if groups.number is not None and groups.number != count:
+        raise PlanError(
+            f"{_GROUPS} has {groups.number:,} item(s), and NumberOfFrames says {count:,}: nothing tells which frames "
+            "they are of; correct the file"
+        )
     if is_encapsulated(element):
         syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
         encapsulated = EncapsulatedFrames(copy, syntax, count, extended_table(dataset))
@@ -94,26 +101,58 @@ def present_frames(scanned: Scanned) -> PresentFrames:
         frames = StoredFrames([Copy(copy.source, copy.offset, size)], size)
     elements.pop(NUMBER_OF_FRAMES, None)
     drop_padding(elements)
-    return PresentFrames(dataset, count, frames, items)
+    return PresentFrames(dataset, count, frames, groups.items)
 
 
-def _without_groups(scanned: Scanned) -> tuple[bytes | Copy | None, Scanned]:
+class _Groups(NamedTuple):
+    """The items of the functional groups of frames.
+
+    Parameters
+    ----------
+    items : bytes, Copy or None
+        They, without a delimiter behind them; `None` if there are none.
+    number : int or None
+        How many there are; `None` if there is no such sequence.
+    """
+
+    items: bytes | Copy | None = None
+    number: int | None = None
+
+
+def _without_groups(scanned: Scanned) -> tuple[_Groups, Scanned]:
     """Return the items of the functional groups, and what was scanned without them."""
     for part in scanned.parts:
         if isinstance(part, Large):
             if part.tag == PER_FRAME_GROUPS:
                 if part.length is None:
                     raise SourceError("has no end", _GROUPS)
-                items = scanned.access.range_of(part.value_at, part.length, _GROUPS)
-                return items, scanned._replace(parts=[other for other in scanned.parts if other is not part])
+                walked = _walked(scanned, part.vr, part.value_at, part.length)
+                items = scanned.access.range_of(part.value_at, walked.value_end - part.value_at, _GROUPS)
+                others = [other for other in scanned.parts if other is not part]
+                return _Groups(items, walked.items), scanned._replace(parts=others)
             continue
         for index, row in enumerate(part.rows):
             if row[0] == PER_FRAME_GROUPS:
-                data = bytes(part.data[row[3] : row[4]])
+                walked = _walked(scanned, row[1], part.base + row[3], row[4] - row[3])
+                data = bytes(part.data[row[3] : walked.value_end - part.base])
                 del part.rows[index]
                 part.odd[:] = [other - (other > index) for other in part.odd if other != index]
-                return data or None, scanned
-    return None, scanned
+                return _Groups(data or None, walked.items), scanned
+    return _Groups(), scanned
+
+
+def _walked(scanned: Scanned, vr: bytes | None, at: int, length: int) -> Walked:
+    """Count the items that a value of some length has, up to a delimiter that writers leave in it."""
+    if vr == b"UN" and not scanned.encoding.implicit_vr:
+        raise PlanError(
+            f"{_GROUPS} is a UN, whose items are in Implicit VR (PS3.5 §6.2.2); read the file by pydicom and write it "
+            "anew, then others can follow"
+        )
+    end = at + length
+    where = Where(scanned.name, end)
+    return performed(
+        walk(where, PER_FRAME_GROUPS, scanned.encoding, at, b"", at, holds_fragments=False, end=end), scanned.access
+    )
 
 
 def drop_padding(elements: MutableMapping[Any, Element]) -> None:

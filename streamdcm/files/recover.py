@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import replace
-from typing import Unpack
+from typing import Any, Unpack
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
@@ -21,6 +21,7 @@ from streamdcm.files.assembled import assembled
 from streamdcm.files.capture_log import Log, Synced, read_log
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.present_frames import drop_padding
+from streamdcm.files.rewrite import refuse_overwriting
 from streamdcm.files.scanned import scan_file
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options, RecoverOptions, check_options
@@ -79,14 +80,14 @@ def recover(capture: Path, target: Target, /, **kwargs: Unpack[RecoverOptions]) 
     """
     with Delivery(target) as delivery:
         options = check_options(dict(kwargs), "recover")
-        recovered = opened_capture(capture, options)
+        recovered = opened_capture(capture, target, options)
         resolve_target(delivery, options)
         result, written = write(recovered.encode(), delivery, options, None)
     return with_frames(result, written)
 
 
-def opened_capture(capture: Path, options: Options) -> Recovered:
-    """Find what there is of a capture.
+def opened_capture(capture: Path, target: Any, options: Options) -> Recovered:
+    """Find what there is of a capture, and refuse to write over it.
 
     Raises
     ------
@@ -98,6 +99,8 @@ def opened_capture(capture: Path, options: Options) -> Recovered:
         raise PlanError(f"{printable(path)}: the name of a capture ends in {SUFFIX}; give that of the hidden file")
     _refuse_live(path)
     log_path = f"{path[: -len(SUFFIX)]}{LOG_SUFFIX}"
+    for source in (path, log_path):
+        refuse_overwriting(source, target, options)
     with accessed(log_path) as log_access, accessed(path) as frames_access:
         return Recovered(read_log(log_access), log_access, frames_access, options)
 

@@ -34,11 +34,14 @@ class Walked(NamedTuple):
     is_regular : bool
         Whether it can be written as it stands: no retired Group Length in it, elements in ascending order and of even
         lengths, no length in a delimiter.
+    items : int
+        The number of its items.
     """
 
     value_end: int
     end: int
     is_regular: bool
+    items: int
 
 
 def at_hand(walk: Scan[Walked]) -> Walked | None:
@@ -53,7 +56,15 @@ def at_hand(walk: Scan[Walked]) -> Walked | None:
 
 
 def walk(
-    where: Where, tag: int, encoding: Encoding, at: int, data: bytes, base: int, *, holds_fragments: bool
+    where: Where,
+    tag: int,
+    encoding: Encoding,
+    at: int,
+    data: bytes,
+    base: int,
+    *,
+    holds_fragments: bool,
+    end: int | None = None,
 ) -> Scan[Walked]:
     """Find the end of a value of undefined length by the headers in it, without recursion.
 
@@ -75,6 +86,8 @@ def walk(
         Its offset.
     holds_fragments : bool
         Whether the items are fragments, which have a length (PS3.5 §A.4).
+    end : int, optional
+        Where the value ends without a delimiter, because it has a length; `where` is to end there, too.
 
     Raises
     ------
@@ -86,11 +99,14 @@ def walk(
     open_items: list[tuple[Encoding, bool, Encoding, int]] = []
     in_sequence, fragments = encoding, holds_fragments
     is_regular = True
+    items = 0
     item: Encoding | None = None  # None between items
     last = 0
     size, needed = where.size, 8
     unpack = encoding.implicit_header.unpack_from
     while True:
+        if at == end and item is None and not open_items:
+            return Walked(at, at, is_regular, items)
         index = at - base
         if index + needed > len(data):
             ahead = base + len(data)
@@ -106,12 +122,13 @@ def walk(
             if number == 0xE0DD:
                 is_regular = is_regular and not length
                 if not open_items:
-                    return Walked(at, at + 8, is_regular)
+                    return Walked(at, at + 8, is_regular, items)
                 in_sequence, fragments, item, last = open_items.pop()
                 unpack = item.implicit_header.unpack_from
                 at += 8
                 continue
             if length != UNDEFINED_LENGTH:
+                items += not open_items
                 at += 8 + length
                 if size is not None and at > size:
                     raise where.ends_early(at - length - 8, tag)
@@ -134,6 +151,7 @@ def walk(
                 item = ENCODINGS[True, item.little_endian]
                 is_regular = False
             last = 0
+            items += not open_items
             at += 8
             continue
         if group == 0xFFFE:

@@ -18,7 +18,7 @@ from streamdcm.sinks import Delivery
 from streamdcm.sinks.path import capture_output
 from streamdcm.write.instance import Instance
 from streamdcm.write.pushed_arrays import PushedArrays
-from streamdcm.write.targets import Targets, is_local_path, refuse_remote_frames
+from streamdcm.write.targets import Targets, is_local_path, refuse_options_in_vain, refuse_remote_frames
 from streamdcm.write.writer import FrameWriter, pushed_options
 
 
@@ -117,12 +117,14 @@ def _appended(
 def opened_for_capture(target: Any, dataset: Dataset, options: Options) -> FrameWriter:
     """Open a writer whose file can be recovered."""
     output = None
-    if is_local_path(target) and not (options.append or options.split or not options.atomic or options.checksum):
+    refuse_options_in_vain(target, options)
+    is_plain = options.atomic and options.seekable is not False
+    if is_local_path(target) and is_plain and not (options.append or options.split or options.checksum):
         output = capture_output(os.fsdecode(target), overwrite=options.overwrite, durable=options.durable)
     if output is None:
         raise PlanError(
             "recover=True is for a new file at a path of this machine; leave it out with other targets, and with "
-            "append=, split=, checksum= and atomic=False"
+            "append=, split=, checksum=, seekable=False and atomic=False"
         )
     options = replace(options, overwrite=True, durable=False)
     return FrameWriter(Delivery(output), dataset, options, Capture)

@@ -17,6 +17,9 @@ SUFFIX = ".capture"
 
 LOG_SUFFIX = f"{SUFFIX}.log"
 
+_LONGEST_NAME = 255 - len(f"..01234567{LOG_SUFFIX}")
+"""The most bytes of a name that has all of this around it; of a longer one the beginning is taken."""
+
 
 class CaptureOutput(AtomicOutput):
     """A file that has the name ``.NAME.xxxxxxxx.capture`` until it takes that of the target.
@@ -88,7 +91,10 @@ class CaptureOutput(AtomicOutput):
     def _hidden_path(self) -> str:
         if self._captured is not None:
             return hidden_path(self._parent)
-        return os.path.join(self._parent, f".{os.path.basename(self._target)}.{os.urandom(4).hex()}{SUFFIX}")
+        name = os.path.basename(self._target)
+        while len(os.fsencode(name)) > _LONGEST_NAME:
+            name = name[:-1]
+        return os.path.join(self._parent, f".{name}.{os.urandom(4).hex()}{SUFFIX}")
 
 
 def is_being_written(descriptor: int) -> bool:

@@ -86,6 +86,12 @@ class NativeFrames:
                 "or get the file again from where it came",
                 _LABEL,
             )
+        if self.copy.length - needed >= max(self.form.length_in_bits // 8, 2):
+            raise SourceError(
+                f"has {self.copy.length:,} bytes, and {self.count:,} frame(s) take {needed:,}: there are more frames "
+                "than NumberOfFrames says, and the others would be lost; correct it",
+                _LABEL,
+            )
 
     def __len__(self) -> int:
         return self.count

@@ -19,7 +19,7 @@ from streamdcm.engine.progress import Progress
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotOpenError, PlanError, ReentryError, ValueTypeError
 from streamdcm.instructions import Chunk, as_chunk
-from streamdcm.options import Options, check_options
+from streamdcm.options import Options, check_options, refuse_in_vain
 from streamdcm.pixels.frame_count import FrameCount, warn_if_stale
 from streamdcm.sinks import Delivery
 from streamdcm.sources import Frame, PushedSource
@@ -297,4 +297,6 @@ def piece_of_stream(data: Any) -> Chunk:
 def pushed_options(given: dict[str, Any], function: str) -> Options:
     """Check the options of a function whose frames are pushed."""
     options = check_options(given, function)
+    if not options.recover:
+        refuse_in_vain(options, ("sync_every",), "is about what can be recovered, and recover=True is not given")
     return replace(options, frames=PushedSource(is_live=options.split is None))

@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 import streamdcm
 from streamdcm import system
-from streamdcm.errors import EncodeError, InvalidValueError, PlanError
+from streamdcm.errors import EncodeError, InvalidValueError, PlanError, SourceError
 from tests.support.frames import frames_in, table_in
 from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
 from tests.support.targets import WriteOnly
@@ -209,7 +209,7 @@ def test_what_is_said_of_a_new_file_is_refused(tmp_path: Path) -> None:
         streamdcm.open_writer(path, append=True, max_frames=3)
     with pytest.raises(TypeError, match="needs the dataset"):
         streamdcm.open_writer(path)
-    with pytest.raises(PlanError, match="is no path"):
+    with pytest.raises(PlanError, match="of a local file"):
         streamdcm.append(io.BytesIO(), frames(1))  # type: ignore[arg-type]
 
 
@@ -229,3 +229,74 @@ async def test_on_an_event_loop(tmp_path: Path) -> None:
     with pytest.raises(PlanError):
         async with streamdcm.open_writer_async(path, append=True, max_frames=5):
             pass
+
+
+def edited(path: Path, **changes: Any) -> bytes:
+    """Change a file as others do, and return what it is then."""
+    ds = dcmread(path)
+    for keyword, value in changes.items():
+        if value is None:
+            delattr(ds, keyword)
+        else:
+            setattr(ds, keyword, value)
+    ds.save_as(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("number", [2, None])
+def test_native_frames_that_are_not_counted_are_not_lost(number: int | None, tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    pixels = [each for each, _ in frames(4)]
+    streamdcm.dcmwrite(path, without_groups(), frames=pixels[:3])
+    old = edited(path, NumberOfFrames=number)
+    with pytest.raises(SourceError, match="more frames than NumberOfFrames says"):
+        streamdcm.append(path, pixels[3:])
+    assert path.read_bytes() == old
+
+
+def test_functional_groups_that_are_not_one_a_frame_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    for count in (5, 700):  # held, and left in the file
+        streamdcm.dcmwrite(path, enhanced(), frames=frames(count))
+        groups = dcmread(path).PerFrameFunctionalGroupsSequence
+        old = edited(path, PerFrameFunctionalGroupsSequence=groups[:-1])
+        with pytest.raises(PlanError, match=f"has {count - 1} item"):
+            streamdcm.append(path, frames(1, count))
+        assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize("count", [5, 700])
+def test_a_delimiter_within_the_length_of_functional_groups_does_not_hide_those_that_follow(
+    count: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.dcm"
+    streamdcm.dcmwrite(path, enhanced(), frames=list(frames(count)))
+    header = bytes.fromhex("00523092") + b"SQ\0\0"
+    before, _, behind = path.read_bytes().partition(header)
+    length = int.from_bytes(behind[:4], "little")
+    items = behind[4 : 4 + length] + bytes.fromhex("feffdde000000000")
+    path.write_bytes(before + header + len(items).to_bytes(4, "little") + items + behind[4 + length :])
+    streamdcm.append(path, frames(2, count))
+    check(path, count + 2)
+
+
+def test_functional_groups_of_unknown_vr_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    streamdcm.dcmwrite(path, enhanced(), frames=list(frames(3)))
+    path.write_bytes(path.read_bytes().replace(bytes.fromhex("00523092") + b"SQ", bytes.fromhex("00523092") + b"UN"))
+    with pytest.raises(PlanError, match="in Implicit VR"):
+        streamdcm.append(path, frames(2, 3))
+
+
+def test_only_a_regular_file_at_a_local_path_gets_more_frames(tmp_path: Path) -> None:
+    for target in ("s3://bucket/a.dcm", "file:///tmp/a.dcm", io.BytesIO()):
+        with pytest.raises(PlanError, match="of a local file"):
+            streamdcm.append(target, [b""])  # type: ignore[arg-type]
+        with pytest.raises(PlanError, match="of a local file"):
+            streamdcm.open_writer(target, append=True)
+    with pytest.raises(PlanError, match="regular file"):
+        streamdcm.append(tmp_path, [b""])
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(PlanError, match="regular file"):
+            streamdcm.append(tmp_path / "pipe", [b""])

@@ -307,3 +307,55 @@ async def test_on_an_event_loop(tmp_path: Path) -> None:
     with pytest.raises(PlanError):
         async with streamdcm.open_writer_async(path, enhanced(), recover=True, split=3):
             pass
+
+
+def test_a_value_that_is_set_after_the_last_frame_is_not_lost(tmp_path: Path) -> None:
+    writer = streamdcm.open_writer(
+        tmp_path / "a.dcm", enhanced(), max_frames=9, recover=True, sync_every=1, late={"ImageComments": 16}
+    )
+    with pytest.raises(StopError), writer:
+        writer.set("ImageComments", "first")
+        for pixels, item in frames(2):
+            writer.write_frame(pixels, groups=item)
+        writer.set("ImageComments", "second")
+        raise StopError
+    streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    assert dcmread(tmp_path / "out.dcm").ImageComments == "second"
+
+
+def test_a_capture_is_not_written_over_while_it_is_read(tmp_path: Path) -> None:
+    capture, log = stopped(tmp_path, 5)
+    for path in (capture, log):
+        old = path.read_bytes()
+        with pytest.raises(PlanError, match="one file"):
+            streamdcm.recover(capture, path, atomic=False)
+        with path.open("r+b") as file, pytest.raises(PlanError, match="one file"):
+            streamdcm.recover(capture, file)
+        assert path.read_bytes() == old
+
+
+def test_a_log_that_somebody_removed_does_no_harm(tmp_path: Path) -> None:
+    with streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), max_frames=9, recover=True) as writer:
+        for pixels, item in frames(2):
+            writer.write_frame(pixels, groups=item)
+        capture_in(tmp_path)[1].unlink()
+    check(tmp_path / "a.dcm", 2)
+
+
+def test_a_long_name_is_cut_in_that_of_the_capture(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 125 + ".dcm")
+    with streamdcm.open_writer(path, enhanced(), max_frames=9, recover=True) as writer:
+        for pixels, item in frames(2):
+            writer.write_frame(pixels, groups=item)
+        assert capture_in(tmp_path)[1].exists()
+    check(path, 2)
+
+
+@pytest.mark.parametrize("options", [{"seekable": False}, {"part_size": 2**24}, {"content_type": "a/b"}])
+def test_what_has_no_effect_on_a_capture_is_refused(options: Any, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="leave it out"):
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), recover=True, **options)
+    with pytest.raises(PlanError, match="at a path of this machine"):
+        streamdcm.open_writer("s3://bucket/a.dcm", enhanced(), recover=True)
+    with pytest.raises(PlanError, match="sync_every= is about what can be recovered"):
+        streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), sync_every=3)

@@ -17,7 +17,6 @@ _header: Final = Struct("<16L")
 
 def decode_run_length(data: bytes, image: Image) -> Pixels:
     """Decode a frame with the PackBits of imagecodecs."""
-    import imagecodecs
     import numpy as np
 
     form = image.form
@@ -26,9 +25,7 @@ def decode_run_length(data: bytes, image: Image) -> Pixels:
     segments = _segments(data, form.samples * width)
     for number, segment in enumerate(segments):
         sample, octet = divmod(number, width)
-        if segment[-1:] == b"\x80" and len(segment) % 2 == 0:
-            segment = segment[:-1]  # some writers pad with what begins no run
-        decoded = imagecodecs.packbits_decode(segment)
+        decoded = _unpacked(segment)
         if len(decoded) < form.rows * form.columns:
             raise InvalidValueError(f"has a segment of {len(decoded):,} bytes, not {form.rows * form.columns:,}")
         planes[sample, width - 1 - octet] = np.frombuffer(decoded, "u1", form.rows * form.columns)
@@ -39,7 +36,6 @@ def decode_run_length(data: bytes, image: Image) -> Pixels:
 def encode_run_length(pixels: Pixels, image: Image, options: Mapping[str, Any]) -> bytes:
     """Encode a frame with the PackBits of imagecodecs."""
     import imagecodecs
-    import numpy as np
 
     form = image.form
     width = form.bits // 8
@@ -47,12 +43,24 @@ def encode_run_length(pixels: Pixels, image: Image, options: Mapping[str, Any]) 
     segments = []
     for sample in range(form.samples):
         for octet in reversed(range(width)):
-            segment = imagecodecs.packbits_encode(np.ascontiguousarray(octets[:, :, sample, octet]), axis=-1)
+            segment = imagecodecs.packbits_encode(octets[:, :, sample, octet].copy(), axis=-1)
             segments.append(segment + b"\0" * (len(segment) % 2))
     offsets = [_header.size]
     for segment in segments[:-1]:
         offsets.append(offsets[-1] + len(segment))
     return b"".join((_header.pack(len(segments), *offsets, *[0] * (15 - len(offsets))), *segments))
+
+
+def _unpacked(segment: bytes) -> bytes:
+    """Decode a segment; some writers pad it with what begins no run, and the last octet of an image may be the same."""
+    from imagecodecs import packbits_decode
+
+    try:
+        return bytes(packbits_decode(segment))
+    except RuntimeError:  # that of imagecodecs is one
+        if segment[-1:] != b"\x80":
+            raise
+        return bytes(packbits_decode(segment[:-1]))
 
 
 def _segments(data: bytes, expected: int) -> list[bytes]:

@@ -326,3 +326,15 @@ def test_the_table_says_who_keeps_the_interpreters_lock(codec: Codec) -> None:
     pauses = [longest_pause(lambda: codec.encode(frame, seen, options)) for _ in range(3)]
     share = min(pause / took for pause, took in pauses)
     assert share < 0.5 if codec.runs_in == "threads" else share > 0.5
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (4, 5)])
+@pytest.mark.parametrize("value", [0x8000, 0x0080, 0x8080])
+def test_run_length_may_end_in_what_begins_no_run(value: int, shape: tuple[int, int]) -> None:
+    seen = image(KINDS[2])
+    seen = replace(seen, form=replace(seen.form, rows=shape[0], columns=shape[1]))
+    frame = np.full(seen.shape, value, "<u2")
+    for encoder in here(RLELossless, "encoder"):
+        data = encoder.encode(frame, seen, {})
+        for decoder in here(RLELossless, "decoder"):
+            assert np.array_equal(decoder.decode(data, seen), frame), (encoder.library, decoder.library)
