@@ -12,9 +12,10 @@ from typing import Final, TypeAlias
 from streamdcm import system
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import CodestreamName, transfer_syntax
-from streamdcm.errors import EncodeError, SourceError
+from streamdcm.errors import EncodeError, InvalidValueError, SourceError
 from streamdcm.errors.translation import element_name
 from streamdcm.instructions import Copy
+from streamdcm.pixels.codestream import compressed_frames
 from streamdcm.pixels.frame_format import FrameFormat
 from streamdcm.sources import FileSource
 from streamdcm.write.reading import read
@@ -26,6 +27,9 @@ _ITEM: Final = b"\xfe\xff\x00\xe0"
 _END: Final = b"\xfe\xff\xdd\xe0"
 _length: Final = Struct("<L")
 _WINDOW: Final = 64 * 1024
+_BEGINNING: Final = 16
+"""As many bytes tell what a fragment is, but for RLE, whose header is held against the length (PS3.5 §G.5)."""
+
 _LABEL: Final = element_name(PIXEL_DATA)
 _END_MARKERS: Final[dict[CodestreamName, bytes]] = {"JPEG": b"\xff\xd9", "JPEG 2000": b"\xff\xd9"}
 
@@ -276,6 +280,12 @@ def first_fragments(
     if fragments == count:
         return range(count)
     if count == 1:
+        if _are_codestreams(read_range, items, syntax):
+            raise EncodeError(
+                f"has {fragments:,} fragments, each of which is a frame of its own, and NumberOfFrames says 1 or is "
+                "missing: the others would be lost; correct it",
+                _LABEL,
+            )
         return range(1)
     table = items.table or b""
     basic = tuple(value for (value,) in _length.iter_unpack(table)) if len(table) % 4 == 0 else None
@@ -292,6 +302,20 @@ def first_fragments(
         "where frames begin; correct NumberOfFrames or the file",
         _LABEL,
     )
+
+
+def _are_codestreams(read_range: Read, items: Items, syntax: str) -> bool:
+    """Tell whether each fragment begins as a frame of the transfer syntax does; the rest of one does not."""
+    form = transfer_syntax(syntax)
+    if form.codestream is None:
+        return False
+    encoder = compressed_frames(form, check=True)
+    try:
+        for at, length in zip(items.at, items.lengths, strict=True):
+            encoder.encode(read_range(at, length if form.codestream == "RLE" else min(length, _BEGINNING)))
+    except InvalidValueError:
+        return False
+    return True
 
 
 def _by_offsets(items: Items, offsets: Sequence[int] | None, count: int) -> array[int] | None:

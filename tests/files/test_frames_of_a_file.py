@@ -68,6 +68,14 @@ def test_one_frame_has_all_fragments(tmp_path: Path) -> None:
     assert list(frames(tmp_path, in_halves(b""), 1, RLE)) == [b"".join(FRAMES)]
 
 
+@pytest.mark.parametrize(("name", "syntax"), [("JPEG", JPEG), ("RLE", RLE)])
+def test_several_frames_that_are_said_to_be_one_are_refused(name: str, syntax: str, tmp_path: Path) -> None:
+    rle = [pack("<16L", 1, 64, *[0] * 14) + bytes([254, each]) for each in range(3)]
+    value = item(b"") + b"".join(map(item, [jpeg(b"\xff\xe0")] * 3 if name == "JPEG" else rle))
+    with pytest.raises(EncodeError, match="has 3 fragments, each of which is a frame of its own"):
+        frames(tmp_path, value, 1, syntax)
+
+
 def test_the_basic_table(tmp_path: Path) -> None:
     value = in_halves(table(offsets()))
     assert list(frames(tmp_path, value, 3, RLE)) == FRAMES
