@@ -7,13 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, Final, NamedTuple, TextIO
 
 from streamdcm import system
 from streamdcm.batch.remote import listed_urls
 from streamdcm.batch.stamps import file_stamp
-from streamdcm.errors import PlanError
+from streamdcm.errors import PlanError, TargetTypeError
 from streamdcm.sinks import printable, scheme_of
 from streamdcm.sinks.resolve import path_of_url
 
@@ -133,7 +133,13 @@ def _expression(parts: list[str]) -> str:
 
 
 def as_path(place: str) -> str:
-    """Return the path that a ``file:`` URL names, and all else as it is."""
+    """Return the path that a ``file:`` URL names, and all else as it is.
+
+    Raises
+    ------
+    TargetTypeError
+        If such a URL names no path of this machine.
+    """
     return path_of_url(place) if scheme_of(place) == "file" else place
 
 
@@ -151,7 +157,9 @@ def _lines(lines: TextIO) -> Iterator[Found]:
     for line in lines:
         source, _, target = line.rstrip("\r\n").partition("\t")
         if source:
-            source, target = as_path(source), as_path(target)
+            with suppress(TargetTypeError):  # what names no path of this machine fails by itself, when it is used
+                source = as_path(source)
+                target = as_path(target)
             is_url = scheme_of(source) is not None
             name = printable(source).rpartition("/")[2] if is_url else os.path.basename(source)
             yield Found(source if is_url else os.path.abspath(source), name, target or None)

@@ -141,6 +141,23 @@ def test_urls_of_files_are_paths(tmp_path: Path) -> None:
     assert [failure.error.partition(":")[0] for failure in again.failures()] == ["TargetCollision"] * 2
 
 
+def test_urls_of_files_elsewhere_fail_by_themselves(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(2)) / "000"
+    lines = [
+        f"file://elsewhere/x.dcm\t{tmp_path / 'x.dcm'}",
+        f"{(source / '00000.dcm').as_uri()}\tfile://elsewhere/y.dcm",
+        f"{source / '00001.dcm'}\t{tmp_path / 'z.dcm'}",
+    ]
+    (tmp_path / "manifest").write_text("\n".join(lines))
+    report = Batch(f"@{tmp_path / 'manifest'}", "{name}").run(journal=tmp_path / "run.sqlite", workers=1)
+    assert (report.done, (tmp_path / "z.dcm").exists()) == (1, True)
+    failures = {failure.source: failure.error.partition(":")[0] for failure in report.failures()}
+    assert failures == {
+        "file://elsewhere/x.dcm": "TargetTypeError",
+        str(source / "00000.dcm"): "TargetTypeError",
+    }
+
+
 def test_overwrite_replaces(tmp_path: Path) -> None:
     source = make_instances(tmp_path / "in", range(1))
     (tmp_path / "00000.dcm").write_text("old")
