@@ -9,7 +9,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streamdcm.errors import MissingExtraError, TargetTypeError
+from streamdcm.errors import MissingExtraError, TargetError, TargetTypeError
+from streamdcm.errors.translation import reason_of
 
 if TYPE_CHECKING:
     import ssl
@@ -96,6 +97,8 @@ def make_client(library: Library, options: Mapping[str, Any], *, asynchronous: b
         If the client does not take the options.
     MissingExtraError
         If the options need another library.
+    TargetError
+        If the certificates that the environment names cannot be loaded.
     """
     kind = library.http.AsyncClient if asynchronous else library.http.Client
     name = f"{library.http.__name__}.{kind.__name__}"
@@ -115,7 +118,13 @@ def make_client(library: Library, options: Mapping[str, Any], *, asynchronous: b
 @cache
 def _certificates(http: Any, *_: str | None) -> ssl.SSLContext:
     """Return what the library trusts by default in this environment: to load it takes longer than a small request."""
-    context: ssl.SSLContext = http.create_ssl_context()
+    try:
+        context: ssl.SSLContext = http.create_ssl_context()
+    except OSError as error:
+        raise TargetError(
+            f"the certificates to trust cannot be loaded ({reason_of(error)}); correct SSL_CERT_FILE or SSL_CERT_DIR, "
+            "which name them"
+        ) from error
     return context
 
 

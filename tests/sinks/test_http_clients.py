@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from streamdcm.errors import TargetError
 from streamdcm.sinks.http_clients import Library, library_of, make_client
 from tests.support.tools import package
 
@@ -47,6 +48,17 @@ def test_another_environment_has_other_certificates(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     make_client(library, {}, asynchronous=False).close()
     assert str(certificate) in "".join(loads)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_loaded_are_told(
+    library: Library, content: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    if content is not None:
+        (tmp_path / "authority.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with pytest.raises(TargetError, match="correct SSL_CERT_FILE"):
+        make_client(library, {}, asynchronous=False)
 
 
 def test_what_a_client_is_told_is_not_shared(library: Library) -> None:
