@@ -305,13 +305,14 @@ def first_fragments(
 
 
 def _are_codestreams(read_range: Read, items: Items, syntax: str) -> bool:
-    """Tell whether each fragment begins as a frame of the transfer syntax does; the rest of one does not."""
+    """Tell whether several fragments begin as frames of the transfer syntax do, all but empty ones."""
     form = transfer_syntax(syntax)
-    if form.codestream is None:
+    fragments = [(at, length) for at, length in zip(items.at, items.lengths, strict=True) if length]
+    if form.codestream is None or len(fragments) < 2:
         return False
     encoder = compressed_frames(form, check=True)
     try:
-        for at, length in zip(items.at, items.lengths, strict=True):
+        for at, length in fragments:
             encoder.encode(read_range(at, length if form.codestream == "RLE" else min(length, _BEGINNING)))
     except InvalidValueError:
         return False

@@ -76,6 +76,11 @@ def test_several_frames_that_are_said_to_be_one_are_refused(name: str, syntax: s
         frames(tmp_path, value, 1, syntax)
 
 
+def test_an_empty_fragment_is_no_frame(tmp_path: Path) -> None:
+    frame = jpeg(b"\xff\xe0")
+    assert list(frames(tmp_path, item(b"") + item(frame) + item(b""), 1)) == [frame]
+
+
 def test_the_basic_table(tmp_path: Path) -> None:
     value = in_halves(table(offsets()))
     assert list(frames(tmp_path, value, 3, RLE)) == FRAMES
