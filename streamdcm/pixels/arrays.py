@@ -97,7 +97,7 @@ def told_length(frame: Any) -> int | None:
 
 
 def no_frame(frame: Any, wanted: str) -> ValueTypeError:
-    """Return the error for a frame that is none.
+    """Return the error for what is given as a frame and cannot be one.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ def _block_ends(frames: Any) -> list[int] | None:
 
 
 def _shape(frames: Any) -> tuple[int, ...] | None:
-    """Return the shape of an array of any library; `None` for what is no array."""
+    """Return the shape of an array of any library; `None` for anything else."""
     shape = getattr(frames, "shape", None)
     if not hasattr(frames, "dtype") or not isinstance(shape, tuple):
         return None

@@ -35,7 +35,7 @@ _LONG_VRS: Final = frozenset(vr for vr, row in VRS.items() if row.long_length)
 
 
 def check_dataset(dataset: Any) -> None:
-    """Refuse what is no dataset.
+    """Refuse anything but a dataset.
 
     Raises
     ------

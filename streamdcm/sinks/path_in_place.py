@@ -1,4 +1,4 @@
-"""Files that are written under their name from the start, and what is no file."""
+"""Files that are written under their name from the start, and paths of other things than files."""
 
 import io
 import os

@@ -184,7 +184,7 @@ def _make_service(options: dict[str, Any]) -> Any:
 
 
 def _code(error: Exception) -> str:
-    if isinstance(error, ValueError):  # an account or a connection string that is none
+    if isinstance(error, ValueError):  # an account or a connection string that is not valid
         return "NoAuthenticationInformation"
     code = getattr(error, "error_code", None) or type(error).__name__
     return str(getattr(code, "value", code))
