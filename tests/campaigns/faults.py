@@ -31,8 +31,6 @@ from tests.support.mounts import NotMountedError, mounted_at
 
 _NUMBERS: Final = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM, errno.EINTR)
 _OF_MANY: Final = re.compile(r"(\d+) of (\d+) instances have their names already")
-_PATIENCE: Final = 4.0
-"""How long S3 may take where it does not stall: the machine may be busy, and a second fault is none of the case's."""
 _BEHIND_COMMANDS: Final = {"copy", "batch"}
 """What answers with an exit status or a report, not with an exception."""
 
@@ -219,7 +217,7 @@ class _Storage:
         case, log = chance.choice(cases), _Log()
         logging.getLogger("streamdcm").addHandler(log)
         try:
-            s3_campaign.check(case, s3_campaign.run(case, proxy, options, uuid.uuid4().hex, _PATIENCE), log.text)
+            s3_campaign.check(case, s3_campaign.run(case, proxy, options, uuid.uuid4().hex), log.text)
         except BaseException as error:
             error.add_note(str(case))
             raise
