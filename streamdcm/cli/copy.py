@@ -18,7 +18,7 @@ from streamdcm.files.divide import divide
 from streamdcm.files.edits import Edit
 from streamdcm.files.rewrite import rewrite
 from streamdcm.options import RewriteOptions
-from streamdcm.options.typed import ProgressCallback
+from streamdcm.options.groups import ProgressCallback
 from streamdcm.sinks import printable, scheme_of
 
 if TYPE_CHECKING:

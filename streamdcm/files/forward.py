@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from pydicom.dataelem import DataElement
@@ -13,7 +12,6 @@ from streamdcm.encode.body import sorted_body
 from streamdcm.encode.bulk import WORDS, swapped
 from streamdcm.encode.deflate import deflate
 from streamdcm.encode.header import element_header, vr_code
-from streamdcm.encode.layout import UNDEFINED_LENGTH
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import DIGITAL_SIGNATURES, PIXEL_TAGS, TRAILING_PADDING
 from streamdcm.errors import EncapsulationError, PlanError, SourceError
@@ -21,12 +19,12 @@ from streamdcm.errors.translation import element_name
 from streamdcm.files.dataset import dataset_of, padding
 from streamdcm.files.deferred import Passing, coded_of_passing
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
+from streamdcm.files.forward_source import ForwardSource
 from streamdcm.files.notices import warn_of_missing_pixels
 from streamdcm.files.plan_rewrite import Request, planned
 from streamdcm.files.scan import Scanner
-from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
-from streamdcm.files.scan_walk import at_hand, walk
-from streamdcm.files.scan_words import BLOCK, ENCODINGS, Encoding, Large, Run, Where
+from streamdcm.files.scan_head import encoding_of_dataset, scan_head
+from streamdcm.files.scan_words import BLOCK, Large, Run, Where
 from streamdcm.files.scanned import Part, Scanned
 from streamdcm.files.splice import are_passed, encoder_of, in_order, large_header, spliced, splicer_of
 from streamdcm.files.splicer import Splicer
@@ -36,7 +34,7 @@ from streamdcm.options import Options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.execution import Plan
 from streamdcm.plan.syntaxes import syntax_named
-from streamdcm.sources import BufferSource, StreamSource
+from streamdcm.sources import StreamSource
 from streamdcm.write.coded_frames import encoded
 
 _DROPPED: Final = frozenset({DIGITAL_SIGNATURES, TRAILING_PADDING})
@@ -98,8 +96,9 @@ def rewritten_forward(
         tape, where, at = Tape(inflated_pieces(outer, source.name), Where(source.name)), Where(source.name), 0
     first = yield from tape.read(at, BLOCK)
     encoding = encoding_of_dataset(head.syntax, first[:8])
-    forward = _Forward(tape, where, head, encoding, Scanner(where, encoding, at, first, at, skips=False), options)
-    yield from forward.rewritten(request, capabilities)
+    scanner = Scanner(where, encoding, at, first, at, skips=False)
+    incoming = ForwardSource(tape, where, head, encoding, scanner, options.hold_limit)
+    yield from _Forward(incoming, options).rewritten(request, capabilities)
     yield from outer.finish()
 
 
@@ -108,47 +107,32 @@ class _Forward:
 
     Parameters
     ----------
-    tape : Tape
-        Where its dataset comes from.
-    where : Where
-        The file, for errors.
-    head : Head
-        What came before the dataset.
-    encoding : Encoding
-        How the dataset is laid out.
-    scanner : Scanner
-        Scans it.
+    source : ForwardSource
+        What scans it.
     options : Options
         What the caller asked for.
     """
 
-    def __init__(
-        self, tape: Tape, where: Where, head: Head, encoding: Encoding, scanner: Scanner, options: Options
-    ) -> None:
-        self._tape = tape
-        self._where = where
-        self._head = head
-        self._encoding = encoding
-        self._scanner = scanner
+    def __init__(self, source: ForwardSource, options: Options) -> None:
+        self._source = source
         self._options = options
-        self._held = 0
 
     def rewritten(self, request: Request, capabilities: Capabilities) -> Encoder[None]:
         """Encode the file as a caller wants it."""
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         parts: list[Part] = []
-        large = yield from self._next(parts)
+        large = yield from self._source.next_large(parts)
         splicer = None
         if large is not None:
-            splicer = splicer_of(self._scanned([*parts, large]), self._options, request.edit, asked)
+            splicer = splicer_of(self._source.scanned([*parts, large]), self._options, request.edit, asked)
         if splicer is not None and large is not None:
             yield splicer.head
             body = self._passed_on(splicer, parts, large)
-            yield from self._deflated(body) if self._head.deflated else body
+            yield from self._deflated(body) if self._source.head.deflated else body
             return
         while large is not None and large.tag not in PIXEL_TAGS:
-            parts.append((yield from self._hold(large)))
-            large = yield from self._next(parts)
+            parts.append((yield from self._source.hold(large)))
+            large = yield from self._source.next_large(parts)
         yield from self._planned(parts, large, request, capabilities)
 
     # --- As it stands --------------------------------------------------------------------------------
@@ -163,51 +147,51 @@ class _Forward:
                 break
             self._check_order(large.tag, done)
             if isinstance(splicer.edits.get(large.tag), ItemEdits):
-                parts = [(yield from self._hold(large))]
-                large = yield from self._next(parts)
+                parts = [(yield from self._source.hold(large))]
+                large = yield from self._source.next_large(parts)
                 splicer.note([*parts] if large is None else [*parts, large])
                 continue
             yield from encoder_of(splicer.before(large.tag + 1))
             if large.tag in splicer.edits:
-                yield from self._skip(large)
+                yield from self._source.skip(large)
             else:
                 length = None if large.undefined else large.length
                 yield large_header(large, length, splicer.packing)
-                yield from self._value(large)
+                yield from self._source.value(large)
                 if large.undefined:
                     yield splicer.packing.sequence_end
                 elif large.length and large.length & 1:
                     yield padding(large.tag, large.vr)
             done = large.tag
             parts = []
-            large = yield from self._next(parts)
+            large = yield from self._source.next_large(parts)
             splicer.note([*parts] if large is None else [*parts, large])
         yield from encoder_of(splicer.before(1 << 32))
-        warn_of_missing_pixels(splicer.found, self._where.name)
+        warn_of_missing_pixels(splicer.found, self._source.where.name)
 
     def _run(self, splicer: Splicer, parts: list[Part], done: int) -> Encoder[int]:
         """Encode what is held, which is then no longer, and return the highest tag."""
         if not parts:
             return done
-        if not are_passed(parts, implicit_vr=self._encoding.implicit_vr):
-            raise self._where.error(
+        if not are_passed(parts, implicit_vr=self._source.encoding.implicit_vr):
+            raise self._source.where.error(
                 "stands behind a large value, and has to be parsed to be written; give a source that can seek",
                 parts[0].base if isinstance(parts[0], Run) else parts[0].start,
             )
-        scanned = self._scanned(parts)
+        scanned = self._source.scanned(parts)
         for part in parts if scanned.is_sorted else in_order(parts):
             assert isinstance(part, Run)
             self._check_order(part.rows[0][0], done)
             done = part.rows[-1][0]
             yield from encoder_of(splicer.run(part))
-        self._held = 0
+        self._source.release()
         return done
 
     def _check_order(self, tag: int, done: int) -> None:
         if tag <= done:
             raise SourceError(
-                f"stands behind {element_name(done)} in {self._where.name}, which has a higher tag and was written "
-                "already (PS3.5 §7.1); give a source that can seek, such as streamdcm.spooled_source()",
+                f"stands behind {element_name(done)} in {self._source.where.name}, which has a higher tag and "
+                "was written already (PS3.5 §7.1); give a source that can seek, such as streamdcm.spooled_source()",
                 element_name(tag),
             )
 
@@ -217,13 +201,13 @@ class _Forward:
         self, parts: list[Part], large: Large | None, request: Request, capabilities: Capabilities
     ) -> Encoder[None]:
         """Encode what is edited by a function, or laid out in another way."""
-        scanned = self._scanned(parts if large is None else [*parts, large])
+        scanned = self._source.scanned(parts if large is None else [*parts, large])
         if large is None:
             yield from self._whole(scanned, request, capabilities)
             return
         plan = planned(scanned, request, self._options, capabilities)
         if plan.pixels is not None:
-            raise coded_of_passing(self._where.name)
+            raise coded_of_passing(self._source.where.name)
         yield from plan.head()
         yield from plan.compressed(self._body(plan, large, request))
 
@@ -248,7 +232,7 @@ class _Forward:
         else:
             if pixels is not None:
                 yield from sorted_body([(large.tag, pixels)], scope, plan.encapsulated, plan.patchable)
-            yield from self._skip(large)
+            yield from self._source.skip(large)
         behind = yield from self._behind(large.tag, request)
         edits = _edited_tags(request)
         view = view_of(plan.dataset)
@@ -269,7 +253,7 @@ class _Forward:
         vr = b"" if encoding.implicit_vr else vr_code(element.VR)
         length = None if large.length is None else large.length + (large.length & 1)
         yield element_header(large.tag, vr, length, scope)
-        value: Encoder[Any] = self._value(large)
+        value: Encoder[Any] = self._source.value(large)
         word = WORDS.get(element.VR, 1)
         if scope.swaps and word > 1 and not large.undefined:
             value = swapped(_counted(value, large.length or 0), word)
@@ -282,9 +266,9 @@ class _Forward:
     def _behind(self, pixels: int, request: Request) -> Encoder[dict[int, Element]]:
         """Return what stands behind the pixel data."""
         parts: list[Part] = []
-        while (large := (yield from self._next(parts))) is not None:
-            parts.append((yield from self._hold(large)))
-        behind = elements_of(dataset_of(self._scanned(parts)))
+        while (large := (yield from self._source.next_large(parts))) is not None:
+            parts.append((yield from self._source.hold(large)))
+        behind = elements_of(dataset_of(self._source.scanned(parts)))
         if callable(request.edit) and not isinstance(request.edit, Mapping):
             for tag in [tag for tag in behind if tag in _DROPPED]:
                 del behind[tag]
@@ -298,118 +282,9 @@ class _Forward:
             self._check_order(int(tag), pixels)
         return {int(tag): element for tag, element in behind.items() if tag & 0xFFFF}
 
-    # --- The source ----------------------------------------------------------------------------------
-
-    def _next(self, parts: list[Part]) -> Encoder[Large | None]:
-        """Scan to the next large element, which is returned; what comes before it is added."""
-        large = yield from self._tape.answer(self._scanner.scan())
-        runs = [run for run in self._scanner.runs if run.rows]
-        self._scanner.runs.clear()
-        for run in runs:
-            self._count(run.rows[-1][4] - run.rows[0][2], run.rows[-1][0])
-        parts += runs
-        return large
-
-    def _count(self, size: int, tag: int) -> None:
-        self._held += size
-        if self._held > self._options.hold_limit:
-            raise SourceError(
-                f"more than {self._options.hold_limit:,} bytes of {self._where.name} would be held, because it cannot "
-                "seek; raise hold_limit, or give a source that can, such as streamdcm.spooled_source()",
-                element_name(tag),
-            )
-
-    def _hold(self, large: Large) -> Encoder[Run]:
-        """Read a large element, and return it as a run."""
-        value_at = large.value_at - large.start
-        if large.length is not None:
-            size = large.end - large.start
-            self._count(size, large.tag)
-            data = yield from self._tape.read(large.start, size)
-            if len(data) < size:
-                raise self._where.ends_early(large.start, large.tag)
-            self._scanner.pass_over(large)
-            stated = UNDEFINED_LENGTH if large.undefined else large.length
-            odd = [0] if large.length & 1 and not large.undefined else []
-            return Run(
-                data[:size], large.start, [(large.tag, large.vr, 0, value_at, value_at + large.length, stated)], odd
-            )
-        size = BLOCK
-        while True:
-            data = yield from self._tape.read(large.start, size)
-            walked = at_hand(self._walk(large, data, large.start))
-            if walked is not None:
-                break
-            if len(data) < size:
-                raise self._where.ends_early(large.start, large.tag)
-            size = 2 * len(data)
-            if size > 2 * self._options.hold_limit:
-                self._count(size, large.tag)
-        self._count(walked.end - large.start, large.tag)
-        self._scanner.pass_over(large, walked.end)
-        row = (large.tag, large.vr, 0, value_at, walked.value_end - large.start, UNDEFINED_LENGTH)
-        odd = [0] if large.vr == b"UN" or not walked.is_regular else []
-        return Run(data[: walked.end - large.start], large.start, [row], odd)
-
-    def _walk(self, large: Large, data: bytes, base: int) -> Any:
-        fragments = large.tag in PIXEL_TAGS or large.vr not in (None, b"SQ", b"UN")
-        encoding = ENCODINGS[True, True] if large.vr == b"UN" else self._encoding
-        return walk(self._where, large.tag, encoding, large.value_at, data, base, holds_fragments=fragments)
-
-    def _value(self, large: Large) -> Encoder[None]:
-        """Yield the value of a large element, unheld."""
-        if large.length is not None:
-            yield from self._tape.take(large.value_at, large.length, large.start, large.tag)
-            self._scanner.pass_over(large)
-            return
-        start, tag = large.start, large.tag
-        walk = self._walk(large, b"", large.value_at)
-        walked, upto = yield from self._tape.take_while(walk, large.value_at, start, tag)
-        yield from self._tape.take(upto, walked.value_end - upto, start, tag)
-        self._scanner.pass_over(large, walked.end)
-
-    def _skip(self, large: Large) -> Encoder[None]:
-        """Read over a large element."""
-        value = self._value(large)
-        answer: Any = None
-        try:
-            while True:
-                instruction = value.send(answer)
-                answer = None if isinstance(instruction, (bytes, memoryview)) else (yield instruction)
-        except StopIteration:
-            return
-
-    def _scanned(self, parts: list[Part]) -> Scanned:
-        name = self._where.name
-        return Scanned(self._head, self._encoding, parts, _Held(name, parts), name, self._tape.end)
-
     def _deflated(self, body: Encoder[None]) -> Encoder[None]:
         options = self._options
         return deflate(body, chunk_size=options.chunk_size, hold_limit=options.hold_limit, spool=options.spool)
-
-
-class _Held:
-    """Access to what is held of a source; what is not is passed on when it comes."""
-
-    def __init__(self, name: str, parts: Iterable[Part]) -> None:
-        self.name = name
-        self.size: int | None = None
-        self.path: str | None = None
-        self._runs = [part for part in parts if isinstance(part, Run)]
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes that are held."""
-        for run in self._runs:
-            if run.base <= offset < run.base + len(run.data):
-                return run.data[offset - run.base : offset - run.base + size]
-        return b""
-
-    def range_of(self, offset: int, length: int | None, label: str) -> Copy:
-        """Return what describes a value: what is held of it, or that it comes."""
-        held = self.read(offset, length or 0)
-        if length is not None and len(held) == length:
-            return Copy(BufferSource(BytesIO(held), label), 0, length)
-        return Copy(Passing(self.name, label), 0, length or 0)
 
 
 def _is_passing(element: DataElement) -> bool:

@@ -13,8 +13,7 @@ from streamdcm.engine.spool import AUTO
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import PlanError
 from streamdcm.options import checks
-from streamdcm.options.split import Split
-from streamdcm.options.typed import (
+from streamdcm.options.groups import (
     ChecksumAlgorithm,
     GroupLengths,
     LateNames,
@@ -27,6 +26,7 @@ from streamdcm.options.typed import (
     SequenceLengths,
     TraceChoice,
 )
+from streamdcm.options.split import Split
 from streamdcm.sources import AnyFrames
 
 
