@@ -41,16 +41,8 @@ from streamdcm.write.answers import close_frames
 from streamdcm.write.array_frames import with_coded_frames
 from streamdcm.write.coded_frames import CodedFrames, encoded
 from streamdcm.write.divided import Dividing
-from streamdcm.write.functions import (
-    chunk_capabilities,
-    dcmwrite,
-    encoded_size,
-    encoder_chunks,
-    encoder_for,
-    iter_chunks,
-    open_chunks,
-    write_encoder,
-)
+from streamdcm.write.encoders import chunk_capabilities, encoder_for
+from streamdcm.write.functions import dcmwrite, encoded_size, encoder_chunks, iter_chunks, open_chunks, write_encoder
 from streamdcm.write.instance import Resolve, with_frames
 from streamdcm.write.sizes import expected_size
 

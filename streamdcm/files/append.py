@@ -35,7 +35,7 @@ from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
 from streamdcm.write.driver import write
-from streamdcm.write.functions import refuse_async_frames
+from streamdcm.write.encoders import refuse_async_frames
 from streamdcm.write.instance import with_frames
 from streamdcm.write.targets import Path, refuse_remote_frames, resolve_target
 

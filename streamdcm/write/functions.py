@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Unpack
@@ -25,9 +25,7 @@ from streamdcm.options import (
     check_options,
 )
 from streamdcm.options.checks import flag
-from streamdcm.pixels.table_plan import PixelsWritten
-from streamdcm.plan.capabilities import Capabilities, Framing
-from streamdcm.plan.execution import Plan
+from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
@@ -36,9 +34,9 @@ from streamdcm.write.chunks import Chunks, measure
 from streamdcm.write.coded_frames import encoded
 from streamdcm.write.divided import write_divided
 from streamdcm.write.driver import write
+from streamdcm.write.encoders import chunk_capabilities, encoder_for, framing_of, refuse_async_frames, unknown_size
 from streamdcm.write.instance import with_frames
-from streamdcm.write.sizes import expected_size
-from streamdcm.write.targets import Target, Targets, capabilities_of, refuse_own_source, resolve_target
+from streamdcm.write.targets import Target, Targets, capabilities_of, resolve_target
 
 
 def dcmwrite(
@@ -362,7 +360,7 @@ def encoded_size(dataset: Dataset, /, **kwargs: Unpack[EncodeOptions]) -> int:
     plan = plan_file(dataset, options, chunk_capabilities(options))
     size = measure(plan.encode(), options) if plan.deflated else plan.size()
     if size is None:
-        raise PlanError(f"the size is not known before {_unknown_size(plan)}")
+        raise PlanError(f"the size is not known before {unknown_size(plan)}")
     return size
 
 
@@ -371,32 +369,6 @@ def _chunks(dataset: Dataset, options: Options) -> Chunks:
         refuse_async_frames(options)
         file, total = encoder_for(None, dataset, options, chunk_capabilities(options))
     return Chunks(file, options, total, options.frames)
-
-
-def _unknown_size(plan: Plan) -> str:
-    """Say when the size of a plan is known, and what to give so that it is known before."""
-    if plan.pixels is None:
-        return "a ByteStream was read to its end; give the ByteStream its length"
-    if plan.deflated:
-        return "the frames are compressed; use a transfer syntax that is not deflated"
-    return (
-        "the frames have come; give their number (number_of_frames=, or NumberOfFrames in the dataset), and compressed "
-        "frames in a list"
-    )
-
-
-def framing_of(options: Options) -> Framing:
-    """Return what is put around the dataset, as the options have it."""
-    if options.file_meta:
-        return "file"
-    if options.enforce_file_format:
-        raise PlanError("enforce_file_format=True completes what file_meta=False leaves out; leave one of them out")
-    return "dataset"
-
-
-def chunk_capabilities(options: Options) -> Capabilities:
-    """Return what they can do who take chunks in order."""
-    return Capabilities(patchable=False, framing=framing_of(options))
 
 
 def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) -> Options:
@@ -415,19 +387,3 @@ def _drop_in_options(write_like_original: bool | None, given: dict[str, Any]) ->
         )
         given["enforce_file_format"] = not like_original
     return check_options(given, "dcmwrite")
-
-
-def encoder_for(
-    target: Any, dataset: Dataset, options: Options, capabilities: Capabilities
-) -> tuple[Encoder[PixelsWritten | None], int | None]:
-    """Plan how a dataset is written to a target, and return its encoder and, if it is wanted and known, its size."""
-    plan = plan_file(*with_coded_frames(dataset, options), capabilities)
-    if not options.atomic:
-        refuse_own_source(target, dataset)
-    return encoded(plan), expected_size(plan, options, target)
-
-
-def refuse_async_frames(options: Options) -> None:
-    """Refuse what only an event loop can answer, before anything is written."""
-    if options.frames is not None and isinstance(options.frames, AsyncIterable):
-        raise PlanError("frames is an asynchronous iterable; use the function of the same name that ends in _async")

@@ -18,7 +18,7 @@ from streamdcm.write.answers import close_frames
 from streamdcm.write.array_frames import with_coded_frames
 from streamdcm.write.chunks import Chunks
 from streamdcm.write.coded_frames import encoded
-from streamdcm.write.functions import chunk_capabilities, refuse_async_frames
+from streamdcm.write.encoders import chunk_capabilities, refuse_async_frames
 
 
 class DicomReader(io.BufferedIOBase):
