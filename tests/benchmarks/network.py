@@ -16,8 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -100,6 +102,18 @@ def by_dicomweb_client(url: str, folder: Path, way: str) -> None:
         client.store_instances(waiting)
 
 
+def by_hand(url: str, folder: Path, way: str) -> None:
+    """Send each file as it is and wait: what is left is the time that the server takes."""
+    there = urlsplit(url)
+    connection = HTTPConnection(there.hostname or "", there.port)
+    headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=part'}
+    for path in sorted(folder.iterdir()):
+        body = b"--part\r\nContent-Type: application/dicom\r\n\r\n%b\r\n--part--\r\n" % path.read_bytes()
+        connection.request("POST", f"{there.path}/studies", body, headers)
+        assert connection.getresponse().read()
+    connection.close()
+
+
 def generated(url: str, _: Path, way: str) -> None:
     send("asyncio" if "async" in way else "sync", url, int(os.environ["STREAMDCM_BENCHMARK_MIB"]))
 
@@ -108,6 +122,7 @@ CHILDREN: dict[str, Callable[[str, Path, str], None]] = {
     "streamdcm": by_streamdcm,
     "pynetdicom": by_pynetdicom,
     "dicomweb-client": by_dicomweb_client,
+    "http.client": by_hand,
     "generated": generated,
 }
 
@@ -287,6 +302,7 @@ def _stow_of_slices(given: argparse.Namespace, orthanc: peers.Orthanc, few: Path
             "streamdcm, async": child("streamdcm", "paths async", url, few),
             "dicomweb-client": child("dicomweb-client", "", url, few),
             "dicomweb-client, 50": child("dicomweb-client", "50", url, few),
+            "http.client, by hand": child("http.client", "", url, few),
         },
         given.rounds,
         orthanc.empty,
