@@ -13,7 +13,7 @@ from streamdcm.encode.bulk import WORDS, swapped
 from streamdcm.encode.deflate import deflate
 from streamdcm.encode.header import element_header, vr_code
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import DIGITAL_SIGNATURES, PIXEL_TAGS, TRAILING_PADDING
+from streamdcm.encode.tags import DIGITAL_SIGNATURES, PIXEL_DATA, PIXEL_TAGS, TRAILING_PADDING
 from streamdcm.errors import EncapsulationError, PlanError, SourceError
 from streamdcm.errors.translation import element_name
 from streamdcm.files.dataset import dataset_of, padding
@@ -21,7 +21,7 @@ from streamdcm.files.deferred import Passing, coded_of_passing
 from streamdcm.files.edit_paths import ItemEdits, edits_by_tag
 from streamdcm.files.forward_source import ForwardSource
 from streamdcm.files.notices import warn_of_missing_pixels
-from streamdcm.files.plan_rewrite import Request, planned
+from streamdcm.files.plan_rewrite import Request, planned, refuse_for_passing
 from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import encoding_of_dataset, scan_head
 from streamdcm.files.scan_words import BLOCK, Large, Run, Where
@@ -126,6 +126,8 @@ class _Forward:
         if large is not None:
             splicer = splicer_of(self._source.scanned([*parts, large]), self._options, request.edit, asked)
         if splicer is not None and large is not None:
+            # whether frames follow a large value with a lower tag shows when bytes have gone out
+            refuse_for_passing(self._options, request, has_frames=large.tag <= PIXEL_DATA)
             yield splicer.head
             body = self._passed_on(splicer, parts, large)
             yield from self._deflated(body) if self._source.head.deflated else body
@@ -216,6 +218,7 @@ class _Forward:
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, self._options, request.edit, asked)
         if passed_on is not None:
+            refuse_for_passing(self._options, request, has_frames=scanned.has_frames)
             yield from passed_on.encoder
             return
         plan = planned(scanned, request, self._options, capabilities)

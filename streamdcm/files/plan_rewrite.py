@@ -11,7 +11,7 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read, view_of
 from streamdcm.encode.discreet import discreet, value_of
-from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.tags import PIXEL_DATA, PIXEL_TAGS
 from streamdcm.errors import (
     LayoutError,
     PlanError,
@@ -26,6 +26,7 @@ from streamdcm.files.notices import warn_of_missing_pixels, warn_of_signature
 from streamdcm.files.scanned import Scanned
 from streamdcm.files.transcode import is_transcoded, transcoded_file
 from streamdcm.options import Options, refuse_in_vain
+from streamdcm.pixels.codecs.choices import checked_options
 from streamdcm.plan.capabilities import Capabilities
 from streamdcm.plan.coded_header import NewUid, any_uid
 from streamdcm.plan.conversion import own_syntax, refuse_compression
@@ -124,7 +125,8 @@ def plan_of(source: Edited, request: Request, options: Options, capabilities: Ca
         if transfer_syntax is not None and syntax_named(transfer_syntax) != old_syntax:
             raise _moves_records()
         with _read_by_pydicom(source.scanned.name):
-            return _plan_directory(source.read, source.scanned.size, options, capabilities)
+            uncoded_options = uncoded(options, request, has_frames=False)
+            return _plan_directory(source.read, source.scanned.size, uncoded_options, capabilities)
     dataset = view_of(source.made)
     if source.made is not source.read:
         _complete(dataset, source.read)
@@ -134,7 +136,7 @@ def plan_of(source: Edited, request: Request, options: Options, capabilities: Ca
             new_uid = request.new_uid if source.sop_instance_uid == value_of(dataset, "SOPInstanceUID") else None
             options = transcoded_file(dataset, old_syntax, syntax, options, new_uid=new_uid)
         else:
-            options = uncoded(options, request)
+            options = uncoded(options, request, has_frames=PIXEL_DATA in elements_of(dataset))
         refuse_compression(_untouched_pixel_data(dataset), old_syntax, syntax, "convert them in edit")
         refuse_nested_pixels(dataset, old_syntax, syntax, edited=True)
         dataset.file_meta = rewritten_file_meta(dataset, syntax, source.known)
@@ -145,19 +147,37 @@ def plan_of(source: Edited, request: Request, options: Options, capabilities: Ca
     return plan
 
 
-def uncoded(options: Options, request: Request) -> Options:
-    """Return the options for frames that are copied as they are.
+def uncoded(options: Options, request: Request, *, has_frames: bool) -> Options:
+    """Return the options for a file of which no frame is coded.
 
-    Where a transfer syntax is asked for, in which a file may be already, `codec_workers` is for those that are not.
+    Where a transfer syntax is asked for, what is said about coding may be for other files: `codec_workers` for those
+    that are not in it already, and `codec_options` for those that have frames.
 
     Raises
     ------
     PlanError
-        If something is said about frames that are coded.
+        If something is said about frames that are coded, and it can be for no file.
     """
-    names = ("codec_options",) if request.transfer_syntax else ("codec_options", "codec_workers")
-    refuse_in_vain(options, names, "is about frames that are coded, and none are")
-    return options if options.codec_workers is None else replace(options, codec_workers=None)
+    if request.transfer_syntax is None or has_frames:
+        names = ("codec_options",) if request.transfer_syntax else ("codec_options", "codec_workers")
+        refuse_in_vain(options, names, "is about frames that are coded, and none are")
+    elif options.codec_options:
+        checked_options(syntax_named(request.transfer_syntax), options.codec_options)
+    if options.codec_workers is None and not options.codec_options:
+        return options
+    return replace(options, codec_workers=None, codec_options={})
+
+
+def refuse_for_passing(options: Options, request: Request, *, has_frames: bool) -> None:
+    """Refuse what is said about frames that are coded, of a file that is passed on as it stands.
+
+    Raises
+    ------
+    PlanError
+        See `uncoded`.
+    """
+    left = uncoded(options, request, has_frames=has_frames)
+    refuse_in_vain(left, ("offset_table",), "is about frames that are coded, and none are")
 
 
 @contextmanager

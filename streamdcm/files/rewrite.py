@@ -13,12 +13,12 @@ from streamdcm.files.access import accessed
 from streamdcm.files.edits import Edit
 from streamdcm.files.forward import rewritten_forward
 from streamdcm.files.inputs import Input, incoming
-from streamdcm.files.plan_rewrite import Request, planned, uncoded
+from streamdcm.files.plan_rewrite import Request, planned, refuse_for_passing
 from streamdcm.files.remote import opened_input, source_storage
 from streamdcm.files.scanned import scan_file
 from streamdcm.files.splice import spliced
 from streamdcm.instructions import Encoder
-from streamdcm.options import Options, RewriteOptions, check_options, refuse_in_vain
+from streamdcm.options import Options, RewriteOptions, check_options
 from streamdcm.options.checks import flag
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
@@ -196,7 +196,7 @@ def prepare_rewrite(
         asked = None if request.transfer_syntax is None else syntax_named(request.transfer_syntax)
         passed_on = spliced(scanned, options, request.edit, asked) if capabilities.framing == "file" else None
         if passed_on is not None:
-            refuse_in_vain(uncoded(options, request), ("offset_table",), "is about frames that are coded, and none are")
+            refuse_for_passing(options, request, has_frames=scanned.has_frames)
             return Prepared(passed_on.encoder, lambda: passed_on.size)
         plan = planned(scanned, request, options, capabilities)
     return Prepared(encoded(plan), plan.size)

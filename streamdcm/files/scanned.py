@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
-from streamdcm.encode.tags import PIXEL_TAGS
+from streamdcm.encode.tags import PIXEL_DATA, PIXEL_TAGS
 from streamdcm.errors import SourceError
 from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access, InflatedAccess, performed
@@ -55,6 +55,12 @@ class Scanned(NamedTuple):
             if isinstance(part, Run):
                 for row in part.rows:
                     yield part, row
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether there are pixel data that could be in another transfer syntax, as far as was scanned."""
+        tags = (part.tag for part in self.parts if isinstance(part, Large))
+        return PIXEL_DATA in tags or any(row[0] == PIXEL_DATA for _, row in self.rows())
 
     @property
     def is_sorted(self) -> bool:

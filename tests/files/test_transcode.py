@@ -37,6 +37,7 @@ from tests.support.tools import package, run
 
 package("imagecodecs")
 
+DATA_FILES = Path(pydicom.__file__).parent / "data/test_files"
 LOSSLESS = [syntax for syntax, target in TARGETS.items() if not target.is_lossy]
 LOSSY = [syntax for syntax, target in TARGETS.items() if target.is_lossy]
 READ_BY_PYDICOM = [
@@ -368,16 +369,48 @@ def test_what_cannot_be_is_refused_before_the_first_byte(
 
 
 def test_a_ybr_422_of_native_frames_is_refused() -> None:
-    path = Path(pydicom.__file__).parent / "data/test_files/SC_ybr_full_422_uncompressed.dcm"
+    path = DATA_FILES / "SC_ybr_full_422_uncompressed.dcm"
     with pytest.raises(PlanError, match="YBR_FULL_422"):
         streamdcm.rewrite(path, io.BytesIO(), transfer_syntax=JPEGLSLossless)
 
 
-def test_codec_options_in_vain(tmp_path: Path) -> None:
+def as_it_comes(path: Path) -> Any:
+    """A file that only goes forwards."""
+    return iter([path.read_bytes()])
+
+
+@pytest.mark.parametrize("given", [Path, as_it_comes], ids=["path", "stream"])
+@pytest.mark.parametrize("option", [{"codec_options": {"near": 2}}, {"codec_workers": 2}], ids=str)
+@pytest.mark.parametrize("edit", [None, lambda dataset: None], ids=["as it stands", "parsed"])
+@pytest.mark.parametrize("rows", [1, 300], ids=["small", "large"])
+def test_options_about_frames_that_are_coded_in_vain(
+    tmp_path: Path, given: Any, option: dict[str, Any], edit: Any, rows: int
+) -> None:
+    frame = np.zeros((rows, 300), "u2")
+    dataset = described(KINDS[1], ExplicitVRLittleEndian, Rows=rows, Columns=300, NumberOfFrames=1)
+    streamdcm.dcmwrite(tmp_path / "in.dcm", dataset, frames=[frame])
+    name = next(iter(option))
+    with pytest.raises(PlanError, match=f"{name}= is about frames that are coded, and none are"):
+        streamdcm.rewrite(given(tmp_path / "in.dcm"), tmp_path / "out.dcm", edit=edit, **option)
+    assert not (tmp_path / "out.dcm").exists()
+
+
+def test_options_about_coded_frames_are_for_a_folder_of_all_kinds(tmp_path: Path) -> None:
+    """What has no frames, or is in the transfer syntax already, takes nothing in vain that is meant for the others."""
+    report, directory = DATA_FILES / "reportsi.dcm", DATA_FILES / "dicomdirtests" / "DICOMDIR"
+    options: dict[str, Any] = {"codec_workers": 2, "codec_options": {"near": 2}}
+    target = tmp_path / "out.dcm"
+    for source in (report, target):  # the second time it is in that transfer syntax
+        streamdcm.rewrite(source, target, transfer_syntax=JPEGLSNearLossless, **options)
+        assert "PixelData" not in dcmread(target)
+    streamdcm.rewrite(directory, target, transfer_syntax=ExplicitVRLittleEndian, codec_workers=2)
+    assert target.stat().st_size == directory.stat().st_size
+    with pytest.raises(PlanError, match="codec_options has 'quality', which 'JPEG-LS Lossy"):
+        streamdcm.rewrite(report, target, transfer_syntax=JPEGLSNearLossless, codec_options={"quality": 2})
     native(tmp_path / "in.dcm", KINDS[0], 1)
-    for edit in (None, lambda dataset: None):
-        with pytest.raises(PlanError, match="codec_options"):
-            streamdcm.rewrite(tmp_path / "in.dcm", tmp_path / "out.dcm", edit=edit, codec_options={"near": 2})
+    streamdcm.rewrite(tmp_path / "in.dcm", target, transfer_syntax=JPEGLSNearLossless, **options)
+    with pytest.raises(PlanError, match="codec_options= is about frames that are coded"):  # these may be other ones
+        streamdcm.rewrite(target, tmp_path / "again.dcm", transfer_syntax=JPEGLSNearLossless, **options)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
