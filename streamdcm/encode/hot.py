@@ -50,8 +50,11 @@ _CODES: Final[dict[Any, str]] = {
 
 def _is_outdated(built: str) -> bool:
     """Whether the source, which only an editable install has beside the module, was changed since it was built."""
-    source = os.path.join(os.path.dirname(built), "_hot.c")
-    return os.path.exists(source) and os.path.getmtime(source) > os.path.getmtime(built)
+    beside = os.path.dirname(built)
+    if not os.path.exists(source := os.path.join(beside, "_hot.c")):
+        return False
+    parts = (part.path for part in os.scandir(os.path.join(beside, "_hot_parts")))
+    return max(map(os.path.getmtime, (source, *parts))) > os.path.getmtime(built)
 
 
 def _load() -> Any:
