@@ -95,6 +95,8 @@ class Work:
         place = _Place(job, stamp, claim, self._template, self._target_options)
         if job.wanted is not None:
             place.take(job.wanted)
+        elif self._template is None:
+            raise PlanError("the manifest names no target for it, and the batch has none; name one behind a tab")
         if self._copies:
             self._copy(source, place)
         else:

@@ -16,10 +16,10 @@ from streamdcm.batch.listing import as_path
 from streamdcm.batch.template import TargetTemplate
 from streamdcm.errors import PlanError
 from streamdcm.files.edits import Edit
+from streamdcm.files.transcode import refuse_coding_in_vain
 from streamdcm.network.destination import Destination
 from streamdcm.options import PlaceOptions, check_options
 from streamdcm.options.checks import flag
-from streamdcm.plan.syntaxes import syntax_named
 from streamdcm.sinks import printable
 
 if TYPE_CHECKING:
@@ -97,22 +97,23 @@ class Batch:
                 raise PlanError(
                     f"{name}= cannot be given to other processes; give storage_options=, or progress= to run()"
                 )
-        check_options(dict(options), "rewrite")
+        checked = check_options(dict(options), "rewrite")
         flag("force", force)
         if send is not None:
             _refuse_targets(target, options)
         self._destination = _destination(send, send_options)
         self._force = force
         _refuse_objects(options)
-        if transfer_syntax is not None:
-            syntax_named(transfer_syntax)
+        self._edit = named_edit(edit)
+        refuse_coding_in_vain(checked, transfer_syntax, edits_by_function=isinstance(self._edit, str))
         self._sources = tuple(as_path(os.fspath(source)) for source in listed)
         self._target = None if target is None else as_path(os.fspath(target))
         if self._target is not None:
             TargetTemplate(self._target)
+        elif send is None and not any(source.startswith("@") for source in self._sources):
+            raise PlanError("nothing says where instances go; give target=, send=, or a manifest that names targets")
         for place in (*self._sources, *([] if self._target is None else [self._target])):
             _refuse_password(place)
-        self._edit = named_edit(edit)
         self._transfer_syntax = transfer_syntax
         self._options = dict(options)
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from streamdcm.batch import Batch, BatchProgress, BatchReport, status
 from streamdcm.batch.journal_reading import State, outcomes_in
 from streamdcm.batch.run import run_batch
+from streamdcm.cli.coding import add_coding, codec_options
 from streamdcm.cli.counts import Show, counted
 from streamdcm.cli.destinations import CREDENTIALS, add_credentials, destination_of
 from streamdcm.cli.edits import add_edit_function, add_edits
 from streamdcm.cli.parser import add_on_error, add_workers
-from streamdcm.errors import StreamdcmError
+from streamdcm.cli.run import as_options
+from streamdcm.errors import PlanError, StreamdcmError
 from streamdcm.sinks import printable
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def add_command(commands: Commands, summary: str) -> None:
     add_credentials(command)
     add_edits(command)
     add_edit_function(command)
-    command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of a transfer syntax to write")
+    add_coding(command)
     command.add_argument("--overwrite", action="store_true", help="replace files that are not the batch's own")
     command.add_argument("--journal", metavar="FILE", help="what keeps what became of each instance (SQLite)")
     add_workers(command, None)
@@ -89,10 +91,7 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
         command.error("--journal FILE is needed, such as run.sqlite: a run that stops goes on from it")
     if given.edits and given.edit:
         command.error("--edit excludes --set and --delete; set values in the function")
-    edit = dict(given.edits) if given.edits else given.edit
-    options: dict[str, Any] = {"overwrite": True} if given.overwrite else {}
-    options |= _destination(given)
-    batch = Batch(given.sources, given.target, edit=edit, transfer_syntax=given.transfer_syntax, **options)
+    batch = _batch(given)
     with counted(quiet=given.quiet) as show:
         stop = _Stop(show, at_failures=given.on_error == "stop")
         report = run_batch(
@@ -106,6 +105,19 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
             is_stopped=stop.is_due,
         )
     _show(report, given)
+
+
+def _batch(given: argparse.Namespace) -> Batch:
+    """Return what the arguments ask for; end with status 2 if they cannot be right."""
+    edit = dict(given.edits) if given.edits else given.edit
+    # Only what was given: the plan in the journal stays the same if there are more options one day.
+    options: dict[str, Any] = {"overwrite": True} if given.overwrite else {}
+    options |= codec_options(given) | _destination(given)
+    try:
+        return Batch(given.sources, given.target, edit=edit, transfer_syntax=given.transfer_syntax, **options)
+    except PlanError as error:
+        given.refuse(as_options(str(error), given))
+        raise
 
 
 class _Stop:

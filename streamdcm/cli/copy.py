@@ -7,17 +7,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from streamdcm.cli.coding import add_coding
 from streamdcm.cli.edits import add_edit_function, add_edits
-from streamdcm.cli.parser import add_on_error, add_workers
+from streamdcm.cli.parser import add_on_error, add_workers, count
 from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.cli.progress import shown
+from streamdcm.cli.run import as_options
 from streamdcm.cli.sources import is_glob, is_list
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotDicomError, PlanError, StreamdcmError
 from streamdcm.files.divide import divide
 from streamdcm.files.edits import Edit
 from streamdcm.files.rewrite import rewrite
-from streamdcm.options import RewriteOptions
+from streamdcm.files.transcode import refuse_coding_in_vain
+from streamdcm.options import RewriteOptions, check_options, checks
 from streamdcm.options.groups import ProgressCallback
 from streamdcm.sinks import printable, scheme_of
 
@@ -60,23 +63,16 @@ def add_command(commands: "Commands", summary: str) -> None:
     command.add_argument("--json", action="store_true", help="print a line of JSON for each file on standard output")
     add_edits(command)
     add_edit_function(command)
-    command.add_argument("--transfer-syntax", metavar="NAME", help="the keyword or UID of the transfer syntax to write")
+    add_coding(command)
     command.add_argument(
         "--split",
+        type=_split,
         metavar="SIZE",
         help="divide the frames over several instances, OUT with their numbers: so many frames each, or a size of "
         "files such as '2 GiB'",
     )
     command.add_argument(
-        "--codec-workers", type=int, metavar="NUMBER", help="how many frames are decoded and encoded at a time"
-    )
-    command.add_argument(
-        "--codec-option",
-        dest="codec_options",
-        action="append",
-        type=codec_option,
-        metavar="NAME=VALUE",
-        help="say something to the codec, such as near=3 or quality=90",
+        "--codec-workers", type=count, metavar="NUMBER", help="how many frames are decoded and encoded at a time"
     )
     command.add_argument(
         "--enforce-file-format", action="store_true", help="complete the preamble and File Meta Information"
@@ -100,36 +96,55 @@ def _is_folder(target: str) -> bool:
     return target.endswith(tuple(filter(None, (os.sep, os.altsep, "/")))) or os.path.isdir(target)
 
 
-def codec_option(argument: str) -> tuple[str, int | float]:
-    """Return what ``--codec-option NAME=VALUE`` asks for.
+def _split(text: str) -> int | str:
+    """Return a number of frames, or a size.
 
     Raises
     ------
     ArgumentTypeError
-        If it is not so written.
+        If it is neither.
     """
-    name, _, text = argument.partition("=")
-    for kind in (int, float):
-        try:
-            return name, kind(text)
-        except ValueError:
-            continue
-    raise argparse.ArgumentTypeError("NAME=VALUE with a number is expected, such as near=3")
+    given = int(text) if text.isdecimal() else text
+    try:
+        checks.split("SIZE", given)
+    except PlanError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return given
 
 
 def run(given: argparse.Namespace) -> None:
     """Copy as the arguments say."""
     if given.edits and given.edit:
         given.refuse("--edit excludes --set and --delete; set values in the function")
+    _check_arguments(given)
     if _is_one_file(given):
         _copy_named(given)
         return
-    if given.split is not None or "-" in (*given.sources, given.target):
-        given.refuse("--split and - are for one file; copy the files one by one")
+    if given.split is not None:
+        given.refuse("--split is for one file; divide the files one by one")
+    if "-" in (*given.sources, given.target):
+        given.refuse("- is for one file; copy the files one by one")
     from streamdcm.cli.copy_many import copy_many
 
     options: dict[str, Any] = {**_options(given), "edit": _named_edit(given)}
     copy_many(given, {**options, "transfer_syntax": given.transfer_syntax})
+
+
+def _check_arguments(given: argparse.Namespace) -> None:
+    """End with status 2 if arguments cannot be right, whatever is in the files."""
+    if given.split is not None and (given.transfer_syntax or given.codec_options or given.codec_workers):
+        given.refuse("--split copies frames as they are; change the transfer syntax before, or leave it out")
+    if given.split is not None and "-" in (*given.sources, given.target):
+        given.refuse("--split reads one file and writes several; give paths in place of -")
+    try:
+        options = check_options({**_options(given)}, "rewrite")
+        refuse_coding_in_vain(options, given.transfer_syntax, edits_by_function=given.edit is not None)
+        if given.edit is not None:
+            from streamdcm.batch.edit_names import named_edit
+
+            named_edit(given.edit)
+    except PlanError as error:
+        given.refuse(as_options(str(error), given))
 
 
 def _options(given: argparse.Namespace) -> RewriteOptions:
@@ -198,30 +213,19 @@ def _copy_one(given: argparse.Namespace) -> None:
 def _edit_of(given: argparse.Namespace) -> Edit | None:
     if given.edit is None:
         return dict(given.edits) if given.edits else None
-    from streamdcm.batch.edit_names import imported_edit, named_edit
+    from streamdcm.batch.edit_names import imported_edit
 
-    named_edit(given.edit)
     return imported_edit(given.edit)
 
 
 def _divided(given: argparse.Namespace, edit: Edit | None, show: ProgressCallback) -> WriteResult:
-    """Divide a file as the arguments say.
-
-    Raises
-    ------
-    PlanError
-        If an argument can have no effect.
-    """
-    if "-" in (given.source, given.target):
-        raise PlanError("--split reads one file and writes several; give paths in place of -")
-    if given.transfer_syntax or given.codec_options or given.codec_workers:
-        raise PlanError("--split copies frames as they are; change the transfer syntax before, or leave it out")
+    """Divide a file as the arguments say."""
     return divide(
         given.source,
         given.target,
         edit=edit,
         force=given.force,
-        split=int(given.split) if given.split.isdecimal() else given.split,
+        split=given.split,
         enforce_file_format=given.enforce_file_format,
         sequence_lengths=given.sequence_lengths,
         group_lengths=given.group_lengths,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from streamdcm.cli.layout_json import as_json
 from streamdcm.cli.layout_text import lines
+from streamdcm.cli.parser import count_or_none
 from streamdcm.errors import SourceError
 from streamdcm.files.layout import layout_of
 from streamdcm.sinks.path_capture import SUFFIX
@@ -45,7 +46,11 @@ def add_command(commands: Commands, summary: str) -> None:
         "--frames", type=_range, metavar="A..B", help="list these frames, counted from 1, such as 10..20"
     )
     command.add_argument(
-        "--depth", type=int, default=0, metavar="N", help="how many sequences deep to look into items; 0 unless given"
+        "--depth",
+        type=count_or_none,
+        default=0,
+        metavar="N",
+        help="how many sequences deep to look into items; 0 unless given",
     )
     command.add_argument("--values", action="store_true", help="show short values, which may identify a patient")
     command.add_argument("--force", action="store_true", help="read a file that lacks the prefix DICM")
@@ -59,7 +64,7 @@ def run(command: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     if given.trace is not None:
         _play(given)
         return
-    found = layout_of(given.source, force=given.force, depth=max(given.depth, 0), with_values=given.values)
+    found = layout_of(given.source, force=given.force, depth=given.depth, with_values=given.values)
     if given.html:
         from streamdcm.cli.layout_html import write_page
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+from typing import Final
 
 from pydicom.errors import InvalidDicomError
 
@@ -16,6 +17,9 @@ from streamdcm.errors import StreamdcmError
 from streamdcm.sinks import printable, printable_text
 
 _OPTION = re.compile(r"\b([a-z]+(?:_[a-z]+)*)=(True|False|'[^']*'|\"[^\"]*\"|\d+)?")
+
+_SPELLED: Final = {"codec_options": "--codec-option", "target": "--to"}
+"""Options that have other names at a shell."""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -49,7 +53,7 @@ def as_options(said: str, given: argparse.Namespace) -> str:
         name, value = found.groups()
         if name not in vars(given):
             return found[0]
-        spelled = f"--{name.replace('_', '-')}"
+        spelled = _SPELLED.get(name, f"--{name.replace('_', '-')}")
         if value in ("False", "True"):
             return spelled if value == "True" else f"--no-{name.replace('_', '-')}"
         return f"{spelled} {value}" if value else spelled

@@ -8,10 +8,35 @@ from pydicom.uid import UID
 from streamdcm.encode._pydicom import elements_of
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.files.deferred import DeferredElement, Passing, coded_of_passing
-from streamdcm.options import Options
+from streamdcm.options import Options, refuse_in_vain
+from streamdcm.pixels.codecs.choices import checked_options
 from streamdcm.plan.coded_header import NewUid
-from streamdcm.plan.syntaxes import is_compressed
+from streamdcm.plan.syntaxes import is_compressed, syntax_named
 from streamdcm.write.transcode import transcoded
+
+
+def refuse_coding_in_vain(options: Options, transfer_syntax: str | None, *, edits_by_function: bool) -> None:
+    """Refuse what is said about coding that can be for no file, whatever it has.
+
+    Parameters
+    ----------
+    options : Options
+        What the caller asked for.
+    transfer_syntax : str or None
+        The one to write.
+    edits_by_function : bool
+        Whether an edit may name another one.
+
+    Raises
+    ------
+    PlanError
+        If frames are coded in no file, or the transfer syntax takes no such codec option.
+    """
+    if transfer_syntax is not None:
+        checked_options(syntax_named(transfer_syntax), options.codec_options)
+    elif not edits_by_function:
+        why = "is about frames that are coded, and no transfer_syntax= is given"
+        refuse_in_vain(options, ("codec_options", "codec_workers"), why)
 
 
 def is_transcoded(dataset: Dataset, old: UID | None, new: UID) -> bool:

@@ -42,8 +42,9 @@ def syntax_named(name: str) -> UID:
     if uid.is_valid and (uid.is_private or uid.is_transfer_syntax or uid in TRANSFER_SYNTAXES):
         return uid
     longer = [known for known in _by_name() if name and known.lower().startswith(name.lower())]
-    close = longer or get_close_matches(name, _by_name(), 1) or ["ExplicitVRLittleEndian"]
-    raise PlanError(f"{name!r} is no transfer syntax; give a UID or a keyword such as {close[0]!r}")
+    close = longer or get_close_matches(name, _by_name(), 1)
+    hint = f"did you mean {close[0]!r}" if close else "give a UID or a keyword such as 'ExplicitVRLittleEndian'"
+    raise PlanError(f"{name!r} is no transfer syntax; {hint}{'?' if close else ''}")
 
 
 @lru_cache

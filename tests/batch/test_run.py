@@ -19,6 +19,7 @@ from streamdcm.batch import Batch, JournalError, status
 from streamdcm.batch.journal import Journal, State
 from streamdcm.batch.pool import Claimed, Died, Done, Event, Job
 from streamdcm.batch.run import Run
+from streamdcm.errors import PlanError
 from streamdcm.plan.coded_header import derived_uid
 from tests.support import batch_edits, python
 from tests.support.open_files import open_files
@@ -106,6 +107,18 @@ def test_targets_are_named_by_values_before_and_after_the_edit(tmp_path: Path, e
     folder = f"{name}-{name}-new" if isinstance(edit, dict) else f"{name}-Renamed-{old.PatientID}"
     assert files_below(tmp_path / "out") == [f"{folder}/0.dcm", f"{folder}/1.dcm"]
     assert all(count == 1 for count in edits(logged).values())
+
+
+def test_a_manifest_names_every_target_where_the_batch_has_none(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(2)) / "000"
+    target = tmp_path / "out.dcm"
+    (tmp_path / "manifest").write_text(f"{source / '00000.dcm'}\t{target}\n{source / '00001.dcm'}\n")
+    report = Batch(f"@{tmp_path / 'manifest'}").run(journal=tmp_path / "run.sqlite", workers=1)
+    (failure,) = report.failures()
+    assert (report.done, target.exists(), failure.source) == (1, True, str(source / "00001.dcm"))
+    assert failure.error.startswith("PlanError: the manifest names no target for it")
+    with pytest.raises(PlanError, match="nothing says where instances go"):
+        Batch(source)
 
 
 def test_two_sources_of_one_target_and_files_of_somebody_else(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``streamdcm batch``: its arguments, what it says, and its exit statuses."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -8,11 +9,15 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 
 from streamdcm.batch import status
 from streamdcm.cli.app import main
 from tests.batch.test_run import make_instances
 from tests.support import python
+from tests.support.tools import package
+
+CT, REPORT = (Path(str(get_testdata_file(name))) for name in ("CT_small.dcm", "reportsi.dcm"))
 
 
 def test_a_folder_is_edited_and_the_failures_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,10 +85,42 @@ def test_a_journal_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) 
     assert "batch: --journal FILE is needed" in capsys.readouterr().err
 
 
-def test_a_plan_that_cannot_be_is_1_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["batch", str(tmp_path), "--to", "/out/{PatientNam}", "--journal", f"{tmp_path}/run.sqlite"]
-    assert main(arguments) == 1
-    assert "did you mean PatientName" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--to", "/out/{PatientNam}"], "did you mean PatientName"),
+        (["--to", "/out/{name"], "has braces that do not fit"),
+        (["--to", "/out/{name}", "--edit", "no.module:edit"], "--edit 'no.module:edit' cannot be imported"),
+        (["--to", "/out/{name}", "--transfer-syntax", "JPEGLSLosless"], "did you mean 'JPEGLSLossless'?"),
+        (["--to", "/out/{name}", "--codec-option", "near=3"], "--codec-option is about frames that are coded"),
+        (["--to", "/out/{name}", "--transfer-syntax", "RLELossless", "--codec-option", "near=3"], "it takes none"),
+        ([], "nothing says where instances go; give --to, --send, or a manifest"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_2_with_the_reason(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "run.sqlite"
+    with pytest.raises(SystemExit, match="2"):
+        main(["batch", str(tmp_path), *arguments, "--journal", str(journal)])
+    assert message in capsys.readouterr().err
+    assert not journal.exists()
+
+
+def test_the_codec_is_told_what_is_asked_for(tmp_path: Path) -> None:
+    package("imagecodecs")
+    (tmp_path / "in").mkdir()
+    shutil.copy(CT, tmp_path / "in")
+    shutil.copy(REPORT, tmp_path / "in")  # which has no frames
+    sizes = []
+    for near in (1, 9):
+        arguments = ["batch", str(tmp_path / "in"), "--to", f"{tmp_path}/{near}/{{name}}", "--workers", "1", "-q"]
+        arguments += ["--transfer-syntax", "JPEGLSNearLossless", "--codec-option", f"near={near}"]
+        assert main([*arguments, "--journal", f"{tmp_path}/{near}.sqlite"]) == 0
+        written = tmp_path / str(near) / CT.name
+        assert pydicom.dcmread(written).file_meta.TransferSyntaxUID.keyword == "JPEGLSNearLossless"
+        sizes.append(written.stat().st_size)
+    assert sizes[1] < sizes[0]
 
 
 @pytest.mark.slow

@@ -119,7 +119,6 @@ def test_wrong_edits_are_exit_status_2_and_do_not_repeat_the_value(tmp_path, arg
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["copy", "--transfer-syntax", "nonsense", CT, "out.dcm"], b"'nonsense' is no transfer syntax"),
         (["copy", "--transfer-syntax", "MPEG2MPML", CT, "out.dcm"], b"frames cannot be encoded as 'MPEG2"),
         (["copy", "/nowhere/in.dcm", "out.dcm"], b"No such file"),
         (["copy", __file__, "out.dcm"], b"is not a DICOM file"),
@@ -134,6 +133,30 @@ def test_what_goes_wrong_is_one_line_and_exit_status_1(tmp_path, arguments, mess
     assert message in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert os.listdir(tmp_path) == ["old.dcm"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--transfer-syntax", "nonsense"], "'nonsense' is no transfer syntax; give a UID or a keyword"),
+        (["--transfer-syntax", "JPEGLSLosless"], "did you mean 'JPEGLSLossless'?"),
+        (["--transfer-syntax", "JPEGLSLossless", "--codec-option", "near=3"], "there is no codec option 'near' of"),
+        (["--codec-option", "near=3"], "--codec-option is about frames that are coded, and no --transfer-syntax is"),
+        (["--codec-workers", "2"], "--codec-workers is about frames that are coded, and no --transfer-syntax is"),
+        (["--codec-workers", "0"], "is not a number of at least 1"),
+        (["--edit", "no.module:edit"], "--edit 'no.module:edit' cannot be imported"),
+        (["--split", "many"], "a size like '512 KiB'"),
+        (["--split", "0"], "above 0"),
+        (["--split", "2", "--transfer-syntax", "RLELossless"], "--split copies frames as they are"),
+    ],
+)
+@pytest.mark.parametrize("sources", [["in.dcm"], ["in.dcm", "b.dcm"], ["--dry-run", "in.dcm", "b.dcm"]], ids=len)
+def test_what_cannot_be_right_whatever_is_in_the_files_is_exit_status_2(arguments, message, sources, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["copy", *arguments, *sources, "out"])
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
 
 
 def test_wrong_arguments_are_exit_status_2():
@@ -159,8 +182,8 @@ def test_frames_are_encoded_as_said(tmp_path, capsys):
     coded = pydicom.dcmread(target)
     assert coded.file_meta.TransferSyntaxUID.keyword == "JPEGLSNearLossless"
     assert coded.LossyImageCompression == "01"
-    assert main(["copy", "--transfer-syntax", "JPEGLSLossless", "--codec-option", "near=3", CT, str(target)]) == 1
-    assert "near" in capsys.readouterr().err
+    assert main(["copy", *arguments, str(target), str(tmp_path / "again.dcm")]) == 1
+    assert "--codec-option is about frames that are coded, and none are" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["copy", "--codec-option", "near=much", CT, str(target)])
 

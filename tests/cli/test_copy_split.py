@@ -54,12 +54,18 @@ def test_a_size_and_an_edit(tmp_path):
         (["-", "out.dcm"], "give paths"),
         (["in.dcm", "-"], "give paths"),
         (["--transfer-syntax", "ImplicitVRLittleEndian", "in.dcm", "out.dcm"], "as they are"),
-        (["in.dcm", "out.dcm"], "Multi-frame Functional Groups"),
+        (["in.dcm", "in.dcm", "out"], "is for one file"),
     ],
 )
-def test_what_cannot_be_divided_is_said(arguments, message, tmp_path, monkeypatch, capsys):
+def test_arguments_that_go_not_with_dividing_are_2(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["copy", "--split", "2", *arguments])
+    assert message in capsys.readouterr().err
+
+
+def test_what_cannot_be_divided_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pydicom.examples.ct.save_as("in.dcm")
-    assert main(["copy", "--split", "2", *arguments]) == 1
-    assert message in capsys.readouterr().err
+    assert main(["copy", "--split", "2", "in.dcm", "out.dcm"]) == 1
+    assert "Multi-frame Functional Groups" in capsys.readouterr().err
     assert os.listdir() == ["in.dcm"]

@@ -271,7 +271,7 @@ def test_a_transfer_syntax_has_a_uid_a_keyword_and_a_name(given: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "ImplicitVR", "1.2.840.10008.1.1", "no UID"])
 def test_what_is_no_transfer_syntax_is_refused(given: str) -> None:
-    with pytest.raises(PlanError, match="is no transfer syntax; give a UID or a keyword"):
+    with pytest.raises(PlanError, match=r"is no transfer syntax; (give a UID or a keyword|did you mean)"):
         rewritten(CT, transfer_syntax=given)
 
 

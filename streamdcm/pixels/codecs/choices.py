@@ -109,7 +109,7 @@ def checked_options(syntax: str, given: Mapping[str, Any]) -> dict[str, Any]:
         number = target.options.get(option)
         if number is None:
             known = ", ".join(target.options) or "none"
-            raise PlanError(f"codec_options has {option!r}, which '{name}' does not take; it takes {known}")
+            raise PlanError(f"there is no codec option {option!r} of '{name}'; it takes {known}")
         is_number = isinstance(value, int if number.is_whole else (int, float)) and not isinstance(value, bool)
         if not is_number or not number.least <= value <= number.most:
             kind = "a whole number" if number.is_whole else "a number"
