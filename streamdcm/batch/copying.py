@@ -42,6 +42,7 @@ def read_values(source: str, keywords: Collection[str], options: Mapping[str, An
     """
     storage = StorageSettings(storage_options=_source_options(options))
     with opened_input(source, storage) as file:
+        read_header(file, force=force)
         return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(keywords), force=force)
 
 

@@ -96,7 +96,7 @@ class Work:
         if job.wanted is not None:
             place.take(job.wanted)
         elif self._template is None:
-            raise PlanError("the manifest names no target for it, and the batch has none; name one behind a tab")
+            raise no_target()
         if self._copies:
             self._copy(source, place)
         else:
@@ -201,12 +201,7 @@ class _Place:
     def take(self, target: str) -> str:
         """Claim a target, make the directory that it is in, and return it."""
         claimed = self._job.claimed or self._claim(normal(target), self._is_there(target), self._stamp)
-        if claimed.owner is not None:
-            raise TargetCollision(
-                f"{printable(target)} is the target of {printable(claimed.owner)} already; name each another"
-            )
-        if claimed.is_foreign:
-            raise TargetCollision(f"{printable(target)} is there, and not of this batch; overwrite=True replaces it")
+        refuse_collision(target, claimed)
         self.replaces, self.is_source = claimed.replaces, claimed.is_source
         self.target = target
         directory = os.path.dirname(target)
@@ -222,6 +217,27 @@ class _Place:
         if scheme_of(target) is None:
             return os.path.lexists(target)
         return stamp_of(target, self._options) is not None
+
+
+def refuse_collision(target: str, claimed: Claimed) -> None:
+    """Refuse a target that could not be claimed.
+
+    Raises
+    ------
+    TargetCollision
+        If another instance has it, or somebody else's file is there.
+    """
+    if claimed.owner is not None:
+        raise TargetCollision(
+            f"{printable(target)} is the target of {printable(claimed.owner)} already; name each another"
+        )
+    if claimed.is_foreign:
+        raise TargetCollision(f"{printable(target)} is there, and not of this batch; overwrite=True replaces it")
+
+
+def no_target() -> PlanError:
+    """Return the error for an instance whose target nothing names."""
+    return PlanError("the manifest names no target for it, and the batch has none; name one behind a tab")
 
 
 def _passed_on(chunks: Iterator[bytes]) -> Encoder[None]:

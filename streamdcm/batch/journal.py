@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from streamdcm import system
-from streamdcm.batch.journal_reading import State, counts_of
+from streamdcm.batch.journal_reading import State, counts_of, reading
 from streamdcm.batch.kept_names import kept_name
 from streamdcm.batch.listing import Found
 from streamdcm.cleanup import noted
@@ -85,6 +85,8 @@ class Journal:
         The file; made with mode 0600 if it is not there.
     plan : str
         What is done, as JSON without secrets; another one in the journal is an error.
+    is_kept : bool, optional
+        Whether what is noted is kept. Otherwise it goes into a copy, of which nothing is left at the end.
 
     Raises
     ------
@@ -92,15 +94,18 @@ class Journal:
         If another run holds it, it has another plan, is no journal, or is on a network file system.
     """
 
-    def __init__(self, path: str | os.PathLike[str], plan: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], plan: str, *, is_kept: bool = True) -> None:
         self.path: Final = Path(path)
         self._plan = plan
+        self._is_kept = is_kept
 
     def __enter__(self) -> Self:
-        _refuse_network(self.path)
         with contextlib.ExitStack() as stack:
-            self._claim(stack)
-            self._database = stack.enter_context(contextlib.closing(_opened(self.path)))
+            if self._is_kept:
+                _refuse_network(self.path)
+                self._claim(stack)
+            database = _opened(self.path) if self._is_kept else _copied(self.path)
+            self._database = stack.enter_context(contextlib.closing(database))
             self._check_plan()
             self._closing = stack.pop_all()
         return self
@@ -195,6 +200,14 @@ class Journal:
             (State.FAILED, error, number),
         )
 
+    def skipped(self, number: int, stamp: str | None) -> None:
+        """Note that a source is no DICOM file and was left out, and what it was then; its target is free again."""
+        self._database.execute(
+            "UPDATE instances SET state = ?, stamp = ?, target = NULL, attempts = attempts + 1, error = NULL "
+            "WHERE id = ?",
+            (State.SKIPPED, stamp, number),
+        )
+
     def tried(self, number: int) -> None:
         """Note that an instance was tried in vain, and is tried again."""
         self._database.execute("UPDATE instances SET attempts = attempts + 1 WHERE id = ?", (number,))
@@ -242,6 +255,17 @@ def _opened(path: Path) -> sqlite3.Connection:
             raise JournalError(f"{path} cannot be opened as a journal ({error}); name another file") from error
         stack.pop_all()
     return database
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """Return a copy of a database in a file that SQLite removes at the end; an empty one if there is none."""
+    with contextlib.ExitStack() as stack:
+        copy = stack.enter_context(contextlib.closing(sqlite3.connect("")))
+        if path.is_file():
+            with reading(path) as journal:
+                journal.backup(copy)
+        stack.pop_all()
+    return copy
 
 
 def _refuse_network(path: Path) -> None:

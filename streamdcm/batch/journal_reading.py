@@ -19,6 +19,8 @@ class State(IntEnum):
     PENDING = 0
     DONE = 1
     FAILED = 2
+    SKIPPED = 3
+    """It is no DICOM file, and a run was told to leave such out."""
 
 
 class Failure(NamedTuple):
@@ -83,7 +85,7 @@ def counts_in(path: str | os.PathLike[str]) -> dict[State, int]:
     JournalError
         If there is no journal.
     """
-    with _reading(path) as database:
+    with reading(path) as database:
         return counts_of(database)
 
 
@@ -95,7 +97,7 @@ def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
     JournalError
         If there is no journal.
     """
-    with _reading(path) as database:
+    with reading(path) as database:
         rows = database.execute(
             "SELECT source, COALESCE(target, wanted), error, attempts FROM instances WHERE state = ? ORDER BY id",
             (State.FAILED,),
@@ -133,7 +135,7 @@ def outcomes_in(path: str | os.PathLike[str]) -> Iterator[Outcome]:
     JournalError
         If there is no journal.
     """
-    with _reading(path) as database:
+    with reading(path) as database:
         rows = database.execute("SELECT source, COALESCE(target, wanted), state, error FROM instances ORDER BY id")
         for source, target, state, error in rows:
             yield Outcome(os.fsdecode(source), _text(target), State(state), error)
@@ -147,7 +149,7 @@ def warnings_in(path: str | os.PathLike[str]) -> Iterator[Warned]:
     JournalError
         If there is no journal.
     """
-    with _reading(path) as database:
+    with reading(path) as database:
         rows = database.execute("SELECT source, error FROM instances WHERE state = 1 AND error IS NOT NULL ORDER BY id")
         for source, warning in rows:
             yield Warned(os.fsdecode(source), warning)
@@ -160,7 +162,14 @@ def counts_of(database: sqlite3.Connection) -> dict[State, int]:
 
 
 @contextlib.contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+def reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+    """Open a journal to read it, for a block.
+
+    Raises
+    ------
+    JournalError
+        If that is not possible, or another statement of the block fails.
+    """
     address = f"{Path(path).absolute().as_uri()}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True)) as database:

@@ -160,6 +160,7 @@ class Batch:
         scheduler: str | None = None,
         retries: int = 2,
         chunk: int = 32,
+        skip_non_dicom: bool = False,
         progress: Callable[[BatchProgress], object] | None = None,
     ) -> BatchReport:
         """Do all instances that the journal does not say are done.
@@ -177,6 +178,8 @@ class Batch:
             How often an instance is tried again whose worker died, or that failed because a service was not there.
         chunk : int, optional
             How many instances a worker has at a time.
+        skip_non_dicom : bool, optional
+            Whether what lacks the prefix ``DICM`` is left out, and noted so in the journal, where it would fail.
         progress : callable, optional
             Called with a `BatchProgress` as instances end.
 
@@ -193,7 +196,14 @@ class Batch:
         from streamdcm.batch.run import run_batch
 
         return run_batch(
-            self, journal=journal, workers=workers, scheduler=scheduler, retries=retries, chunk=chunk, progress=progress
+            self,
+            journal=journal,
+            workers=workers,
+            scheduler=scheduler,
+            retries=retries,
+            chunk=chunk,
+            skip_non_dicom=skip_non_dicom,
+            progress=progress,
         )
 
     async def run_async(
@@ -204,6 +214,7 @@ class Batch:
         scheduler: str | None = None,
         retries: int = 2,
         chunk: int = 32,
+        skip_non_dicom: bool = False,
         progress: Callable[[BatchProgress], object] | None = None,
     ) -> BatchReport:
         """Do the same on asyncio or trio, from a thread; `progress` is called there.
@@ -213,7 +224,14 @@ class Batch:
         from streamdcm.batch.run import run_batch_async
 
         return await run_batch_async(
-            self, journal=journal, workers=workers, scheduler=scheduler, retries=retries, chunk=chunk, progress=progress
+            self,
+            journal=journal,
+            workers=workers,
+            scheduler=scheduler,
+            retries=retries,
+            chunk=chunk,
+            skip_non_dicom=skip_non_dicom,
+            progress=progress,
         )
 
     def to_json(self) -> str:

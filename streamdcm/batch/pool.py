@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from streamdcm.batch.listing import Found
+from streamdcm.errors import NotDicomError
 
 LARGE: Final = 256 << 20
 """The bytes from which on an instance is given to a worker alone."""
@@ -95,6 +96,11 @@ class Died(NamedTuple):
 
     number: int
     how: str
+
+
+def is_no_dicom(error: str) -> bool:
+    """Tell whether an instance failed because its source is no DICOM file."""
+    return error.startswith(f"{NotDicomError.__name__}:")
 
 
 class GivenBack(NamedTuple):

@@ -19,7 +19,7 @@ from streamdcm.batch.kept_names import kept_name
 from streamdcm.batch.listing import found_in
 from streamdcm.batch.local import LocalWorkers
 from streamdcm.batch.plan import Batch
-from streamdcm.batch.pool import LARGE, Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job, Pool
+from streamdcm.batch.pool import LARGE, Asks, Claimed, Died, Done, Event, Failed, GivenBack, Job, Pool, is_no_dicom
 from streamdcm.batch.stamps import size_in, stamp_of
 from streamdcm.batch.template import TargetTemplate, normal
 from streamdcm.cleanup import afterwards
@@ -43,6 +43,8 @@ class BatchProgress(NamedTuple):
     ----------
     done, failed, skipped : int
         How many instances were done, failed, or had been done before, in this run.
+    non_dicom : int
+        How many were left out because they are no DICOM files (`skip_non_dicom`).
 
     Examples
     --------
@@ -58,6 +60,7 @@ class BatchProgress(NamedTuple):
     done: int
     failed: int
     skipped: int
+    non_dicom: int = 0
 
 
 class BatchReport(NamedTuple):
@@ -73,6 +76,8 @@ class BatchReport(NamedTuple):
         How long the run took.
     journal : str
         The file.
+    non_dicom : int
+        How many were left out because they are no DICOM files (`skip_non_dicom`).
 
     Examples
     --------
@@ -91,6 +96,7 @@ class BatchReport(NamedTuple):
     pending: int
     seconds: float
     journal: str
+    non_dicom: int = 0
 
     def failures(self) -> Iterator[Failure]:
         """Give source, target, error and attempts of each instance that failed, one by one."""
@@ -113,13 +119,14 @@ def run_batch(
     retries: int,
     chunk: int,
     progress: Callable[[BatchProgress], object] | None,
+    skip_non_dicom: bool = False,
     is_stopped: Callable[[], bool] = bool,
 ) -> BatchReport:
     """Run a batch; see `Batch.run`. Once `is_stopped` says so, it ends."""
     begun = time.monotonic()
     with Journal(journal, batch.fingerprint()) as kept:
         pool = _pool(batch, workers, scheduler, chunk)
-        run = Run(batch, kept, pool, retries, progress)
+        run = Run(batch, kept, pool, retries, progress, skip_non_dicom=skip_non_dicom)
         run.complete(is_stopped)
         counts = kept.counts()
     return _report(counts, run.skipped, time.monotonic() - begun, journal)
@@ -154,7 +161,7 @@ def status(journal: str | os.PathLike[str]) -> BatchReport:
 
 def _report(counts: Mapping[State, int], skipped: int, seconds: float, journal: str | os.PathLike[str]) -> BatchReport:
     done, failed, pending = (counts[state] for state in (State.DONE, State.FAILED, State.PENDING))
-    return BatchReport(done, failed, skipped, pending, seconds, os.fspath(journal))
+    return BatchReport(done, failed, skipped, pending, seconds, os.fspath(journal), counts[State.SKIPPED])
 
 
 def _pool(batch: Batch, workers: int | None, scheduler: str | None, chunk: int) -> Pool:
@@ -180,6 +187,8 @@ class Run:
         How often an instance is tried again at which a worker died, or that failed for a reason that passes.
     progress : callable, optional
         Called with a `BatchProgress`.
+    skip_non_dicom : bool, optional
+        Whether what is no DICOM file is left out, and does not fail.
     """
 
     def __init__(
@@ -189,19 +198,22 @@ class Run:
         pool: Pool,
         retries: int,
         progress: Callable[[BatchProgress], object] | None,
+        *,
+        skip_non_dicom: bool = False,
     ) -> None:
         self._batch = batch
         self._journal = journal
         self._pool = pool
         self._retries = retries
         self._progress = progress
+        self._skips = skip_non_dicom
         self._options = batch.options.get("source_options") or batch.options.get("storage_options") or {}
         self._template = None if batch.target is None else TargetTemplate(batch.target)
         self._is_confidential = batch.target is not None and kept_name(batch.target) != batch.target
         self._underway: dict[int, Entry] = {}
         self._again: list[tuple[float, int, Entry, bool]] = []
         self._attempts: dict[int, int] = {}
-        self._counts = {"done": 0, "failed": 0, "skipped": 0}
+        self._counts = {"done": 0, "failed": 0, "skipped": 0, "non_dicom": 0}
         self._kept_at = 0.0
         self._replaces_all = bool(batch.options.get("overwrite", False))
 
@@ -228,20 +240,24 @@ class Run:
             for entry in self._journal.add(block):
                 if self._is_done(entry):
                     self._count("skipped")
+                elif self._is_known_to_be_no_dicom(entry):
+                    self._count("non_dicom")
                 else:
+                    if entry.state is not State.PENDING:
+                        self._journal.again(entry.number)
                     yield entry
             self._journal.commit()
 
     def _is_done(self, entry: Entry) -> bool:
-        """Tell whether an instance was done before, and nothing has changed since; else note that it has to be done."""
+        """Tell whether an instance was done before, and nothing has changed since."""
         if entry.state is State.PENDING and (stamp := self._rewritten(entry)) is not None:
             self._journal.done(entry.number, stamp)
             return True
-        if entry.state is State.DONE and self._stamp(entry) == entry.found.stamp and self._is_there(entry):
-            return True
-        if entry.state is not State.PENDING:
-            self._journal.again(entry.number)
-        return False
+        return entry.state is State.DONE and self._stamp(entry) == entry.found.stamp and self._is_there(entry)
+
+    def _is_known_to_be_no_dicom(self, entry: Entry) -> bool:
+        """Tell whether a source was left out before, would be again, and nothing has changed since."""
+        return self._skips and entry.state is State.SKIPPED and self._stamp(entry) == entry.found.stamp
 
     def _rewritten(self, entry: Entry) -> str | None:
         """Return the stamp of a source that is its own target and is not what it was when that was claimed.
@@ -331,6 +347,9 @@ class Run:
                 case Done(number, stamp, warning):
                     self._journal.done(number, stamp, warning)
                     self._end(number, "done")
+                case Failed(number, error, _) if self._skips and is_no_dicom(error):
+                    self._journal.skipped(number, self._stamp(entry))
+                    self._end(number, "non_dicom")
                 case Failed(number, error, pause):
                     self._note_failure(entry, error, pause)
                 case Died(number, how):

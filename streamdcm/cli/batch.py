@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamdcm.batch import Batch, BatchProgress, BatchReport, status
 from streamdcm.batch.journal_reading import State, outcomes_in
+from streamdcm.batch.pool import is_no_dicom
 from streamdcm.batch.run import run_batch
 from streamdcm.cli.coding import add_coding, codec_options
 from streamdcm.cli.counts import Show, counted
 from streamdcm.cli.destinations import CREDENTIALS, add_credentials, destination_of
 from streamdcm.cli.edits import add_edit_function, add_edits
-from streamdcm.cli.parser import add_on_error, add_workers
+from streamdcm.cli.parser import NON_DICOM_HINT, add_on_error, add_skip_non_dicom, add_workers
 from streamdcm.cli.run import as_options
 from streamdcm.errors import PlanError, StreamdcmError
 from streamdcm.sinks import printable
@@ -70,6 +71,10 @@ def add_command(commands: Commands, summary: str) -> None:
     add_coding(command)
     command.add_argument("--overwrite", action="store_true", help="replace files that are not the batch's own")
     command.add_argument("--journal", metavar="FILE", help="what keeps what became of each instance (SQLite)")
+    command.add_argument(
+        "--dry-run", action="store_true", help="print what would go where, and touch neither targets nor journal"
+    )
+    add_skip_non_dicom(command)
     add_workers(command, None)
     add_on_error(command)
     command.add_argument("--scheduler", metavar="ADDRESS", help="the scheduler of a dask.distributed cluster")
@@ -87,11 +92,14 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
         return
     if not given.sources:
         command.error("a SOURCE is needed, or --status JOURNAL")
-    if given.journal is None:
+    if given.journal is None and not given.dry_run:
         command.error("--journal FILE is needed, such as run.sqlite: a run that stops goes on from it")
     if given.edits and given.edit:
         command.error("--edit excludes --set and --delete; set values in the function")
     batch = _batch(given)
+    if given.dry_run:
+        _rehearse(batch, given)
+        return
     with counted(quiet=given.quiet) as show:
         stop = _Stop(show, at_failures=given.on_error == "stop")
         report = run_batch(
@@ -101,10 +109,34 @@ def run(given: argparse.Namespace, command: argparse.ArgumentParser) -> None:
             scheduler=given.scheduler,
             retries=given.retry,
             chunk=1 if given.on_error == "stop" else _CHUNK,
+            skip_non_dicom=given.skip_non_dicom,
             progress=stop.hear,
             is_stopped=stop.is_due,
         )
     _show(report, given)
+
+
+def _rehearse(batch: Batch, given: argparse.Namespace) -> None:
+    """Print what a run would do."""
+    from streamdcm.batch.rehearsal import Planned, rehearse
+
+    failing = 0
+
+    def say(planned: Planned) -> None:
+        nonlocal failing
+        failing += planned.problem is not None
+        source, target = printable(planned.source), None if planned.target is None else printable(planned.target)
+        if given.json:
+            said = {"source": source, "target": target, "status": "planned" if planned.problem is None else "failed"}
+            print(json.dumps(said if planned.problem is None else {**said, "error": planned.problem}))
+        elif planned.problem is None:
+            print(f"{source} -> {target}")
+        else:
+            print(f"{source}: {planned.problem}", file=sys.stderr)
+
+    rehearse(batch, journal=given.journal, say=say, skip_non_dicom=given.skip_non_dicom)
+    if failing:
+        raise SomeFailedError(f"{failing:,} instance{'s' if failing > 1 else ''} would fail")
 
 
 def _batch(given: argparse.Namespace) -> Batch:
@@ -161,9 +193,13 @@ def _destination(given: argparse.Namespace) -> dict[str, Any]:
 def _show(report: BatchReport, given: argparse.Namespace) -> None:
     """Name what failed, and say how many instances there are of each kind."""
     named = islice(report.failures(), _MOST_NAMED if given.quiet else None)
+    has_no_dicom = False
     for failure in named:
+        has_no_dicom = has_no_dicom or is_no_dicom(failure.error)
         tries = f" ({failure.attempts} tries)" if failure.attempts > 1 else ""
         print(f"{printable(failure.source)}: {failure.error}{tries}", file=sys.stderr)
+    if has_no_dicom:
+        print(f"streamdcm: {NON_DICOM_HINT}", file=sys.stderr)
     for warned in islice(report.warnings(), _MOST_NAMED if given.quiet else None):
         print(f"{printable(warned.source)}: {warned.warning}", file=sys.stderr)
     if given.json:
@@ -172,8 +208,9 @@ def _show(report: BatchReport, given: argparse.Namespace) -> None:
         has_run = given.status is None
         before = f" ({report.skipped:,} of them before)" if has_run else ""
         seconds = f"; {report.seconds:.1f} s" if has_run else ""
+        skipped = f", {report.non_dicom:,} skipped" if report.non_dicom else ""
         print(
-            f"{report.done:,} done{before}, {report.failed:,} failed, {report.pending:,} to do{seconds}",
+            f"{report.done:,} done{before}, {report.failed:,} failed{skipped}, {report.pending:,} to do{seconds}",
             file=sys.stderr,
         )
     if report.failed:
@@ -188,7 +225,7 @@ def _show(report: BatchReport, given: argparse.Namespace) -> None:
 def _print_outcomes(report: BatchReport, given: argparse.Namespace) -> None:
     """Print a line for each instance of the journal, as `copy` and `send` do for each file."""
     sent = None if given.send is None else printable(given.send)
-    statuses = {State.DONE: "done", State.FAILED: "failed", State.PENDING: "pending"}
+    statuses = {state: state.name.lower() for state in State}
     for outcome in outcomes_in(report.journal):
         target = sent if outcome.target is None else printable(outcome.target)
         said = {"source": printable(outcome.source), "target": target, "status": statuses[outcome.state]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamdcm.cli.coding import add_coding
 from streamdcm.cli.edits import add_edit_function, add_edits
-from streamdcm.cli.parser import add_on_error, add_workers, count
+from streamdcm.cli.parser import add_on_error, add_skip_non_dicom, add_workers, count
 from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.cli.progress import shown
 from streamdcm.cli.run import as_options
@@ -57,7 +57,7 @@ def add_command(commands: "Commands", summary: str) -> None:
     names.add_argument("--tree", action="store_true", help="keep the folders below IN; so it is unless told otherwise")
     names.add_argument("--flatten", action="store_true", help="put all files into OUT itself")
     command.add_argument("--dry-run", action="store_true", help="print what would be copied where, and copy nothing")
-    command.add_argument("--skip-non-dicom", action="store_true", help="leave out files without the DICM prefix")
+    add_skip_non_dicom(command)
     add_on_error(command)
     add_workers(command, 1)
     command.add_argument("--json", action="store_true", help="print a line of JSON for each file on standard output")

@@ -14,15 +14,15 @@ from typing import Any, Final
 from streamdcm.batch.listing import Found, found_in
 from streamdcm.batch.local import LocalWorkers
 from streamdcm.batch.plan import Batch
-from streamdcm.batch.pool import Asks, Claimed, Died, Done, Failed, Job, Pool
+from streamdcm.batch.pool import Asks, Claimed, Died, Done, Failed, Job, Pool, is_no_dicom
 from streamdcm.batch.template import TargetTemplate, normal
 from streamdcm.cleanup import afterwards
+from streamdcm.cli.parser import NON_DICOM_HINT
 from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.errors import PlanError, StreamdcmError
 from streamdcm.sinks import printable
 
 _SECONDS: Final = 0.5
-_NO_DICOM: Final = "NotDicomError"
 
 
 class SomeFailedError(StreamdcmError):
@@ -126,7 +126,7 @@ def _run(given: argparse.Namespace, pool: Pool, jobs: dict[int, tuple[Job, str]]
                 tries[event.number] += 1
                 waiting.append(job._replace(suspect=True))
             else:
-                skip = given.skip_non_dicom and error.startswith(_NO_DICOM)
+                skip = given.skip_non_dicom and is_no_dicom(error)
                 _end(given, outcome, (job.found.source, target), None if skip else error, skip=skip)
 
 
@@ -160,8 +160,8 @@ def _sum_up(given: argparse.Namespace, outcome: _Outcome, total: int, seconds: f
     for source, error in outcome.failures:
         print(f"streamdcm: {printable(source)}: {error}", file=sys.stderr)
     failed = len(outcome.failures)
-    if any(error.startswith(_NO_DICOM) for _, error in outcome.failures):
-        print("streamdcm: --skip-non-dicom leaves out files without the prefix DICM", file=sys.stderr)
+    if any(is_no_dicom(error) for _, error in outcome.failures):
+        print(f"streamdcm: {NON_DICOM_HINT}", file=sys.stderr)
     left = total - outcome.done - outcome.skipped - failed
     said = [f"{outcome.done:,} copied"]
     said += [f"{number:,} {what}" for number, what in ((outcome.skipped, "skipped"), (failed, "failed")) if number]

@@ -49,4 +49,5 @@ class _Lines:
 def _line(event: BatchProgress) -> str:
     skipped = f", {event.skipped:,} done before" if event.skipped else ""
     failed = f", {event.failed:,} failed" if event.failed else ""
-    return f"{event.done:,} done{failed}{skipped}"
+    non_dicom = f", {event.non_dicom:,} skipped" if event.non_dicom else ""
+    return f"{event.done:,} done{failed}{non_dicom}{skipped}"

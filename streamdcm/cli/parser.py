@@ -117,6 +117,14 @@ def add_on_error(command: argparse.ArgumentParser) -> None:
     )
 
 
+NON_DICOM_HINT: Final = "--skip-non-dicom leaves out files without the prefix DICM"
+
+
+def add_skip_non_dicom(command: argparse.ArgumentParser) -> None:
+    """Add ``--skip-non-dicom``, which means the same to all commands that have it."""
+    command.add_argument("--skip-non-dicom", action="store_true", help="leave out files without the DICM prefix")
+
+
 def _with_choice(message: str) -> str:
     found = _CHOICE.search(message)
     if found is None:

@@ -1,6 +1,7 @@
 """``streamdcm batch``: its arguments, what it says, and its exit statuses."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -121,6 +122,110 @@ def test_the_codec_is_told_what_is_asked_for(tmp_path: Path) -> None:
         assert pydicom.dcmread(written).file_meta.TransferSyntaxUID.keyword == "JPEGLSNearLossless"
         sizes.append(written.stat().st_size)
     assert sizes[1] < sizes[0]
+
+
+def test_what_is_no_dicom_is_skipped_and_not_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_instances(tmp_path / "in", range(2))
+    note = source / "note.txt"
+    note.write_bytes(bytes(CT.stat().st_size))
+    journal = tmp_path / "run.sqlite"
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{{relative}}", "--journal", str(journal)]
+    arguments += ["--set", "PatientName=x", "--workers", "1"]
+    assert main(arguments) == 1
+    assert "--skip-non-dicom leaves out files without the prefix DICM" in capsys.readouterr().err
+    assert main([*arguments, "--skip-non-dicom"]) == 0
+    assert "2 done (2 of them before), 0 failed, 1 skipped, 0 to do" in capsys.readouterr().err
+    assert status(journal).non_dicom == 1
+
+    before = note.stat()
+    note.write_bytes(CT.read_bytes())
+    os.utime(note, ns=(before.st_atime_ns, before.st_mtime_ns))  # nothing says that it is another file now
+    assert main([*arguments, "--skip-non-dicom", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1]) == {"source": str(note), "target": None, "status": "skipped"}
+    assert main(["batch", "--status", str(journal)]) == 0
+    assert "2 done, 0 failed, 1 skipped, 0 to do" in capsys.readouterr().err
+
+    note.touch()
+    assert main([*arguments, "--skip-non-dicom"]) == 0
+    assert "3 done (2 of them before), 0 failed, 0 to do" in capsys.readouterr().err
+    (source / "other.txt").write_text("no DICOM")
+    assert main([*arguments, "--skip-non-dicom", "-q"]) == 0
+    assert main(arguments) == 1  # who does not ask for it any more is told
+    assert "other.txt: NotDicomError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["{name}", "{PatientID}/{name}"])
+def test_what_is_no_dicom_is_skipped_whatever_names_the_target(target: str, tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(1))
+    (source / "note.txt").write_text("no DICOM")
+    (source / "empty").touch()
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{target}", "--journal", f"{tmp_path}/run.sqlite"]
+    assert main([*arguments, "--workers", "1", "-q", "--skip-non-dicom", "--on-error", "stop"]) == 0
+    assert status(tmp_path / "run.sqlite")._replace(seconds=0) == (1, 0, 0, 0, 0, f"{tmp_path}/run.sqlite", 2)
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """What is in a folder, but for what SQLite keeps beside a database that is read."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith("-shm")
+    }
+
+
+def test_a_dry_run_says_what_a_run_would_do_and_touches_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_instances(tmp_path / "in", range(3))
+    arguments = ["batch", str(source), "--to", f"{tmp_path}/out/{{name}}", "--set", "PatientName=x"]
+    lines = [f"{source}/000/0000{number}.dcm -> {tmp_path}/out/0000{number}.dcm" for number in range(3)]
+    assert main([*arguments, "--dry-run"]) == 0
+    assert capsys.readouterr() == ("".join(f"{line}\n" for line in lines), "")
+    assert main([*arguments, "--dry-run", "--journal", f"{tmp_path}/run.sqlite"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+    arguments += ["--journal", f"{tmp_path}/run.sqlite"]
+    assert main([*arguments, "-q", "--workers", "1"]) == 0
+    (tmp_path / "out" / "00001.dcm").unlink()
+    make_instances(source, range(3, 4))
+    (tmp_path / "out" / "00003.dcm").write_text("precious")
+    capsys.readouterr()
+    before = state_of(tmp_path)
+    assert main([*arguments, "--dry-run"]) == 1  # of what is done nothing is said
+    said = capsys.readouterr()
+    assert said.out == f"{lines[1]}\n"
+    assert f"{source}/000/00003.dcm: TargetCollision: {tmp_path}/out/00003.dcm is there, and not of this" in said.err
+    assert said.err.endswith("streamdcm: 1 instance would fail\n")
+    assert main([*arguments, "--dry-run", "--json"]) == 1
+    planned, failed = map(json.loads, capsys.readouterr().out.splitlines())
+    assert planned == {
+        "source": f"{source}/000/00001.dcm",
+        "target": f"{tmp_path}/out/00001.dcm",
+        "status": "planned",
+    }
+    assert failed["status"] == "failed"
+    assert main([*arguments, "--dry-run", "--delete", "PatientID"]) == 1
+    assert f"the journal {tmp_path}/run.sqlite is that of another plan" in capsys.readouterr().err
+    assert state_of(tmp_path) == before
+
+
+def test_a_dry_run_finds_targets_of_two_and_leaves_open_what_the_datasets_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_instances(tmp_path / "in", range(1))
+    shutil.copytree(source / "000", source / "001")
+    assert main(["batch", str(source), "--to", "out/{name}", "--dry-run"]) == 1
+    assert f"out/00000.dcm is the target of {source}/000/00000.dcm already" in capsys.readouterr().err
+    assert main(["batch", str(source), "--to", "out/{PatientID}/{source.PatientID}-{stem}", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{source}/{folder}/00000.dcm -> out/{{PatientID}}/{{source.PatientID}}-00000" for folder in ("000", "001")
+    ]
+    assert main(["batch", str(source / "000"), "--send", "dicom://STORE@nowhere.invalid:1", "--dry-run"]) == 0
+    assert capsys.readouterr().out == f"{source}/000/00000.dcm -> dicom://nowhere.invalid:1\n"
+    (tmp_path / "list").write_text(f"{source}/000/00000.dcm\n")
+    assert main(["batch", f"@{tmp_path}/list", "--dry-run"]) == 1
+    assert "PlanError: the manifest names no target for it" in capsys.readouterr().err
 
 
 @pytest.mark.slow
