@@ -247,6 +247,13 @@ def test_a_server_that_asks_to_be_left_alone_for_long_is():
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.parametrize("text", ["-5", "soon", "Mon, 1 Jan 99999999999999999999 00:00:00 GMT"])
+def test_a_pause_that_is_none_is_our_own(text):
+    with scripted(web := Web(status(503, Retry_After=text), ok(CT_UID)), web) as peer:
+        [item] = dicomweb.store(url_of(peer), CT_SMALL).instances
+    assert (item.status, item.attempts) == ("stored", 2)
+
+
 def test_frames_that_can_be_read_once_are_not_sent_again():
     with scripted(web := Web(status(503)), web) as peer:
         [item] = dicomweb.store(url_of(peer), (image(2), camera(2))).instances
