@@ -1,10 +1,12 @@
 """STOW-RS to Orthanc, and to servers that follow a script."""
 
+import gc
 import io
 import struct
 import threading
 import time
 import warnings
+import weakref
 from email import message_from_bytes
 from functools import partial
 from pathlib import Path
@@ -400,6 +402,19 @@ def test_after_a_failing_source_the_next_ones_go_on(way, tmp_path):
     assert [item.status for item in result.instances] == ["stored", "failed", "failed", "failed", "stored"]
     assert [type(item.error) for item in result.failed] == [ConnectionResetError, NotDicomError, FileNotFoundError]
     assert not any(body.endswith(b"--\r\n") for body in broken)
+
+
+@each_way
+def test_no_failure_keeps_a_dataset_alive(way):
+    ds = image(4)
+    alive = weakref.ref(ds)
+    given = [(ds, failing(2))]
+    del ds
+    with scripted(lambda talk: read_http(talk)) as peer:
+        result = store_on(way, url_of(peer), (given.pop() for _ in range(1)), on_error="continue")
+    gc.collect()
+    assert alive() is None
+    assert isinstance(result.failed[0].error, ConnectionResetError)
 
 
 @each_way
