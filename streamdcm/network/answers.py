@@ -101,7 +101,9 @@ def _xml_items(content: bytes) -> Items:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         parser.Parse(content, True)
-    except expat.ExpatError:
+    except UnclearError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError):  # the last two are of codecs, for an encoding that it names
         raise UnclearError("it is no XML") from None
     if not reader.is_dataset:
         raise UnclearError("it is no dataset")
@@ -119,7 +121,7 @@ class _XmlReader:
         self.items: Items = []
         self.is_dataset = False
         self._path: list[str] = []
-        self._text = ""
+        self._pieces: list[str] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
@@ -128,18 +130,18 @@ class _XmlReader:
         if len(self._path) >= _DEEPEST:
             raise UnclearError("it is nested too deeply")
         self._path.append(attributes.get("tag", "").upper() if name == "DicomAttribute" else name)
-        self._text = ""
+        self._pieces = []
         if name == "Item" and len(self._path) == 3 and self._path[1] in (_STORED, _FAILED, _OTHERS):
             self.items.append((self._path[1], {}))
 
     def end(self, _: str) -> None:
         path = self._path
         if len(path) == 5 and path[2] == "Item" and path[4] == "Value" and self.items:
-            self.items[-1][1].setdefault(path[3], self._text.strip())
+            self.items[-1][1].setdefault(path[3], "".join(self._pieces).strip())
         path.pop()
 
     def text(self, data: str) -> None:
-        self._text += data
+        self._pieces.append(data)
 
 
 def _number(text: str | None) -> int | None:

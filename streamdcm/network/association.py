@@ -13,6 +13,7 @@ from streamdcm.network.pdus import (
     Abort,
     AssociateAccept,
     AssociateReject,
+    ContextResult,
     Fragment,
     Malformed,
     Pdu,
@@ -132,11 +133,11 @@ class Association:
         if 0 < pdu.max_length < _LEAST:
             self.state = State.CLOSED
             return Malformed(f"a maximum length of {pdu.max_length} bytes, in which no fragment has its place")
-        accepted = {context.id for context in pdu.contexts if context.result == 0}
+        answers = {context.id: context for context in pdu.contexts}
         self.contexts = {
             (context.abstract_syntax, context.transfer_syntax): context.id
             for context in self._proposed
-            if context.id in accepted
+            if context.id in answers and _is_accepted(context, answers[context.id])
         }
         self._size = fragment_size(self._max_length, pdu.max_length)
         self.state = State.OPEN
@@ -155,3 +156,8 @@ class Association:
         except ValueError:
             self.state = State.CLOSED
             return Malformed("a message that is no command set")
+
+
+def _is_accepted(context: PresentationContext, answer: ContextResult) -> bool:
+    """Tell whether a context is accepted as it was proposed: else the peer would take what comes for another syntax."""
+    return answer.result == 0 and answer.transfer_syntax in ("", context.transfer_syntax)

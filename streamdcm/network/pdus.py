@@ -36,6 +36,8 @@ class ContextResult(NamedTuple):
 
     id: int
     result: int
+    transfer_syntax: str = ""
+    """The one that is accepted; empty if the peer names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +174,17 @@ def _accept(body: bytes) -> Iterator[Pdu]:
     max_length = 0
     for kind, value in _items(body[_at_least(body, _ASSOCIATE_HEAD) :]):
         if kind == 0x21:
-            contexts.append(ContextResult(value[0], value[2]))
+            contexts.append(ContextResult(value[0], value[2], "" if value[2] else _syntax_in(value[4:])))
         elif kind == 0x50:
             for inner, number in _items(value):
                 if inner == 0x51:
                     max_length = int.from_bytes(number, "big")
     yield AssociateAccept(tuple(contexts), max_length)
+
+
+def _syntax_in(data: bytes) -> str:
+    found = next((value for kind, value in _items(data) if kind == 0x40), b"")
+    return found.rstrip(b"\0 ").decode("latin-1")
 
 
 def _reject(body: bytes) -> Iterator[Pdu]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from traceback import extract_tb
 from typing import Protocol
 
 from streamdcm.cleanup import afterwards
@@ -159,16 +160,34 @@ class Sender:
         job, error = failure.job, failure.error
         assert job is not None
         reason = "it cannot be read or encoded: " + (str(error) if _is_discreet(error) else type(error).__name__)
-        result = job.result("failed", reason=reason, error=error)
         if self._on_error == "raise":
-            self._ledger.note(job.index, result)
+            self._ledger.note(job.index, job.result("failed", reason=reason, error=error))
             raise error
-        self._ledger.add(job.index, result)
+        self._ledger.add(job.index, job.result("failed", reason=reason, error=_without_frames(error)))
         yield Close(job)
 
     @staticmethod
     def _can_restart(job: Job) -> bool:
         return job.item is not None and job.item.can_restart
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Return an error that holds no dataset: the frames of a traceback do, and so do those that called them.
+
+    Where its text is not shown, because it may quote a value, a note says where it comes from.
+    """
+    if error.__traceback__ is not None and not _is_discreet(error):
+        [place] = extract_tb(error.__traceback__, -1)
+        error.add_note(f"it was raised in {place.name}, {place.filename}, line {place.lineno}")
+    seen: set[int] = set()
+    waiting: list[BaseException] = [error]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            waiting += filter(None, (each.__cause__, each.__context__, *getattr(each, "exceptions", ())))
+    return error
 
 
 def _is_discreet(error: Exception) -> bool:

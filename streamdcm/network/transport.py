@@ -82,9 +82,8 @@ class Transport:
         with self._errors("was lost"):
             yield from self._send(deque(self._encrypted(buffers)), heard)
 
-    def receive(self, seconds: float) -> Steps[bytes]:
-        """Return what the peer says next; nothing if it has hung up."""
-        deadline = monotonic() + seconds
+    def receive(self, seconds: float, deadline: float) -> Steps[bytes]:
+        """Return what the peer says next, within so many seconds, until the deadline; nothing if it has hung up."""
         with self._errors("was lost"):
             while (data := self.poll()) is None:
                 self._flush()
@@ -212,6 +211,7 @@ class Transport:
             self._open.send(self._outgoing.read())
 
     def _shake_hands(self, tls: ssl.SSLObject) -> Steps[None]:
+        deadline = monotonic() + self._timeout
         while True:
             try:
                 tls.do_handshake()
@@ -219,7 +219,7 @@ class Transport:
                 return
             except ssl.SSLWantReadError:
                 self._flush()
-            if not (yield Wait(self._open, True, self._timeout)):
+            if not (yield Wait(self._open, True, deadline - monotonic())):
                 raise TimeoutError
             data = self._open.recv(_READ_SIZE)
             if not data:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from pydicom.config import IGNORE
@@ -30,6 +31,8 @@ from streamdcm.network.results import Ledger
 from streamdcm.network.transport import Transport
 
 _LAST_MESSAGE_ID: Final = 0xFFFF
+_MOST_EVENTS: Final = 16
+"""How many answers are kept of a peer that sends more than the one it was asked for."""
 
 _REJECTIONS: Final = {  # PS3.8 §9.3.4
     (1, 1): "it gives no reason",
@@ -139,7 +142,7 @@ class AssociationSession:
         context_id, job.transfer_syntax = chosen
         yield Open(job, job.transfer_syntax, "dataset")
         message_id = self._message_id = self._message_id % _LAST_MESSAGE_ID + 1
-        yield from self._send_message(job, context_id, message_id)
+        is_early = yield from self._send_message(job, context_id, message_id)
         reply = yield from self._next_event(self._limits.answer_timeout)
         if (
             not isinstance(reply, Reply)
@@ -148,10 +151,16 @@ class AssociationSession:
             or STATUS not in reply.elements
         ):
             raise self._lost("sent a message that is no answer to ours")
-        return verdict_of_status(reply.elements[STATUS])
+        verdict = verdict_of_status(reply.elements[STATUS])
+        if is_early and verdict.status != "failed":
+            raise self._lost("says that it is stored before it had all of it")
+        return verdict
 
-    def _send_message(self, job: Job, context_id: int, message_id: int) -> Steps[None]:
-        """Send a C-STORE-RQ and its dataset; each PDU goes out whole before more of the dataset is asked for."""
+    def _send_message(self, job: Job, context_id: int, message_id: int) -> Steps[bool]:
+        """Send a C-STORE-RQ and its dataset; tell whether the peer has answered before it had the last fragment.
+
+        Each PDU goes out whole before more of the dataset is asked for.
+        """
         association, item = self._association, job.item
         assert association is not None
         assert item is not None
@@ -170,14 +179,16 @@ class AssociationSession:
                 raise SourceFailed(EncodeError("the dataset has an odd number of bytes; correct its odd value"))
             waiting += fragments.add(b"\0")  # PS3.5 §A.5
         yield Close()
+        is_early = bool(self._events)
         yield from self._send(waiting + fragments.finish())
+        return is_early
 
     def _context_for(self, item: Item, syntaxes: tuple[str, ...]) -> Steps[tuple[int, str] | None]:
         """Return the context for an instance, on an association that has been asked for all that it may be sent in."""
         self._leave_if_ended()
         pairs = [(item.sop_class_uid, syntax) for syntax in syntaxes]
         if self._association is None or not self._pairs.keys() >= set(pairs):
-            yield from self._release()
+            yield from self.finish()
             for pair in pairs:
                 self._pairs.pop(pair, None)
                 self._pairs[pair] = None
@@ -192,7 +203,10 @@ class AssociationSession:
         return None
 
     def _leave_if_ended(self) -> None:
-        """Leave an association that the peer has ended since the last instance, as many do when nothing happens."""
+        """Leave an association that the peer has ended since the last instance, as many do when nothing happens.
+
+        Leave one, too, in which it has said more than it was asked for: its next answer would be taken for ours.
+        """
         if self._transport is None:
             return
         try:
@@ -200,6 +214,8 @@ class AssociationSession:
             if said is not None:
                 self._heard(said)
         except OSError:  # also our own, of what the peer says
+            self.abandon()
+        if self._events:
             self.abandon()
 
     def _associate(self) -> Steps[None]:
@@ -222,9 +238,8 @@ class AssociationSession:
         if self._association is None or self._transport is None:
             return
         yield from self._send([self._association.release()])
-        while not isinstance(event := (yield from self._next_event(self._limits.timeout)), ReleaseReply):
-            if isinstance(event, ReleaseRequest):
-                raise self._lost("ends the association")
+        if not isinstance((yield from self._next_event(self._limits.timeout)), ReleaseReply):
+            raise self._lost("does not agree to end the association")
         self._transport.close()
         self._transport = self._association = None
 
@@ -234,8 +249,9 @@ class AssociationSession:
 
     def _next_event(self, seconds: float) -> Steps[Event]:
         assert self._transport is not None
+        deadline = monotonic() + seconds  # for the whole of it: a peer may give it byte by byte
         while not self._events:
-            self._heard((yield from self._transport.receive(seconds)))
+            self._heard((yield from self._transport.receive(seconds, deadline)))
         return self._events.popleft()
 
     def _heard(self, data: bytes) -> None:
@@ -258,6 +274,8 @@ class AssociationSession:
                 assert self._transport is not None
                 self._transport.send_now(self._association.release_reply())
                 raise self._lost("ended the association")
+            if len(self._events) >= _MOST_EVENTS:
+                raise self._lost("sends answers that nobody asked for")
             self._events.append(event)
 
     def _lost(self, what: str) -> PeerConnectionError:

@@ -1,6 +1,7 @@
 """What servers say they have stored, and what hostile ones say."""
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -64,6 +65,9 @@ HOSTILE = {
     "half an XML": XML[:200],
     "a document type": b'<!DOCTYPE a [<!ENTITY b "c">]>' + XML.partition(b"?>")[2].strip(),
     "deep XML": b"<NativeDicomModel>" + b"<Item>" * 5000,
+    "an encoding that nobody knows": XML.replace(b"UTF-8", b"klingon"),
+    "an encoding of several bytes": XML.replace(b"UTF-8", b"utf-7"),
+    "an encoding that cannot be read": XML.replace(b"UTF-8", b"punycode"),
     "a bomb": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "' + b"c" * 1000 + b'">]><a>&b;</a>',
 }
 
@@ -78,6 +82,18 @@ def test_hostile_answers_are_unclear(content):
 def test_no_answer_crashes(content):
     with suppress(UnclearError):
         parsed_answer(content)
+
+
+def test_a_long_text_is_read_in_no_time():
+    """A parser gives it line by line: put together each time, 16 MiB of lines would take most of an hour."""
+    start = time.process_time()
+    parsed_answer(b"<NativeDicomModel>" + b"\n" * 1_000_000 + b"</NativeDicomModel>")
+    assert time.process_time() - start < 5
+
+
+def test_a_value_is_put_together():
+    answer = parsed_answer(XML.replace(b"1.2.4<", b"&#49;.2<!-- a comment -->.4<"))
+    assert answer.stored == {"1.2.4": 0xB000, "1.2.5": None}
 
 
 def test_numbers_that_are_none_are_no_reasons():

@@ -26,8 +26,9 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
 
 
-def accept(*results: tuple[int, int], max_length: int = 100) -> bytes:
-    contexts = b"".join(item_of(0x21, bytes((number, 0, result, 0))) for number, result in results)
+def accept(*results: tuple[int, int], max_length: int = 100, syntax: str = "") -> bytes:
+    accepted = item_of(0x40, syntax.encode()) if syntax else b""
+    contexts = b"".join(item_of(0x21, bytes((number, 0, result, 0)) + accepted) for number, result in results)
     user = item_of(0x50, item_of(0x51, struct.pack(">I", max_length)) + item_of(0x52, b"1.2"))
     return pdu_of(2, bytes(68) + item_of(0x10, b"1.2.840.10008.3.1.1.1") + contexts + user)
 
@@ -62,6 +63,19 @@ def test_what_is_accepted_is_known_by_class_and_syntax():
     assert association.state is State.OPEN
 
 
+def test_a_context_is_accepted_as_it_was_proposed_or_not_at_all():
+    """What is sent in a context would else be taken for another syntax, that of a peer that is wrong about it."""
+    for syntax, contexts in {
+        EXPLICIT: {(CT, EXPLICIT): 1},
+        f"{IMPLICIT}\0": {(CT, IMPLICIT): 3},
+        "1.2.840.10008.1.2.2": {},
+        "": {(CT, EXPLICIT): 1, (CT, IMPLICIT): 3},
+    }.items():
+        association = requested()
+        list(association.receive(accept((1, 0), (3, 0), (5, 0), syntax=syntax)))
+        assert association.contexts == contexts
+
+
 SCRIPTS = {
     "a reply": accept((1, 0)) + reply(7, 0xB000),
     "an abort": accept((1, 0)) + pdu_of(7, b"\0\0\2\6"),
@@ -73,6 +87,7 @@ SCRIPTS = {
     "a message too early": reply(),
     "a short rejection": pdu_of(3, b"\0"),
     "an accept without items": pdu_of(2, bytes(20)),
+    "half a syntax": pdu_of(2, bytes(68) + item_of(0x21, b"\1\0\0\0\x40\0\0\x09")),
     "no room for a fragment": accept((1, 0), max_length=7),
 }
 
@@ -104,6 +119,7 @@ def test_any_division_into_reads_gives_the_same_events(script, data):
         ("a message too early", [Malformed]),
         ("a short rejection", [Malformed]),
         ("an accept without items", [Malformed]),
+        ("half a syntax", [Malformed]),
         ("no room for a fragment", [Malformed]),
     ],
 )

@@ -1,10 +1,12 @@
 """STOW-RS to Orthanc, and to servers that follow a script."""
 
+import gc
 import io
 import struct
 import threading
 import time
 import warnings
+import weakref
 from email import message_from_bytes
 from functools import partial
 from pathlib import Path
@@ -247,6 +249,13 @@ def test_a_server_that_asks_to_be_left_alone_for_long_is():
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.parametrize("text", ["-5", "soon", "Mon, 1 Jan 99999999999999999999 00:00:00 GMT"])
+def test_a_pause_that_is_none_is_our_own(text):
+    with scripted(web := Web(status(503, Retry_After=text), ok(CT_UID)), web) as peer:
+        [item] = dicomweb.store(url_of(peer), CT_SMALL).instances
+    assert (item.status, item.attempts) == ("stored", 2)
+
+
 def test_frames_that_can_be_read_once_are_not_sent_again():
     with scripted(web := Web(status(503)), web) as peer:
         [item] = dicomweb.store(url_of(peer), (image(2), camera(2))).instances
@@ -393,6 +402,19 @@ def test_after_a_failing_source_the_next_ones_go_on(way, tmp_path):
     assert [item.status for item in result.instances] == ["stored", "failed", "failed", "failed", "stored"]
     assert [type(item.error) for item in result.failed] == [ConnectionResetError, NotDicomError, FileNotFoundError]
     assert not any(body.endswith(b"--\r\n") for body in broken)
+
+
+@each_way
+def test_no_failure_keeps_a_dataset_alive(way):
+    ds = image(4)
+    alive = weakref.ref(ds)
+    given = [(ds, failing(2))]
+    del ds
+    with scripted(lambda talk: read_http(talk)) as peer:
+        result = store_on(way, url_of(peer), (given.pop() for _ in range(1)), on_error="continue")
+    gc.collect()
+    assert alive() is None
+    assert isinstance(result.failed[0].error, ConnectionResetError)
 
 
 @each_way

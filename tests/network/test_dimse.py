@@ -1,5 +1,6 @@
 """C-STORE to storescp and Orthanc, and to peers that follow a script."""
 
+import gc
 import io
 import signal
 import socket
@@ -7,6 +8,7 @@ import ssl
 import threading
 import time
 import warnings
+import weakref
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
@@ -591,9 +593,6 @@ def test_workers_share_what_is_given_and_results_keep_its_order(storescp, tmp_pa
 
 
 def test_no_result_keeps_a_dataset_alive(storescp):
-    import gc
-    import weakref
-
     alive = []
 
     def instances():
@@ -609,6 +608,42 @@ def test_no_result_keeps_a_dataset_alive(storescp):
     assert result.ok
     gc.collect()
     assert not any(reference() for reference in alive)
+
+
+def without_uid():
+    ds = image()
+    del ds.SOPInstanceUID
+    return ds
+
+
+def of_which_one_cannot_be_encoded():
+    ds = image()
+    ds.Rows = 3
+    return ds
+
+
+BROKEN = {
+    "its frames": lambda: ((ds := image(4)), (ds, failing(2))),
+    "its UID": lambda: ((ds := without_uid()), ds),
+    "its UID in an Instance": lambda: ((ds := without_uid()), Instance(ds)),
+    "its size": lambda: ((ds := of_which_one_cannot_be_encoded()), (ds, camera(1))),
+}
+
+
+@each_way
+@pytest.mark.parametrize("what", BROKEN)
+def test_no_failure_keeps_a_dataset_alive(storescp, way, what):
+    """The frames of the traceback of an error would, and so would those that called them."""
+    ds, given = BROKEN[what]()
+    alive = weakref.ref(ds)
+    given = [given]
+    del ds
+    result = store_on(way, storescp.url, (given.pop() for _ in range(1)), on_error="continue")
+    gc.collect()
+    assert alive() is None
+    [item] = result.failed
+    if what == "its frames":
+        assert "failing, " in item.error.__notes__[-1]
 
 
 def test_progress_counts_bytes(storescp):

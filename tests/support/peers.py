@@ -190,10 +190,7 @@ class Talk:
 
     def reply(self, message_id: int, status: int) -> None:
         """Answer a C-STORE-RQ."""
-        elements = ((0x100, 0x8001), (0x120, message_id), (0x800, 0x101), (0x900, status))
-        body = b"".join(struct.pack("<HHIH", 0, number, 2, value) for number, value in elements)
-        command = struct.pack("<HHII", 0, 0, 4, len(body)) + body
-        self.send(pdu_of(4, struct.pack(">IBB", len(command) + 2, self.context, 3) + command))
+        self.send(reply_pdu(message_id, status, self.context))
 
     def store_all(self, *statuses: int) -> None:
         """Answer each message, with these statuses and then with success, until the association is released."""
@@ -209,6 +206,14 @@ class Talk:
             while len(data) < count and (piece := self.connection.recv(count - len(data))):
                 data += piece
         return data
+
+
+def reply_pdu(message_id: int, status: int, context: int) -> bytes:
+    """The answer to a C-STORE-RQ."""
+    elements = ((0x100, 0x8001), (0x120, message_id), (0x800, 0x101), (0x900, status))
+    body = b"".join(struct.pack("<HHIH", 0, number, 2, value) for number, value in elements)
+    command = struct.pack("<HHII", 0, 0, 4, len(body)) + body
+    return pdu_of(4, struct.pack(">IBB", len(command) + 2, context, 3) + command)
 
 
 def pdu_of(kind: int, body: bytes) -> bytes:
