@@ -10,7 +10,7 @@ from operator import index
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
-from pydicom import charset, dataelem, filereader, hooks, valuerep
+from pydicom import charset, datadict, dataelem, filereader, hooks, valuerep
 from pydicom import dataset as datasets
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -44,6 +44,8 @@ _IN_OUR_WORDS: Final = (
      "(PS3.3 §C.12.1.1.2); it is read as the one that it resembles, or left out"),
     (re.compile(r"Invalid value|Value .* is not valid|Values for elements", re.S),
      "the value is not one that its VR can have (PS3.5 §6.2); it is written as it is"),
+    (re.compile(r".* is not a valid private creator", re.S),
+     "the private creator of its block is not one text (PS3.5 §7.8.1), so that its VR is not known"),
 )  # fmt: skip
 _OTHER: Final = "pydicom warns of it, in a text that may quote its value and is left out here"
 
@@ -110,7 +112,7 @@ def _listen(*modules: Any) -> None:
             module.warn_and_log = _warn_and_log
 
 
-_listen(charset, dataelem, datasets, filereader, hooks, valuerep)
+_listen(charset, datadict, dataelem, datasets, filereader, hooks, valuerep)
 
 
 _tag_for = lru_cache(maxsize=256)(tag_for_keyword)

@@ -25,6 +25,7 @@ from streamdcm.encode.layout import UNDEFINED_LENGTH, Context, Encoding, Layout,
 from streamdcm.encode.private import parse_private
 from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr import BULK_VRS
+from streamdcm.errors import EncodeError
 from streamdcm.errors.translation import element_name
 from streamdcm.sources import FileSource, describe_file
 
@@ -261,10 +262,19 @@ class Scope:
         try:
             if not tag.is_private:
                 return dictionary_VR(tag)
-            creator = elements_of(self.dataset).get(tag.private_creator)
-            return None if creator is None else private_dictionary_VR(tag, self._value(creator))
+            name = self._private_creator(tag.private_creator)
+            return None if name is None else private_dictionary_VR(tag, name)
         except KeyError:
             return None
+
+    def _private_creator(self, tag: int) -> str | None:
+        """Return who reserved a private block; `None` if that element does not say it (PS3.5 §7.8.1)."""
+        creator = elements_of(self.dataset).get(tag)
+        try:
+            name = None if creator is None else self._value(creator)
+        except EncodeError:  # which is for whoever writes that element to say, if it has to be parsed for that
+            return None
+        return name if isinstance(name, str) else None
 
     def path_of(self, tag: int) -> str:
         """Return tag and keyword of an element, behind those of the sequences and the items around it."""

@@ -16,7 +16,7 @@ from streamdcm.errors import PlanError
 from streamdcm.files.access import accessed
 from streamdcm.files.assembled import assembled
 from streamdcm.files.notices import warn_of_signature
-from streamdcm.files.present_frames import present_frames
+from streamdcm.files.present_frames import PresentFrames, present_frames
 from streamdcm.files.scanned import scan_file
 from streamdcm.instructions import Encoder
 from streamdcm.options import AppendOptions, Options, check_options
@@ -34,6 +34,7 @@ from streamdcm.plan.frame_groups import dimensions_of
 from streamdcm.plan.plan import plan_file
 from streamdcm.sinks import Delivery
 from streamdcm.write.answers import close_frames
+from streamdcm.write.array_frames import with_coded_frames
 from streamdcm.write.driver import write
 from streamdcm.write.encoders import refuse_async_frames
 from streamdcm.write.instance import with_frames
@@ -58,7 +59,8 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
     path : str, bytes or PathLike
         The file.
     frames : iterable of array or bytes-like
-        The new frames; pairs of a frame and a Dataset where the file has functional groups of frames.
+        The new frames; pairs of a frame and a Dataset where the file has functional groups of frames. Arrays are
+        encoded where the file is compressed.
     **kwargs
         Those of `AppendOptions`, each with its default:
 
@@ -66,6 +68,8 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
         - `checksum` (None): ``"sha256"`` gives the digest of what was written, in the result.
         - `offset_table` ("auto"): ``"basic"``, ``"extended"`` or ``"empty"``, for compressed frames (PS3.5 §A.4).
         - `check_frames` (True): whether a compressed frame that does not begin as it has to is refused (PS3.5 §A.4).
+        - `codec_workers` (None): how many frames are coded at a time; by default one for each core, at most 8.
+        - `codec_options` (nothing): what is said to the codec, such as ``{"near": 3}``.
         - `progress` (None): called with a `ProgressEvent` after about every chunk.
         - `chunk_size` (1 MiB): the most bytes that are read or written at a time.
         - `hold_limit` (64 MiB): bytes kept in memory behind a value that is known late, where the target cannot seek.
@@ -92,17 +96,38 @@ def append(path: Path, frames: Any, /, **kwargs: Unpack[AppendOptions]) -> Write
     True
     """
     with Delivery(path) as delivery, afterwards(partial(close_frames, frames)):
-        options = replace(append_options(path, dict(kwargs), "append"), frames=frames)
+        options = append_options(path, frames, dict(kwargs), "append")
         refuse_async_frames(options)
         resolve_target(delivery, options)
-        result, written = write(Appending(path, options).encode(), delivery, options, None)
+        appending = with_frames_given(frames_in(path, options), options)
+        result, written = write(appending.encode(), delivery, options, None)
     return with_frames(result, written)
 
 
-def append_options(path: Any, given: dict[str, Any], function: str) -> Options:
+def append_options(path: Any, frames: Any, given: dict[str, Any], function: str) -> Options:
     """Check the options of a function that writes more frames behind those of a file."""
     refuse_remote_frames(path)
-    return check_options(given, function)
+    return replace(check_options(given, function), frames=frames, append=True)
+
+
+def frames_in(path: Any, options: Options) -> PresentFrames:
+    """Find what a file has that gets more frames.
+
+    Raises
+    ------
+    PlanError, EncodeError, SourceError
+        See `append`.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise PlanError("frames follow those of a regular file, and the path leads to something else")
+    with accessed(path) as access:
+        return present_frames(scan_file(access, force=False, hold_limit=options.hold_limit))
+
+
+def with_frames_given(present: PresentFrames, options: Options) -> Appending:
+    """Decide how frames that can be asked for follow those of a file."""
+    _, options = with_coded_frames(present.dataset, options)
+    return Appending(present, options)
 
 
 class Appending:
@@ -110,25 +135,22 @@ class Appending:
 
     Parameters
     ----------
-    path : str, bytes or PathLike
-        The file.
+    present : PresentFrames
+        What it has.
     options : Options
         `frames` gives the new ones, or stands for those that will be given.
 
     Raises
     ------
-    PlanError, EncodeError, SourceError
+    PlanError
         See `append`.
     """
 
     takes_frames = True
     number = None
 
-    def __init__(self, path: Any, options: Options) -> None:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise PlanError("frames follow those of a regular file, and the path leads to something else")
-        with accessed(path) as access:
-            self._present = present_frames(scan_file(access, force=False, hold_limit=options.hold_limit))
+    def __init__(self, present: PresentFrames, options: Options) -> None:
+        self._present = present
         if options.offset_table == "extended" and not self._present.frames.are_whole:
             raise PlanError("an extended offset table needs one fragment a frame; leave offset_table='extended' out")
         self._options = options

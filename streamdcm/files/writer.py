@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from streamdcm.engine.progress import Progress
 from streamdcm.errors import PlanError
-from streamdcm.files.append import APPENDED, Appending
+from streamdcm.files.append import APPENDED, Appending, frames_in
 from streamdcm.files.capture import Capture
 from streamdcm.options import CaptureOptions, Options, WriterOptions, refuse_in_vain
 from streamdcm.sinks import Delivery
@@ -100,7 +100,7 @@ def opened_appending(target: Any, dataset: Dataset | None, options: Options) -> 
     refuse_remote_frames(target)
     in_vain = WriterOptions.__annotations__.keys() - APPENDED - {"append"}
     refuse_in_vain(options, sorted(in_vain), "is about a new file, and append=True is about one that is there")
-    return Appending(target, options)
+    return Appending(frames_in(target, options), options)
 
 
 def _appended(

@@ -112,8 +112,8 @@ class CaptureOptions(WriterOptions, total=False):
     sync_every: int | float
 
 
-class AppendOptions(TableOptions, StreamOptions, total=False):
-    """Keyword arguments of `append` and its ``_async`` counterpart: those of `StreamOptions`, and more.
+class AppendOptions(TableOptions, CodecOptions, StreamOptions, total=False):
+    """Keyword arguments of `append` and its ``_async`` counterpart: see `CodecOptions` and `StreamOptions`, and more.
 
     Attributes
     ----------

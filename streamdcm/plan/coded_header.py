@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from streamdcm.encode._pydicom import elements_of
+from streamdcm.encode._pydicom import elements_of, view_of
 from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
@@ -24,6 +24,8 @@ from streamdcm.encode.tags import (
     PLANAR_CONFIGURATION,
     SOP_INSTANCE_UID,
 )
+from streamdcm.errors import PlanError
+from streamdcm.errors.translation import element_name
 from streamdcm.pixels.codecs.choices import TARGETS
 from streamdcm.pixels.codecs.image import YBR_TRANSFORMED, Image
 from streamdcm.pixels.codecs.table import (
@@ -105,6 +107,39 @@ def describe_coded(view: Dataset, image: Image, syntax: str) -> None:
     if target is not None and target.is_lossy:
         _put(view, LOSSY_COMPRESSION, "CS", "01")
         _put(view, LOSSY_METHOD, "CS", [*values(view, LOSSY_METHOD), target.method])
+
+
+def refuse_other_header(dataset: Dataset, image: Image, syntax: str) -> None:
+    """Refuse frames of which a header would say something else when they have been encoded.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What says it.
+    image : Image
+        The frames as they are before they are encoded.
+    syntax : str
+        The transfer syntax that they are encoded for.
+
+    Raises
+    ------
+    PlanError
+        Names the element.
+    """
+    view = view_of(dataset)
+    describe_coded(view, image, syntax)
+    for tag in (PHOTOMETRIC_INTERPRETATION, PLANAR_CONFIGURATION, LOSSY_COMPRESSION):
+        if values(view, tag) != values(dataset, tag):
+            _refuse_other(tag)
+    if is_lossy(syntax) and values(dataset, LOSSY_METHOD)[-1:] != [TARGETS[syntax].method]:
+        _refuse_other(LOSSY_METHOD)
+
+
+def _refuse_other(tag: int) -> NoReturn:
+    raise PlanError(
+        f"{element_name(tag)} does not say of the frames that are there what arrays would be encoded as; give frames "
+        "that are encoded as those are"
+    )
 
 
 def any_uid(uid: str, how: str) -> str:

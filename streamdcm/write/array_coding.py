@@ -24,7 +24,7 @@ from streamdcm.pixels.codecs.image import image_of
 from streamdcm.pixels.codecs.recode import Recoding
 from streamdcm.pixels.codecs.table import encoder_of
 from streamdcm.pixels.given_frames import apart
-from streamdcm.plan.coded_header import decoded_image, describe_coded, is_lossy, late_ratio
+from streamdcm.plan.coded_header import decoded_image, describe_coded, is_lossy, late_ratio, refuse_other_header
 from streamdcm.plan.file_meta import copy_of_file_meta
 from streamdcm.plan.syntaxes import syntax_named
 
@@ -106,7 +106,13 @@ class ArrayCoding:
         return cls(syntax, Recoding(source, between, None, encoder_of(syntax, between, said), said))
 
     def header(self, dataset: Dataset, options: Options) -> tuple[Dataset, Options, list[str] | None]:
-        """Return what says what the frames are: a view, options, and the ratios of earlier lossy compressions."""
+        """Return what says what the frames are: a view, options, and the ratios of earlier lossy compressions.
+
+        Where they follow those of a file, that is what the file says.
+        """
+        if options.append:
+            refuse_other_header(dataset, self.recoding.target, self.syntax)
+            return dataset, options, None
         view = view_of(dataset)
         describe_coded(view, self.recoding.target, self.syntax)
         if not is_lossy(self.syntax):

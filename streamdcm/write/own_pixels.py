@@ -98,5 +98,5 @@ def _copy(value: Any) -> Copy:
         described = describe(value, _LABEL)  # type: ignore[arg-type]
         if isinstance(described, Copy) and isinstance(described.source, BufferSource):
             return described
-        raise PlanError("a ByteStream of pixel data is neither compressed nor decompressed; give the frames", _LABEL)
+        raise PlanError(f"{_LABEL} is a ByteStream, which is neither compressed nor decompressed; give the frames")
     return Copy(BufferSource(BytesIO(value), _LABEL), 0, len(value))

@@ -86,3 +86,41 @@ def test_dcmdump_reads_what_became_un(tmp_path) -> None:  # type: ignore[no-unty
     )
     dump = run("dcmdump", path)
     assert "(01f1,1026) UN 00\\00\\00\\3f" in dump.stdout
+
+
+@pytest.mark.parametrize(
+    ("vr", "value"),
+    [
+        ("SQ", [Dataset()]),
+        ("LO", ["Doe^Jane", "Doe^Jane"]),
+        ("US", [1, 2]),
+    ],
+)
+def test_a_creator_that_is_not_one_text_is_told_without_its_value(vr: str, value: Any) -> None:
+    source = template(ExplicitVRLittleEndian)
+    if vr == "SQ":
+        value[0].PatientName = "Doe^Jane"
+    source.add_new(GEMS_CREATOR, vr, value)
+    source.add_new(0x00091001, "UN", b"ab")
+    read = pydicom.dcmread(io.BytesIO(written(source)))
+    target = io.BytesIO()
+    with pytest.warns(UserWarning) as told:
+        streamdcm.dcmwrite(target, read, transfer_syntax=ExplicitVRBigEndian)
+    assert [str(each.message) for each in told] == [
+        "(0009,1001): the private creator of its block is not one text (PS3.5 §7.8.1), so that its VR is not known"
+    ]
+    assert pydicom.dcmread(io.BytesIO(target.getvalue())).get_item(0x00091001).value == b"ab"
+
+
+@pytest.mark.parametrize(("vr", "value"), [(b"SQ\0\0\4\0\0\0", b"abcd"), (b"UL\6\0", b"abcdef")])
+def test_a_damaged_creator_does_not_keep_what_is_copied_from_being_copied(vr: bytes, value: bytes) -> None:
+    creator = pack("<HH", 0x0009, 0x0010) + vr + value
+    without_vr = pack("<HHL", 0x0009, 0x1001, 2) + b"ab"
+    before, mark, behind = written(template(ExplicitVRLittleEndian)).partition(pack("<HH", 0x0028, 0x0002))
+    target = io.BytesIO()
+    streamdcm.rewrite(
+        io.BytesIO(before + creator + without_vr + mark + behind),
+        target,
+        edit=lambda ds: ds.update({"PatientID": "7"}),
+    )
+    assert creator + pack("<HH2s2xL", 0x0009, 0x1001, b"UN", 2) + b"ab" in target.getvalue()

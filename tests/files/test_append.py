@@ -3,22 +3,28 @@
 import io
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import anyio
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataelem import DataElement
 from pydicom.uid import (
+    JPEG2000,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -300,3 +306,115 @@ def test_only_a_regular_file_at_a_local_path_gets_more_frames(tmp_path: Path) ->
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(PlanError, match="regular file"):
             streamdcm.append(tmp_path / "pipe", [b""])
+
+
+def noise(*numbers: int) -> list[np.ndarray]:
+    """Frames that differ, of 12 bits."""
+    return [np.random.default_rng(n).integers(0, 4096, (ROWS, ROWS)).astype("u2") for n in numbers]
+
+
+def in_one(path: Path, frames: Any, **options: Any) -> None:
+    streamdcm.append(path, frames, **options)
+
+
+def one_by_one(path: Path, frames: Any, **options: Any) -> None:
+    with streamdcm.open_writer(path, append=True, **options) as writer:
+        for frame in frames:
+            writer.write_frame(frame)
+
+
+def in_one_async(path: Path, frames: Any, **options: Any) -> None:
+    anyio.run(partial(streamdcm.append_async, path, frames, **options))
+
+
+def from_loop(path: Path, frames: Any, **options: Any) -> None:
+    async def given() -> Any:
+        for frame in frames:
+            yield frame
+
+    anyio.run(partial(streamdcm.append_async, path, given(), **options))
+
+
+def one_by_one_async(path: Path, frames: Any, **options: Any) -> None:
+    async def push() -> None:
+        async with streamdcm.open_writer_async(path, append=True, **options) as writer:
+            for frame in frames:
+                await writer.write_frame(frame)
+
+    anyio.run(push)
+
+
+WAYS = pytest.mark.parametrize("add", [in_one, one_by_one, in_one_async, from_loop, one_by_one_async])
+
+
+@WAYS
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_arrays_are_encoded_behind_compressed_frames(syntax: UID, add: Any, tmp_path: Path) -> None:
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", without_groups(syntax), frames=noise(0, 1))
+    add(path, noise(2, 3, 4))
+    assert (dcmread(path).pixel_array == np.stack(noise(0, 1, 2, 3, 4))).all()
+
+
+@WAYS
+def test_arrays_are_encoded_as_the_options_say(add: Any, tmp_path: Path) -> None:
+    ds = without_groups(JPEGLSNearLossless)
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", ds, frames=noise(0, 1), codec_options={"near": 7})
+    before = dcmread(path)
+    add(path, noise(2), codec_options={"near": 30}, codec_workers=1)
+    after = dcmread(path)
+    error = np.abs(after.pixel_array.astype(int) - np.stack(noise(0, 1, 2)))
+    assert error[:2].max() <= 7 < error[2].max() <= 30
+    assert after.LossyImageCompressionRatio == before.LossyImageCompressionRatio
+    with pytest.raises(PlanError, match="near"):
+        add(path, noise(3), codec_options={"near": 1000})
+
+
+@WAYS
+def test_codec_options_are_refused_where_nothing_is_encoded(add: Any, tmp_path: Path) -> None:
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", without_groups(RLELossless), frames=[rle(1)])
+    with pytest.raises(PlanError, match="codec_workers="):
+        add(path, [rle(2)], codec_workers=2)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("syntax", "keyword", "value"),
+    [
+        (JPEG2000Lossless, "PhotometricInterpretation", "RGB"),  # without the colour transform that arrays get
+        (JPEGLSLossless, "PlanarConfiguration", 1),
+        (JPEG2000, "LossyImageCompression", "00"),
+        (JPEG2000, "LossyImageCompressionMethod", ["ISO_15444_1", "ISO_14495_1"]),
+    ],
+)
+def test_arrays_of_which_the_file_would_not_be_true_are_refused(
+    syntax: UID, keyword: str, value: Any, add: Any, tmp_path: Path
+) -> None:
+    ds = without_groups(syntax, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit = 7
+    colours = [np.full((ROWS, ROWS, 3), n, "u1") for n in range(3)]
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", ds, frames=colours[:2])
+    add(path, colours[2:])
+    assert dcmread(path).NumberOfFrames == 3
+    old = edited(path, **{keyword: value})
+    with pytest.raises(PlanError, match=keyword):
+        add(path, colours)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_frames_that_could_not_follow_are_closed(tmp_path: Path) -> None:
+    closed = []
+
+    def given() -> Iterator[Any]:
+        try:
+            yield from noise(0, 1)
+        finally:
+            closed.append(1)
+
+    streamdcm.dcmwrite(path := tmp_path / "a.dcm", without_groups(JPEG2000), frames=noise(0))
+    edited(path, LossyImageCompressionMethod=None)
+    for add in (in_one, in_one_async):
+        with pytest.raises(PlanError, match="LossyImageCompressionMethod"):
+            add(path, given())
+    assert len(closed) == 2
