@@ -1,6 +1,7 @@
 """Settings that all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ settings.register_profile("explore", max_examples=3000, **_COMMON)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try few examples of each property where only the quick tests are run."""
+    """Try few examples of each property where only the quick tests are run, and let children be interrupted."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell starts in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     is_quick = config.option.markexpr == "quick"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick" if is_quick else "default"))
 
