@@ -25,7 +25,7 @@ from streamdcm.files.rewrite import rewrite_as
 from streamdcm.instructions import Encoder
 from streamdcm.options import PlaceOptions, ReadingOptions, RewriteChunksOptions, check_options
 from streamdcm.plan.coded_header import derived_uid
-from streamdcm.sinks import printable, printable_text, scheme_of
+from streamdcm.sinks import printable, printable_text, scheme_of, told
 from streamdcm.write.functions import write_encoder
 
 Claim = Callable[[str, bool, "str | None"], Claimed]
@@ -246,7 +246,7 @@ def _passed_on(chunks: Iterator[bytes]) -> Encoder[None]:
 
 def described(error: BaseException) -> str:
     """Return the class of an error and its text, without a secret."""
-    text = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    text = "; ".join([told(error), *getattr(error, "__notes__", ())])
     name = next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
     return f"{name}: {printable_text(text)}" if text else name
 

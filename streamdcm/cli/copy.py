@@ -22,7 +22,7 @@ from streamdcm.files.rewrite import rewrite
 from streamdcm.files.transcode import refuse_coding_in_vain
 from streamdcm.options import RewriteOptions, check_options, checks
 from streamdcm.options.typed import ProgressCallback
-from streamdcm.sinks import printable, scheme_of
+from streamdcm.sinks import printable, scheme_of, told
 
 if TYPE_CHECKING:
     from streamdcm.cli.parser import Parser
@@ -172,7 +172,7 @@ def _copy_named(given: argparse.Namespace) -> None:
     except (StreamdcmError, OSError) as error:
         is_skipped = given.skip_non_dicom and isinstance(error, NotDicomError)
         if given.json and given.target != "-":
-            status = {"status": "skipped"} if is_skipped else {"status": "failed", "error": str(error)}
+            status = {"status": "skipped"} if is_skipped else {"status": "failed", "error": told(error)}
             print(json.dumps({**said, **status}))
         if not is_skipped:
             raise

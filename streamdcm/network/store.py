@@ -16,6 +16,7 @@ from streamdcm.errors import (
 from streamdcm.network.failures import NOT_CONFIRMED, ONCE, Verdict, pause_after
 from streamdcm.network.operations import Close, Job, OnError, SourceFailed, Steps, Take, Wait
 from streamdcm.network.results import Ledger
+from streamdcm.sinks import told
 
 
 class Session(Protocol):
@@ -158,7 +159,7 @@ class Sender:
         """Take a result for an instance that cannot be read, or raise why."""
         job, error = failure.job, failure.error
         assert job is not None
-        reason = "it cannot be read or encoded: " + (str(error) if _is_discreet(error) else type(error).__name__)
+        reason = "it cannot be read or encoded: " + (told(error) if _is_discreet(error) else type(error).__name__)
         result = job.result("failed", reason=reason, error=error)
         if self._on_error == "raise":
             self._ledger.note(job.index, result)

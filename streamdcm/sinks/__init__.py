@@ -3,7 +3,7 @@
 from streamdcm.sinks.asynchronous import resolve_async
 from streamdcm.sinks.delivery import Delivery
 from streamdcm.sinks.handles import is_discardable
-from streamdcm.sinks.locations import printable, printable_text
+from streamdcm.sinks.locations import printable, printable_text, told
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput, policy_of
 from streamdcm.sinks.protocols import (
     Checksummed,
@@ -44,6 +44,7 @@ __all__ = [
     "scheme_of",
     "spooled",
     "takes_size",
+    "told",
     "url_reader",
     "wants_size",
 ]

@@ -1,11 +1,13 @@
 """What is shown of a place has no secrets in it."""
 
+import errno
 import io
 
 import pytest
 
 import streamdcm
-from streamdcm.sinks import printable, printable_text
+from streamdcm.errors import TargetError
+from streamdcm.sinks import printable, printable_text, told
 from tests.support.images import template
 from tests.support.tools import package
 from tests.support.web import Server
@@ -82,3 +84,21 @@ def test_a_source_is_named_without_secrets(seekable):
     with pytest.raises(streamdcm.errors.StreamdcmError, match=r"^http://h/in\.dcm ") as caught:
         streamdcm.rewrite(Handle(b"no DICOM file" * 100), io.BytesIO())
     assert not any(secret in str(caught.value) for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(errno.ENOENT, "x", "/nowhere/a"), "/nowhere/a: there is no folder /nowhere; make it, or"),
+        (FileNotFoundError(errno.ENOENT, "x", b"/nothing"), "/nothing: there is no such file or folder; correct"),
+        (OSError(errno.ENOSPC, "x", "/a"), "/a: no space is left on the device; make some, or name another place"),
+        (OSError(errno.EIO, "Input/output error", "/a"), "/a: Input/output error"),
+        (TargetError(errno.EIO, "it is gone; look for it", "/a"), "/a: it is gone; look for it"),
+        (OSError("of some library"), "of some library"),
+        (OSError(errno.EIO, "Input/output error", 3), "[Errno 5] Input/output error: 3"),
+        (ValueError("other"), "other"),
+    ],
+    ids=str,
+)
+def test_errors_of_the_system_are_told_with_their_file_and_what_to_do(error: Exception, said: str) -> None:
+    assert told(error).startswith(said)
