@@ -17,6 +17,7 @@ from streamdcm.batch.sending import Sending
 from streamdcm.batch.stamps import stamp_of
 from streamdcm.batch.template import TargetTemplate, name_parts, normal
 from streamdcm.errors import AssociationRejectedError, PlanError, TargetCollision
+from streamdcm.errors.system import told
 from streamdcm.files.chunks import rewrite_chunks_as
 from streamdcm.files.edit_paths import edits_by_tag, tag_named
 from streamdcm.files.edits import Edit, edited
@@ -246,7 +247,7 @@ def _passed_on(chunks: Iterator[bytes]) -> Encoder[None]:
 
 def described(error: BaseException) -> str:
     """Return the class of an error and its text, without a secret."""
-    text = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    text = "; ".join([told(error), *getattr(error, "__notes__", ())])
     name = next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
     return f"{name}: {printable_text(text)}" if text else name
 

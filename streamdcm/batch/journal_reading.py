@@ -170,6 +170,8 @@ def reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     JournalError
         If that is not possible, or another statement of the block fails.
     """
+    if not os.path.exists(path):
+        raise JournalError(f"there is no journal {os.fspath(path)}; name the one that a run was given")
     address = f"{Path(path).absolute().as_uri()}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True)) as database:

@@ -16,6 +16,7 @@ from streamdcm.cli.run import as_options
 from streamdcm.cli.sources import is_glob, is_list
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import NotDicomError, PlanError, StreamdcmError
+from streamdcm.errors.system import told
 from streamdcm.files.divide import divide
 from streamdcm.files.edits import Edit
 from streamdcm.files.rewrite import rewrite
@@ -172,7 +173,7 @@ def _copy_named(given: argparse.Namespace) -> None:
     except (StreamdcmError, OSError) as error:
         is_skipped = given.skip_non_dicom and isinstance(error, NotDicomError)
         if given.json and given.target != "-":
-            status = {"status": "skipped"} if is_skipped else {"status": "failed", "error": str(error)}
+            status = {"status": "skipped"} if is_skipped else {"status": "failed", "error": told(error)}
             print(json.dumps({**said, **status}))
         if not is_skipped:
             raise

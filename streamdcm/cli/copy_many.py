@@ -20,6 +20,7 @@ from streamdcm.cleanup import afterwards
 from streamdcm.cli.parser import NON_DICOM_HINT
 from streamdcm.cli.plausible import refuse_implausible
 from streamdcm.errors import PlanError, StreamdcmError
+from streamdcm.errors.system import told
 from streamdcm.sinks import printable
 
 _SECONDS: Final = 0.5
@@ -95,7 +96,7 @@ def _jobs(given: argparse.Namespace, files: list[tuple[Found, str]], outcome: _O
             try:
                 refuse_implausible(found.source)
             except (StreamdcmError, OSError) as error:
-                _end(given, outcome, (found.source, target), None if given.skip_non_dicom else str(error), skip=True)
+                _end(given, outcome, (found.source, target), None if given.skip_non_dicom else told(error), skip=True)
                 continue
         jobs[number] = Job(number, found, target, claimed), target
     return jobs

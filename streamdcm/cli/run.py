@@ -14,6 +14,7 @@ from pydicom.errors import InvalidDicomError
 from streamdcm.cli.discretion import described, discreet_warnings
 from streamdcm.cli.signals import Terminated, terminable
 from streamdcm.errors import StreamdcmError
+from streamdcm.errors.system import told
 from streamdcm.sinks import printable, printable_text
 
 _OPTION = re.compile(r"\b([a-z]+(?:_[a-z]+)*)=(True|False|'[^']*'|\"[^\"]*\"|\d+)?")
@@ -33,7 +34,7 @@ def run(given: argparse.Namespace) -> int:
     except InvalidDicomError:
         return _fail(f"{printable(given.source)} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
     except (StreamdcmError, OSError) as error:
-        said = "\n".join([str(error), *getattr(error, "__notes__", ())])
+        said = "\n".join([told(error), *getattr(error, "__notes__", ())])
         return _fail(as_options(said, given))
     except Terminated:
         _fail(f"terminated; nothing is left half-written{_going_on(given)}")

@@ -14,6 +14,7 @@ from streamdcm.errors import (
     PeerResponseError,
     StreamdcmError,
 )
+from streamdcm.errors.system import told
 from streamdcm.network.failures import NOT_CONFIRMED, ONCE, Verdict, pause_after
 from streamdcm.network.operations import Close, Job, OnError, SourceFailed, Steps, Take, Wait
 from streamdcm.network.results import Ledger
@@ -159,7 +160,7 @@ class Sender:
         """Take a result for an instance that cannot be read, or raise why."""
         job, error = failure.job, failure.error
         assert job is not None
-        reason = "it cannot be read or encoded: " + (str(error) if _is_discreet(error) else type(error).__name__)
+        reason = "it cannot be read or encoded: " + (told(error) if _is_discreet(error) else type(error).__name__)
         if self._on_error == "raise":
             self._ledger.note(job.index, job.result("failed", reason=reason, error=error))
             raise error

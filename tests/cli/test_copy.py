@@ -120,10 +120,19 @@ def test_wrong_edits_are_exit_status_2_and_do_not_repeat_the_value(tmp_path, arg
     ("arguments", "message"),
     [
         (["copy", "--transfer-syntax", "MPEG2MPML", CT, "out.dcm"], b"frames cannot be encoded as 'MPEG2"),
-        (["copy", "/nowhere/in.dcm", "out.dcm"], b"No such file"),
+        (["copy", "/nowhere/in.dcm", "out.dcm"], b"/nowhere/in.dcm: there is no folder /nowhere; make it"),
+        (["copy", "missing.dcm", "out.dcm"], b"missing.dcm: there is no such file or folder; correct the name"),
         (["copy", __file__, "out.dcm"], b"is not a DICOM file"),
-        (["copy", CT, "/nowhere/out.dcm"], b"No such file"),
-        (["copy", "--no-overwrite", CT, "old.dcm"], b"File exists"),
+        (["copy", CT, "/nowhere/out.dcm"], b"/nowhere/out.dcm: there is no folder /nowhere; make it"),
+        (["copy", CT, "old.dcm/out.dcm"], b"old.dcm/out.dcm: it is no folder, or a part of its path is none"),
+        (["copy", "--no-overwrite", CT, "old.dcm"], b"old.dcm: it is there already; name another place"),
+        (["layout", "."], b": it is a folder; name a file"),
+        (["index", "missing.dcm"], b"missing.dcm: there is no such file or folder"),
+        (["recover", ".missing.capture", "out.dcm"], b".missing.capture: there is no such file or folder"),
+        (["clean", "missing"], b"missing: there is no such file or folder"),
+        (["clean", "old.dcm"], b"old.dcm: it is no folder"),
+        (["layout", "--trace", "missing"], b"missing: there is no such file or folder"),
+        (["batch", "--status", "missing"], b"there is no journal missing; name the one that a run was given"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_exit_status_1(tmp_path, arguments, message):
@@ -131,6 +140,7 @@ def test_what_goes_wrong_is_one_line_and_exit_status_1(tmp_path, arguments, mess
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
+    assert b"Errno" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert os.listdir(tmp_path) == ["old.dcm"]
 
