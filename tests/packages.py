@@ -76,7 +76,7 @@ def _look_at(source: Path, wheel: Path) -> None:
     expected = {
         str(path.relative_to(source))
         for path in (source / "streamdcm").rglob("*")
-        if path.suffix not in (".c", "") or path.name == "py.typed"
+        if path.suffix not in (".c", ".h", "") or path.name == "py.typed"
     }
     assert expected <= names, f"the wheel lacks {sorted(expected - names)}"
     assert "streamdcm/py.typed" in names
