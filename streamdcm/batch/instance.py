@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -16,7 +17,7 @@ from streamdcm.batch.pool import Claimed, Job
 from streamdcm.batch.sending import Sending
 from streamdcm.batch.stamps import stamp_of
 from streamdcm.batch.template import TargetTemplate, name_parts, normal
-from streamdcm.errors import AssociationRejectedError, PlanError, TargetCollision
+from streamdcm.errors import AssociationRejectedError, NotDicomError, PlanError, TargetCollision
 from streamdcm.errors.system import told
 from streamdcm.files.chunks import rewrite_chunks_as
 from streamdcm.files.edit_paths import edits_by_tag, tag_named
@@ -34,6 +35,8 @@ Claim = Callable[[str, bool, "str | None"], Claimed]
 
 _OF_PLACES: Final = frozenset({*PlaceOptions.__annotations__, *ReadingOptions.__annotations__, "source_options"})
 """Options that have nothing to do with what is in a file."""
+
+_SPECIAL: Final = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
 
 
 class Outcome(NamedTuple):
@@ -90,6 +93,7 @@ class Work:
             Whatever reading, the edit or writing raises; the target is what it was.
         """
         source = job.found.source
+        _refuse_special(source)
         stamp = stamp_of(source, self._source_options)
         if self._sending is not None:
             return Outcome(stamp, self._send(job, self._sending))
@@ -218,6 +222,24 @@ class _Place:
         if scheme_of(target) is None:
             return os.path.lexists(target)
         return stamp_of(target, self._options) is not None
+
+
+def _refuse_special(source: str) -> None:
+    """Refuse a path that is neither a file nor a folder: who opens a pipe waits until somebody writes to it.
+
+    Raises
+    ------
+    NotDicomError
+        If it is one.
+    """
+    if scheme_of(source) is not None:
+        return
+    try:
+        kind = stat.S_IFMT(os.stat(source).st_mode)
+    except OSError:
+        return  # opening it says why
+    if kind not in (stat.S_IFREG, stat.S_IFDIR):
+        raise NotDicomError(f"{source} is {_SPECIAL.get(kind, 'a device')}, and no file; leave it out")
 
 
 def refuse_collision(target: str, claimed: Claimed) -> None:

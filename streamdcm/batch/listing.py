@@ -98,10 +98,18 @@ def _below(directory: str, relative: str) -> Iterator[Found]:
         return
     for entry in names:
         below = f"{relative}/{entry.name}" if relative else entry.name
-        if entry.is_dir(follow_symlinks=False):
+        if _is_folder(entry, follow_symlinks=False):
             yield from _below(entry.path, below)
-        elif not entry.is_symlink() or not entry.is_dir():
+        elif not _is_folder(entry, follow_symlinks=True):
             yield Found(entry.path, below, stamp=_stamp(entry))
+
+
+def _is_folder(entry: os.DirEntry[str], *, follow_symlinks: bool) -> bool:
+    """Tell whether an entry is a folder; what cannot be looked at is none, so that reading it says why."""
+    try:
+        return entry.is_dir(follow_symlinks=follow_symlinks)
+    except OSError:
+        return False
 
 
 def _stamp(entry: os.DirEntry[str]) -> str | None:

@@ -25,6 +25,8 @@ def refuse_implausible(path: str) -> None:
     OSError
         If the file cannot be read.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return  # what was read of a pipe would be gone
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = _PREFIX_END if file.read(_PREFIX_END).endswith(b"DICM") else 0

@@ -12,10 +12,9 @@ from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import PlanError
 from streamdcm.errors.translation import element_name
-from streamdcm.files.access import accessed
 from streamdcm.files.dataset import dataset_of
 from streamdcm.files.deferred import DeferredElement
-from streamdcm.files.remote import opened_input
+from streamdcm.files.remote import opened_to_look_at
 from streamdcm.files.scanned import Scanned, scan_to_pixels
 from streamdcm.instructions import Copy
 from streamdcm.pixels.frame_format import frame_format
@@ -65,10 +64,7 @@ def index_file(
     SourceError, EncodeError
         If it is damaged, or does not tell where frames begin.
     """
-    with (
-        opened_input(source, StorageSettings(storage_options=storage_options, client=client)) as file,
-        accessed(file) as access,
-    ):
+    with opened_to_look_at(source, StorageSettings(storage_options=storage_options, client=client)) as access:
         return _frames_of(scan_to_pixels(access, force=force))
 
 

@@ -22,12 +22,12 @@ from streamdcm.encode.tags import (
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import StreamdcmError
 from streamdcm.errors.translation import element_name
-from streamdcm.files.access import Access, InflatedAccess, accessed, performed
+from streamdcm.files.access import Access, InflatedAccess, performed
 from streamdcm.files.dataset import raw_element
 from streamdcm.files.frame_layout import FrameLayout, encapsulated_layout, native_layout
 from streamdcm.files.nested_layout import LONGEST_VALUE, inside
 from streamdcm.files.piece import FileLayout, Piece, Section
-from streamdcm.files.remote import opened_input
+from streamdcm.files.remote import opened_to_look_at
 from streamdcm.files.scan import Scanner
 from streamdcm.files.scan_head import Head, encoding_of_dataset, scan_head
 from streamdcm.files.scan_walk import walk
@@ -73,10 +73,7 @@ def layout_of(
     SourceError
         If what is before the dataset is damaged.
     """
-    with (
-        opened_input(source, StorageSettings(storage_options=storage_options, client=client)) as file,
-        accessed(file) as access,
-    ):
+    with opened_to_look_at(source, StorageSettings(storage_options=storage_options, client=client)) as access:
         return _Layout(access, force=force, with_values=with_values, depth=depth).found()
 
 

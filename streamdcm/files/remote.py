@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from streamdcm.engine.storage_settings import StorageSettings
-from streamdcm.files.inputs import opened_pipe
+from streamdcm.errors import PlanError
+from streamdcm.files.access import Access, accessed
+from streamdcm.files.inputs import incoming, opened_pipe
 from streamdcm.options import Options
 from streamdcm.sinks import scheme_of, url_reader
 from streamdcm.sinks.resolve import path_of_url
@@ -40,6 +42,27 @@ def opened_input(source: Any, storage: StorageSettings) -> Iterator[Any]:
         return
     with url_reader(source, storage) as file:
         yield file
+
+
+@contextmanager
+def opened_to_look_at(source: Any, storage: StorageSettings) -> Iterator[Access]:
+    """Give access to a source that is looked at here and there.
+
+    Raises
+    ------
+    PlanError
+        If it only goes forwards.
+    Exception
+        As `opened_input` does.
+    """
+    with opened_input(source, storage) as file:
+        comes = incoming(file)
+        if comes is not None:
+            raise PlanError(
+                f"{comes.name} only goes forwards, and is to be looked at here and there; save it to a file"
+            )
+        with accessed(file) as access:
+            yield access
 
 
 def source_storage(source: Any, target: Any, options: Options) -> StorageSettings:

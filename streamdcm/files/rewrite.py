@@ -28,6 +28,7 @@ from streamdcm.write.coded_frames import encoded
 from streamdcm.write.driver import write
 from streamdcm.write.instance import with_frames
 from streamdcm.write.targets import Target, is_path, resolve_target
+from streamdcm.write.trace import is_one_file
 
 
 def rewrite(
@@ -206,7 +207,7 @@ def _unknown() -> None:
     return None
 
 
-def refuse_overwriting(source: Input, target: Any, options: Options) -> None:
+def refuse_overwriting(source: Any, target: Any, options: Options) -> None:
     """Refuse to write into the very file that is read meanwhile, unless it is replaced when that is over.
 
     Raises
@@ -214,6 +215,9 @@ def refuse_overwriting(source: Input, target: Any, options: Options) -> None:
     PlanError
         If it is.
     """
+    trace: Any = options.trace
+    if is_path(trace) and is_path(source) and is_one_file(os.fsdecode(trace), os.fsdecode(source)):
+        raise PlanError(f"trace= and the source are one file, {os.fsdecode(trace)}; name another for the trace")
     if (options.atomic and is_path(target)) or (not is_path(source) and incoming(source) is not None):
         return
     read, written = _status(source), _status(target)

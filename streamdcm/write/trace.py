@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from streamdcm.engine.counted import content_size
 from streamdcm.engine.release import Insertion, Operation, Part, Patch, Transfer, Whole, Write
 from streamdcm.engine.spool import Keep
+from streamdcm.errors import PlanError
 from streamdcm.instructions import Content, Encoder, Fill, Insert, Reserve, substitute
 
 T = TypeVar("T")
@@ -51,9 +52,8 @@ class TraceLog:
     """
 
     def __init__(self, record: str | os.PathLike[str] | Callable[[Record], object]) -> None:
-        file = None if callable(record) else _Lines(os.fspath(record))
+        self._file = file = None if callable(record) else _Lines(os.fspath(record))
         self._record: Callable[[Record], object] = record if file is None else file.add  # type: ignore[assignment]
-        self._flush = None if file is None else file.flush
         self._began = perf_counter()
         self._instances = 0
 
@@ -63,11 +63,23 @@ class TraceLog:
 
     def flush(self) -> None:
         """See that a file has all records."""
-        if self._flush is not None:
-            self._flush()
+        if self._file is not None:
+            self._file.flush()
 
-    def next_instance(self) -> int:
-        """Return the number of an instance that begins."""
+    def next_instance(self, target: str | None) -> int:
+        """Return the number of an instance that begins.
+
+        Raises
+        ------
+        PlanError
+            If the records would go to where it is written.
+        OSError
+            If they cannot be written.
+        """
+        if self._file is not None:
+            self._file.refuse(target)
+            if not self._instances:
+                self._file.create()
         self._instances += 1
         return self._instances
 
@@ -94,7 +106,7 @@ class Trace:
 
     def begin(self, target: str | None, policy: str) -> None:
         """Tell that an instance begins."""
-        self._instance = self._log.next_instance()
+        self._instance = self._log.next_instance(target)
         self({"event": "begin", "target": target, "policy": policy})
 
     def encoding(self, encoder: Encoder[T]) -> Encoder[T]:
@@ -169,8 +181,17 @@ class _Lines:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._mode = "w"
         self._lines: list[str] = []
+
+    def refuse(self, target: str | None) -> None:
+        """Refuse a target that is this very file, which would be written over."""
+        if target is not None and is_one_file(self._path, target):
+            raise PlanError(f"trace= and the target are one file, {self._path}; name another for the trace")
+
+    def create(self) -> None:
+        """Make the file, or find out before anything is written that this is not possible."""
+        with open(self._path, "w", encoding="utf-8"):
+            pass
 
     def add(self, record: Record) -> None:
         """Add a record."""
@@ -180,7 +201,19 @@ class _Lines:
 
     def flush(self) -> None:
         """Write what was added."""
-        with open(self._path, self._mode, encoding="utf-8") as file:
-            file.writelines(self._lines)
-        self._lines.clear()
-        self._mode = "a"
+        lines, self._lines = self._lines, []
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.writelines(lines)
+        except OSError as error:  # of a full disk it does not say which file it is about
+            raise OSError(error.errno, error.strerror, self._path) from error
+
+
+def is_one_file(path: str, other: str) -> bool:
+    """Tell whether two names are those of one file, which need not be there yet."""
+    if os.path.realpath(path) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

@@ -36,6 +36,12 @@ def test_directories_behind_links_are_not_followed_and_files_are(tree: Path) -> 
     assert relatives(tree)[-2:] == ["c.dcm", "z.dcm"]
 
 
+def test_a_link_that_leads_nowhere_is_a_source_that_will_fail(tree: Path) -> None:
+    (tree / "b-circle").symlink_to("b-circle")
+    (tree / "b-nowhere").symlink_to("nowhere")
+    assert relatives(tree)[-3:] == ["b-circle", "b-nowhere", "c.dcm"]
+
+
 @pytest.mark.parametrize(
     ("glob", "expected"),
     [

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -94,6 +95,22 @@ def test_bytes_are_copied_where_nothing_is_to_be_changed(tmp_path: Path) -> None
     (failure,) = report.failures()
     assert failure.source == str(source / "note.txt")
     assert failure.error.startswith("NotDicomError")
+
+
+def test_nobody_waits_for_what_is_no_file(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(1)) / "000"
+    os.mkfifo(source / "pipe")
+    (source / "link").symlink_to("pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(source / "socket"))
+        batch = Batch(source, tmp_path / "out" / "{name}", edit={"PatientName": "x"})
+        report = batch.run(journal=tmp_path / "run.sqlite", workers=1)
+        assert (report.done, report.failed) == (1, 3)
+        assert [failure.error for failure in report.failures()] == [
+            f"NotDicomError: {source / name} is {kind}, and no file; leave it out"
+            for name, kind in (("link", "a named pipe"), ("pipe", "a named pipe"), ("socket", "a socket"))
+        ]
+        assert batch.run(journal=tmp_path / "run.sqlite", workers=1, skip_non_dicom=True).non_dicom == 3
 
 
 @pytest.mark.parametrize("edit", [{"PatientID": "new"}, batch_edits.rename], ids=["values", "function"])

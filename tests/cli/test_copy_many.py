@@ -120,6 +120,12 @@ def test_forced_files_begin_like_dicom(tree: Path, capsys: pytest.CaptureFixture
     assert "b/notes.txt" not in below(tree.parent / "out")
 
 
+def test_nobody_waits_for_a_pipe_in_a_folder(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tree / "pipe")
+    assert main(["copy", "-r", "--force", str(tree), str(tree.parent / "out")]) == 1
+    assert f"{tree}/pipe is a named pipe, and no file; leave it out" in capsys.readouterr().err
+
+
 def test_items_of_sequences_are_edited(tmp_path: Path) -> None:
     dataset = dcmread(CT_SMALL)
     dataset.OtherPatientIDsSequence = []

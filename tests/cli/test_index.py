@@ -1,6 +1,7 @@
 """``streamdcm index`` tells of any file what ``frame_index=True`` tells of one that is written."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,14 @@ def test_what_has_no_frames_with_a_place_is_an_error(
     assert main(["index", path]) == 1
     error = capsys.readouterr().err
     assert "no (7FE0,0010)" in error or "deflated" in error
+
+
+@pytest.mark.parametrize("command", ["index", "layout"])
+def test_a_pipe_cannot_be_looked_at(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    reading, writing = os.pipe()
+    try:
+        assert main([command, f"/dev/fd/{reading}"]) == 1
+        assert "only goes forwards, and is to be looked at here and there; save it" in capsys.readouterr().err
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -153,3 +153,55 @@ def test_the_bytes_are_the_same_with_a_trace() -> None:
         return target.getvalue()
 
     assert written() == written(trace=lambda record: None)
+
+
+def by_asyncio(target: Path, trace: Path) -> None:
+    asyncio.run(streamdcm.dcmwrite_async(target, template(ExplicitVRLittleEndian), trace=trace))
+
+
+def at_once(target: Path, trace: Path) -> None:
+    streamdcm.dcmwrite(target, template(ExplicitVRLittleEndian), trace=trace)
+
+
+@pytest.mark.parametrize("write", [at_once, by_asyncio], ids=lambda write: write.__name__)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_trace_is_not_written_over_its_target(
+    write: Callable[[Path, Path], None], is_there: bool, tmp_path: Path
+) -> None:
+    target, other = tmp_path / "out.dcm", tmp_path / "link"
+    if is_there:
+        target.write_bytes(b"before")
+    other.symlink_to(target)
+    for trace in (target, other, tmp_path / "." / "out.dcm"):
+        with pytest.raises(PlanError, match="trace= and the target are one file"):
+            write(target, trace)
+    assert (target.read_bytes() if target.exists() else None) == (b"before" if is_there else None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out.dcm"][: 1 + is_there]
+
+
+@pytest.mark.parametrize("write", [at_once, by_asyncio], ids=lambda write: write.__name__)
+def test_a_trace_that_cannot_be_written_is_found_before_the_first_byte(
+    write: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    (tmp_path / "out.dcm").write_bytes(b"before")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write(tmp_path / "out.dcm", tmp_path / "nowhere" / "trace")
+    assert (tmp_path / "out.dcm").read_bytes() == b"before"
+
+
+def test_a_trace_is_not_written_over_its_source(tmp_path: Path) -> None:
+    source = tmp_path / "in.dcm"
+    streamdcm.dcmwrite(source, template(ExplicitVRLittleEndian))
+    before = source.read_bytes()
+    with pytest.raises(PlanError, match="trace= and the source are one file"):
+        streamdcm.rewrite(source, tmp_path / "out.dcm", trace=source)
+    assert source.read_bytes() == before
+    assert not (tmp_path / "out.dcm").exists()
+
+
+def test_a_full_disk_is_said_of_the_trace(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    with pytest.raises(OSError, match="/dev/full") as caught:
+        at_once(tmp_path / "out.dcm", Path("/dev/full"))
+    assert "out.dcm: complete" in caught.value.__notes__[0]
