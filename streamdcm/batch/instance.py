@@ -39,7 +39,7 @@ _OF_PLACES: Final = frozenset({*PlaceOptions.__annotations__, *ReadingOptions.__
 class Outcome(NamedTuple):
     """What there is to say of an instance that is done.
 
-    Parameters
+    Attributes
     ----------
     stamp : str or None
         That of its source now.
