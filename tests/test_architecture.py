@@ -215,6 +215,15 @@ def test_pydicoms_underscore_names_stay_in_one_module(module: Module) -> None:
             assert not re.search(r"\._(?!_)", name), f"{module.name}:{line}: {name} is pydicom's own"
 
 
+@each_module
+def test_docstrings_of_named_tuples_have_attributes(module: Module) -> None:
+    """Not parameters, which the site's builder looks for in a signature that a NamedTuple has not written down."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "NamedTuple" for base in node.bases):
+            docstring = ast.get_docstring(node) or ""
+            assert "Parameters\n----------" not in docstring, f"{module.name}:{node.lineno}: call them Attributes"
+
+
 def _underscore_names() -> set[str]:
     things = (
         config,

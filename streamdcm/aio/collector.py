@@ -23,7 +23,7 @@ _LEAST: Final = 256 * 1024
 class Batch(NamedTuple):
     """What is to be written next, and what comes after it.
 
-    Parameters
+    Attributes
     ----------
     operations : list of Write, Patch or Transfer
         The operations, in order.

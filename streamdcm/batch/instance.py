@@ -42,7 +42,7 @@ _SPECIAL: Final = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
 class Outcome(NamedTuple):
     """What there is to say of an instance that is done.
 
-    Parameters
+    Attributes
     ----------
     stamp : str or None
         That of its source now.

@@ -52,7 +52,7 @@ _STATES: Final = tuple(State)
 class Entry(NamedTuple):
     """An instance in the journal.
 
-    Parameters
+    Attributes
     ----------
     number : int
         Its number.

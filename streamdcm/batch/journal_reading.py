@@ -26,7 +26,7 @@ class State(IntEnum):
 class Failure(NamedTuple):
     """An instance that failed.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Its path or URL.
@@ -58,7 +58,7 @@ class Failure(NamedTuple):
 class Warned(NamedTuple):
     """An instance that a server has stored with a warning.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Its path or URL.
@@ -109,7 +109,7 @@ def failures_in(path: str | os.PathLike[str]) -> Iterator[Failure]:
 class Outcome(NamedTuple):
     """What became of an instance, as a journal knows it.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Its path or URL.

@@ -24,7 +24,7 @@ _ANY_DEPTH: Final = "**"
 class Found(NamedTuple):
     """A source of a batch.
 
-    Parameters
+    Attributes
     ----------
     source : str
         An absolute path, or a URL.

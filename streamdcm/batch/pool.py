@@ -15,7 +15,7 @@ LARGE: Final = 256 << 20
 class Claimed(NamedTuple):
     """What became of the claim of a target.
 
-    Parameters
+    Attributes
     ----------
     owner : str or None
         The source whose target it is, if that is another one.
@@ -36,7 +36,7 @@ class Claimed(NamedTuple):
 class Job(NamedTuple):
     """An instance that is to be done.
 
-    Parameters
+    Attributes
     ----------
     number : int
         Its number in the journal.

@@ -39,7 +39,7 @@ _PAUSE: Final = 1.0
 class BatchProgress(NamedTuple):
     """How far a run is.
 
-    Parameters
+    Attributes
     ----------
     done, failed, skipped : int
         How many instances were done, failed, or had been done before, in this run.
@@ -66,7 +66,7 @@ class BatchProgress(NamedTuple):
 class BatchReport(NamedTuple):
     """What became of a batch, over its whole journal.
 
-    Parameters
+    Attributes
     ----------
     done, failed, pending : int
         How many instances are in each state.

@@ -18,7 +18,7 @@ _SIZES: Final = ("offset", "size", "encoded", "number")
 class Step(NamedTuple):
     """One thing that happened.
 
-    Parameters
+    Attributes
     ----------
     seconds : float
         When.

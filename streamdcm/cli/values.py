@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 class Form(NamedTuple):
     """How a value is written.
 
-    Parameters
+    Attributes
     ----------
     pattern : str
         A regular expression for one value.

@@ -14,7 +14,7 @@ NAME_DELIMITERS: Final = TEXT_DELIMITERS | frozenset("^=")
 class _Set(NamedTuple):
     """One set of characters that an escape sequence puts into the lower half of a byte (G0) or the upper one (G1).
 
-    Parameters
+    Attributes
     ----------
     escape : bytes
         The escape sequence (PS3.3 tables C.12-3 and C.12-4).

@@ -26,7 +26,7 @@ GROUP_LENGTH: Final = 12
 class Inserted(NamedTuple):
     """What is encoded in the place of an element.
 
-    Parameters
+    Attributes
     ----------
     section : Section
         Encodes it.

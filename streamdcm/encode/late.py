@@ -24,7 +24,7 @@ from streamdcm.instructions import Encoder, Fill, Reserve
 class LateElement(NamedTuple):
     """The field reserved for the value of an element.
 
-    Parameters
+    Attributes
     ----------
     tag : int
         The tag of the element.

@@ -34,7 +34,7 @@ _QUICK_NAMES = {"iso8859": "latin-1"}
 class Context(NamedTuple):
     """What a VR encoder may know.
 
-    Parameters
+    Attributes
     ----------
     little_endian : bool
         The byte order of numbers and tags.

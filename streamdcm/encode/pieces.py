@@ -13,7 +13,7 @@ from streamdcm.instructions import Chunk, Copy, Encoder, Fill, Reserve
 class Section(NamedTuple):
     """What is encoded only when it is released: the value of an element whose bytes have to be asked for.
 
-    Parameters
+    Attributes
     ----------
     encode : callable
         Makes the encoder, which returns the number of bytes.

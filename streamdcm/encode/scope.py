@@ -38,7 +38,7 @@ _Read: TypeAlias = tuple[bool | None, bool | None, Any, Any]
 class Facts(NamedTuple):
     """What holds for all elements of a dataset; items that were read alike and have no character set share it.
 
-    Parameters
+    Attributes
     ----------
     charset : str or sequence of str
         The character set in force: defined terms or codecs.

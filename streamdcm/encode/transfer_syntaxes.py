@@ -11,7 +11,7 @@ CodestreamName: TypeAlias = Literal["JPEG", "JPEG 2000", "JPEG XL", "RLE"]
 class TransferSyntax(NamedTuple):
     """A public transfer syntax.
 
-    Parameters
+    Attributes
     ----------
     uid : str
         Its UID.

@@ -19,7 +19,7 @@ _STEP: Final = re.compile(r"([^.\[\]]+)\[(\d+|\*)\]\.")
 class Step(NamedTuple):
     """From a dataset to the items of one of its sequences.
 
-    Parameters
+    Attributes
     ----------
     tag : int
         The sequence.
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 class InItems(NamedTuple):
     """A new value in items of a sequence.
 
-    Parameters
+    Attributes
     ----------
     steps : tuple of Step
         The way from the sequence on, it included.

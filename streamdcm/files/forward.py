@@ -44,7 +44,7 @@ _DROPPED: Final = frozenset({DIGITAL_SIGNATURES, TRAILING_PADDING})
 class Incoming(NamedTuple):
     """A source that only goes forwards.
 
-    Parameters
+    Attributes
     ----------
     stream : StreamSource
         What its pieces are asked of.

@@ -28,7 +28,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 class FramesOfFile(NamedTuple):
     """Where the frames of a file are.
 
-    Parameters
+    Attributes
     ----------
     transfer_syntax : str
         The UID of its transfer syntax.

@@ -29,7 +29,7 @@ SECTIONS: Final[Mapping[Section, str]] = {
 class Piece(NamedTuple):
     """A range of a file.
 
-    Parameters
+    Attributes
     ----------
     section : str
         The part of the file that it belongs to.
@@ -72,7 +72,7 @@ class Piece(NamedTuple):
 class FileLayout(NamedTuple):
     """What is where in a file.
 
-    Parameters
+    Attributes
     ----------
     name : str
         What errors call the file.

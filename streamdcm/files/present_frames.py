@@ -107,7 +107,7 @@ def present_frames(scanned: Scanned) -> PresentFrames:
 class _Groups(NamedTuple):
     """The items of the functional groups of frames.
 
-    Parameters
+    Attributes
     ----------
     items : bytes, Copy or None
         They, without a delimiter behind them; `None` if there are none.

@@ -134,7 +134,7 @@ def _delivered(delivery: Delivery, source: Input, target: Target, request: Reque
 class Prepared(NamedTuple):
     """A file that was read, or begins to be, and how it is written.
 
-    Parameters
+    Attributes
     ----------
     encoder : Encoder
         Its bytes.

@@ -19,7 +19,7 @@ _FIRST: Final = 256 * 1024
 class Head(NamedTuple):
     """What stands before a dataset.
 
-    Parameters
+    Attributes
     ----------
     preamble : bytes or None
         The 128 bytes before the prefix; `None` if there is neither.

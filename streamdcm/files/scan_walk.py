@@ -25,7 +25,7 @@ _DELIMITER_GROUP: Final = (b"\xfe\xff", b"\xff\xfe")
 class Walked(NamedTuple):
     """The end of a value of undefined length.
 
-    Parameters
+    Attributes
     ----------
     value_end : int
         The offset of its delimiter.

@@ -26,7 +26,7 @@ Found: TypeAlias = dict[int, tuple[Run, Row] | Large]
 class Scanned(NamedTuple):
     """A file that was scanned.
 
-    Parameters
+    Attributes
     ----------
     head : Head
         What stands before its dataset.

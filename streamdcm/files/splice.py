@@ -40,7 +40,7 @@ _BEHIND_ALL: Final = 1 << 32
 class Splice(NamedTuple):
     """A file that is passed on.
 
-    Parameters
+    Attributes
     ----------
     encoder : Encoder
         Its bytes.

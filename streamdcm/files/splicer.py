@@ -49,7 +49,7 @@ _ALWAYS_WANTED: Final = frozenset(
 class New(NamedTuple):
     """An element with a new value.
 
-    Parameters
+    Attributes
     ----------
     pieces : Pieces
         It, encoded.

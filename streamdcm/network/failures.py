@@ -21,7 +21,7 @@ LONGEST_PAUSE: Final = 600.0
 class Verdict(NamedTuple):
     """What an answer says of an instance.
 
-    Parameters
+    Attributes
     ----------
     status : {"stored", "warning", "failed"}
         Whether the server has it.

@@ -48,7 +48,7 @@ _REJECTIONS: Final = {  # PS3.8 §9.3.4
 class Address(NamedTuple):
     """A peer, and the titles that it and we have.
 
-    Parameters
+    Attributes
     ----------
     host, port : str, int
         Where it is.
@@ -68,7 +68,7 @@ class Address(NamedTuple):
 class Limits(NamedTuple):
     """How long things may be and take.
 
-    Parameters
+    Attributes
     ----------
     max_pdu : int
         The bytes of a PDU.

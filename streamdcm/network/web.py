@@ -30,7 +30,7 @@ _NO_ACCESS: Final = frozenset({401, 403})
 class Answer(NamedTuple):
     """What a server answered.
 
-    Parameters
+    Attributes
     ----------
     status : int
         The status of HTTP.
@@ -55,7 +55,7 @@ Send: TypeAlias = Callable[[Any, Body, dict[str, Any]], Callable[[Any], Any]]
 class Target(NamedTuple):
     """Where instances are posted, and by what.
 
-    Parameters
+    Attributes
     ----------
     url : httpx2.URL or httpx.URL
         The resource.

@@ -33,7 +33,7 @@ from streamdcm.sources import AnyFrames
 class Row(NamedTuple):
     """What is said of an option beside its type and its default.
 
-    Parameters
+    Attributes
     ----------
     check : callable
         Takes the name and a value that was given; returns the value to use, or raises `PlanError`.

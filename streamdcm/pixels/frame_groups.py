@@ -33,7 +33,7 @@ _IN_MEMORY: Final = 16 * 1024 * 1024
 class GroupsPlan(NamedTuple):
     """What was decided about functional groups, should they come with the frames.
 
-    Parameters
+    Attributes
     ----------
     scope : Scope
         The dataset, and how items are laid out: with defined lengths (PS3.5 §7.5.1).

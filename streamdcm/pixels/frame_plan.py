@@ -43,7 +43,7 @@ ENCAPSULATED_UNCOMPRESSED: Final = "1.2.840.10008.1.2.1.98"
 class Fragments(NamedTuple):
     """How encapsulated frames are divided (PS3.5 §A.4): all fragments but the last of a frame have the same length.
 
-    Parameters
+    Attributes
     ----------
     per_frame : int
         The number of fragments of a frame.

@@ -24,7 +24,7 @@ ITEM_HEADER: Final = 8
 
 _TABLE: Final = "the offset table; offset_table='empty' needs none"
 _AT_ONCE: Final = FIELD // 8
-"""How many entries of a table are made at a time."""
+"""How many entries of a table are kept, and made, at a time: one array of all would be copied whenever it grows."""
 
 
 class OffsetTable:
@@ -42,7 +42,8 @@ class OffsetTable:
     """
 
     def __init__(self, *, is_kept: bool = True, must_be_basic: bool = False) -> None:
-        self._offsets = array("Q")
+        self._last = array("Q")
+        self._blocks = [self._last]
         self._is_kept = is_kept
         self._most = _MOST_BASIC if must_be_basic else 1 << 64
         self._padding = 0
@@ -52,7 +53,7 @@ class OffsetTable:
         """The number of bytes in all fragments, without what pads the last one: (7FE0,0003)."""
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return (len(self._blocks) - 1) * _AT_ONCE + len(self._last)
 
     def add(self, length: int, encoded_length: int) -> None:
         """Note a frame of `length` bytes that takes `encoded_length` with item headers and padding.
@@ -68,7 +69,10 @@ class OffsetTable:
                 "offset_table='extended'"
             )
         if self._is_kept:
-            self._offsets.append(self.position)
+            if len(self._last) == _AT_ONCE:
+                self._last = array("Q")
+                self._blocks.append(self._last)
+            self._last.append(self.position)
         self.position += encoded_length
         self.bit_stream_length += self._padding + length
         self._padding = length % 2
@@ -76,13 +80,13 @@ class OffsetTable:
     def end_of(self, number: int) -> int:
         """Return where the items of a frame end, which is counted from 1, in a table that is kept."""
         if number < len(self):
-            return self._offsets[number]
+            return self._blocks[number // _AT_ONCE][number % _AT_ONCE]
         return self.position
 
     @property
     def last_offset(self) -> int:
         """Where the last frame begins; 0 without frames, and where no table is kept."""
-        return self._offsets[-1] if self._offsets else 0
+        return self._last[-1] if self._last else 0
 
     @property
     def fits_basic(self) -> bool:
@@ -91,8 +95,8 @@ class OffsetTable:
 
     def basic(self) -> Iterator[bytes]:
         """Give the value of the basic offset table, piece by piece."""
-        for start in range(0, len(self), _AT_ONCE):
-            yield _little_endian(array("I", self._offsets[start : start + _AT_ONCE]))
+        for block in self._blocks:
+            yield _little_endian(array("I", block))
 
     def extended(self) -> Iterator[bytes]:
         """Give Extended Offset Table and Extended Offset Table Lengths, as elements, piece by piece.
@@ -101,14 +105,12 @@ class OffsetTable:
         """
         size = (8 * len(self)).to_bytes(4, "little")
         yield _OFFSETS + size
-        for start in range(0, len(self), _AT_ONCE):
-            yield _little_endian(self._offsets[start : start + _AT_ONCE])
+        for block in self._blocks:
+            yield _little_endian(block[:])
         yield _LENGTHS + size
-        for start in range(0, len(self), _AT_ONCE):
-            offsets = self._offsets[start : start + _AT_ONCE + 1]
-            if start + _AT_ONCE >= len(self):
-                offsets.append(self.position)
-            lengths = array("Q", [end - begin - ITEM_HEADER for begin, end in pairwise(offsets)])
+        ends = chain((block[0] for block in self._blocks[1:]), [self.position])
+        for block, last in zip(self._blocks, ends, strict=True):
+            lengths = array("Q", [end - begin - ITEM_HEADER for begin, end in pairwise([*block, last])])
             yield _little_endian(lengths)
 
     def total_length(self) -> bytes:
@@ -122,7 +124,7 @@ Filling: TypeAlias = tuple[TableKind, Iterable[bytes]]
 class Opening(NamedTuple):
     """What stands before the first frame.
 
-    Parameters
+    Attributes
     ----------
     parts : iterable of bytes or Reserve
         What comes next: bytes that are known, and fields for those that are not.

@@ -19,7 +19,7 @@ from streamdcm.pixels.table_plan import PixelsWritten, TableChoice, plan_table
 class StoredFrames(NamedTuple):
     """Some frames, as pixel data have them: native ones side by side, encapsulated ones in their items.
 
-    Parameters
+    Attributes
     ----------
     pieces : sequence of bytes or Copy
         Where their bytes are.

@@ -19,7 +19,7 @@ _MOST_BASIC: Final = 0xFFFFFFFF
 class TablePlan(NamedTuple):
     """The offset table that is to be written, and what is known of it.
 
-    Parameters
+    Attributes
     ----------
     kind : {"basic", "extended", "empty"}
         The table.
@@ -47,7 +47,7 @@ class TableChoice(NamedTuple):
 class PixelsWritten(NamedTuple):
     """What became of frames.
 
-    Parameters
+    Attributes
     ----------
     length : int
         The number of bytes of the pixel data, with the elements and headers before it.

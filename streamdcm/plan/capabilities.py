@@ -10,7 +10,7 @@ Framing: TypeAlias = Literal["file", "dataset"]
 class Capabilities(NamedTuple):
     """What a target can do.
 
-    Parameters
+    Attributes
     ----------
     patchable : bool
         Whether it can fill values in later.

@@ -34,7 +34,7 @@ from streamdcm.pixels.video_plan import VideoPlan
 class Plan(NamedTuple):
     """What is to be written and how.
 
-    Parameters
+    Attributes
     ----------
     dataset : Dataset
         The dataset, which is only read.

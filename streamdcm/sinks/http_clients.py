@@ -34,7 +34,7 @@ _OF_ENVIRONMENT: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 class Library(NamedTuple):
     """A library that makes HTTP clients.
 
-    Parameters
+    Attributes
     ----------
     http : module
         httpx2 or httpx.

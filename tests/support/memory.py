@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.support import python_module
 
 MIB = 1 << 20
+_MMAP_THRESHOLD = -3
+"""What GNU's ``malloc.h`` calls M_MMAP_THRESHOLD."""
 
 
 def measure(child: str, *arguments: str | Path, memory_of: Callable[[int], int] | None = None) -> tuple[int, int]:
@@ -64,6 +66,15 @@ def run_case(write: Callable[[], int]) -> None:
     sys.stdin.readline()
     print(write(), flush=True)
     sys.stdin.readline()
+
+
+def keep_freed_memory() -> None:
+    """Let the C library serve all requests from one heap, as it does by itself when a large block was freed once.
+
+    Then an array that grows is copied, and leaves holes. Which libraries are imported decides it otherwise.
+    """
+    with contextlib.suppress(AttributeError):  # a C library other than GNU's
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 32 * MIB)
 
 
 def _give_back() -> None:

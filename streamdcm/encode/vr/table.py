@@ -15,7 +15,7 @@ from streamdcm.instructions import Chunk
 class VrRow(NamedTuple):
     """One VR.
 
-    Parameters
+    Attributes
     ----------
     encode : callable or None
         Takes a value and a `Context`; returns its bytes, unpadded. Nothing for sequences, whose items are walked.

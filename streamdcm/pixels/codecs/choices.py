@@ -39,7 +39,7 @@ class _Number(NamedTuple):
 class Target(NamedTuple):
     """What is to be known of a transfer syntax that frames are encoded in.
 
-    Parameters
+    Attributes
     ----------
     bits : tuple of int
         The Bits Allocated that it can hold.

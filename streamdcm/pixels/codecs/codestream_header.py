@@ -17,7 +17,7 @@ _frame_header: Final = Struct(">HBHHB").unpack_from  # ITU-T T.81 §B.2.2
 class ImageHeader(NamedTuple):
     """An image as the header of its codestream describes it.
 
-    Parameters
+    Attributes
     ----------
     rows, columns, samples : int
         Its size.

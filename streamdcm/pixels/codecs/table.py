@@ -32,7 +32,7 @@ HTJ2K_LOSSLESS, HTJ2K_RPCL, HTJ2K = (f"{_BASE}.4.{number}" for number in (201, 2
 class Codec(NamedTuple):
     """What one library does for one transfer syntax.
 
-    Parameters
+    Attributes
     ----------
     syntax : str
         The UID of the transfer syntax.
@@ -175,7 +175,7 @@ CODECS: Final[tuple[Codec, ...]] = (
 class SyntaxCodecs(NamedTuple):
     """What can decode and encode a transfer syntax in this environment.
 
-    Parameters
+    Attributes
     ----------
     uid : str
         The transfer syntax.

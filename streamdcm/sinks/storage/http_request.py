@@ -45,7 +45,7 @@ _NO_SECRETS: Final = frozenset(
 class Answer(NamedTuple):
     """What a server answered.
 
-    Parameters
+    Attributes
     ----------
     status : int
         The status.

@@ -112,7 +112,7 @@ class Service:
 class Problem(NamedTuple):
     """A row of the table.
 
-    Parameters
+    Attributes
     ----------
     kind : type
         Our error.

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "explanation" / "benchmarks.md"
 class Figure(NamedTuple):
     """One point of a plot.
 
-    Parameters
+    Attributes
     ----------
     row : str or float
         What was written, or its size: a place on the axis.

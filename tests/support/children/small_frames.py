@@ -12,7 +12,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 import streamdcm
 from tests.support.images import template
-from tests.support.memory import run_case
+from tests.support.memory import keep_freed_memory, run_case
 from tests.support.targets import Counting
 
 FRAME = bytes.fromhex("FFD8FFFE0004 0000 FFD9")
@@ -74,6 +74,7 @@ LIST: list[bytes] = []
 
 def main(case: str, count: str, directory: str) -> None:
     """Run one case, after a small one that loads what is loaded once."""
+    keep_freed_memory()
     LIST[:] = [FRAME]
     CASES[case](1, Path(directory) / "first.dcm")
     if case == "listed":
