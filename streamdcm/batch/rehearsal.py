@@ -21,7 +21,7 @@ _AT_A_TIME: Final = 1000
 class Planned(NamedTuple):
     """What would become of an instance, as far as that is known before its source is read.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Its path or URL.
