@@ -13,6 +13,7 @@ from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.files.access import Access, accessed
 from streamdcm.files.identity import read_header
 from streamdcm.files.remote import opened_input
+from streamdcm.files.scanned import check_whole
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.write.functions import write_encoder
 
@@ -24,6 +25,8 @@ def copied(source: str, target: Any, options: Mapping[str, Any], *, force: bool)
     ------
     InvalidDicomError
         If it is none.
+    SourceError
+        If it ends before its elements do.
     OSError
         If reading or writing fails; the target is what it was.
     """
@@ -51,6 +54,7 @@ def _opened(source: str, options: Mapping[str, Any], force: bool) -> Iterator[Ac
     with opened_input(source, StorageSettings(storage_options=_source_options(options))) as file:
         read_header(file, force=force)
         with accessed(file) as access:
+            check_whole(access, force=force)
             yield access
 
 

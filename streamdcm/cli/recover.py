@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from streamdcm.files.recover import recover
+from streamdcm.files.recover import counted_recovery
 
 if TYPE_CHECKING:
     from streamdcm.cli.parser import Parser
@@ -32,14 +32,15 @@ def add_command(commands: Commands, summary: str) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Recover as the arguments say."""
-    result = recover(given.capture, given.target, overwrite=not given.no_overwrite)
+    result, count = counted_recovery(given.capture, given.target, {"overwrite": not given.no_overwrite})
     if given.json:
         said = {
             "source": given.capture,
             "target": result.location,
             "status": "recovered",
             "bytes": result.bytes_written,
+            "frames": count,
         }
         print(json.dumps(said))
     elif not given.quiet:
-        print(f"{result.location}  {result.bytes_written:,} bytes")
+        print(f"{result.location}: {count:,} frame{'s' * (count != 1)}, {result.bytes_written:,} bytes")

@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from inspect import iscoroutinefunction
@@ -42,13 +42,18 @@ def incoming(source: Any) -> Incoming | None:
     if isinstance(source, Dataset):
         raise TypeError(f"the source must be a file, and a {type(source).__name__} is none: dcmwrite writes it")
     name = getattr(source, "name", None)
-    name = printable(name) if isinstance(name, str) else f"the {type(source).__name__}"
+    name = printable(name) if isinstance(name, str) else _called(source)
     pieces = _pieces_of(source)
     if pieces is None:
         raise TypeError(
             f"the source must be a path, a binary file, a socket or an iterable of bytes, not {type(source).__name__}"
         )
     return Incoming(StreamSource(ByteStream(pieces), _LABEL), name, stated_size(source))
+
+
+def _called(source: Any) -> str:
+    """Return what errors call a source without a name."""
+    return "the stream" if isinstance(source, (Generator, AsyncGenerator)) else f"the {type(source).__name__}"
 
 
 def _can_seek(source: Any) -> bool:

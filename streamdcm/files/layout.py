@@ -16,6 +16,7 @@ from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
     FILE_META_GROUP_LENGTH,
+    FILE_META_REQUIRED,
     PIXEL_TAGS,
     TRAILING_PADDING,
 )
@@ -133,6 +134,12 @@ class _Layout:
         for row in head.meta.rows:
             self._add_row("meta", head.meta, row)
         rows = head.meta.rows
+        there = {row[0] for row in rows}
+        if missing := [element_name(tag) for tag in FILE_META_REQUIRED if tag not in there]:
+            self._problems.append(
+                f"the File Meta Information lacks {', '.join(missing)}, which PS3.10 §7.1 requires; "
+                "enforce_file_format=True, or streamdcm copy --enforce-file-format, completes it"
+            )
         if rows and rows[0][0] == FILE_META_GROUP_LENGTH:
             stated = int.from_bytes(head.meta.data[rows[0][3] : rows[0][4]], "little")
             if rows[0][4] + stated != head.at:

@@ -7,12 +7,14 @@ import os
 from dataclasses import replace
 from typing import Any, Unpack
 
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from streamdcm.encode._pydicom import elements_of
-from streamdcm.encode.tags import NUMBER_OF_FRAMES, PER_FRAME_GROUPS
+from streamdcm.encode.discreet import value_of
+from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, PER_FRAME_GROUPS
+from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError, SourceError
 from streamdcm.errors.translation import element_name
@@ -26,6 +28,7 @@ from streamdcm.files.scanned import scan_file
 from streamdcm.instructions import Copy, Encoder
 from streamdcm.options import Options, RecoverOptions, check_options
 from streamdcm.pixels.frame_plan import Fragments, PixelPlan
+from streamdcm.pixels.pixel_data import ratio_of
 from streamdcm.pixels.stored_frames import StoredFrames
 from streamdcm.pixels.table_plan import PixelsWritten
 from streamdcm.plan.capabilities import Capabilities
@@ -78,12 +81,17 @@ def recover(capture: Path, target: Target, /, **kwargs: Unpack[RecoverOptions]) 
     >>> streamdcm.recover(".live.dcm.1f0c9a3b.capture", "live.dcm").bytes_written > 3 * 32_768
     True
     """
+    return counted_recovery(capture, target, kwargs)[0]
+
+
+def counted_recovery(capture: Path, target: Target, given: RecoverOptions) -> tuple[WriteResult, int]:
+    """Do what `recover` does; return also how many frames there are."""
     with Delivery(target) as delivery:
-        options = check_options(dict(kwargs), "recover")
+        options = check_options(dict(given), "recover")
         recovered = opened_capture(capture, target, options)
         resolve_target(delivery, options)
         result, written = write(recovered.encode(), delivery, options, None)
-    return with_frames(result, written)
+    return with_frames(result, written), recovered.count
 
 
 def opened_capture(capture: Path, target: Any, options: Options) -> Recovered:
@@ -122,14 +130,15 @@ class Recovered:
         self._fragments = Fragments(log.form.per_frame, log.form.most)
         self._lengths: list[tuple[int, int]] = []
         self._items: list[bytes | Copy] = []
-        size = 0
+        self._last_padding = size = 0
         for record in log.records:
             whole = 0
             for length in record.lengths:
                 encoded = self._encoded(length)
                 if record.start + size + encoded > (frames.size or 0):
                     break  # torn: what stands behind is not there
-                self._lengths.append((length + length % 2, encoded))
+                self._last_padding = length % 2
+                self._lengths.append((length + self._last_padding, encoded))
                 size += encoded
                 whole += 1
             if record.items_size and whole:
@@ -147,13 +156,28 @@ class Recovered:
         drop_padding(elements_of(dataset))
         self._dataset = dataset
 
+    @property
+    def count(self) -> int:
+        """How many frames there are."""
+        return len(self._lengths)
+
     def encode(self) -> Encoder[PixelsWritten]:
         """Encode the file."""
         options = replace(self._options, frames=PushedSource(), offset_table="auto")
         plan = plan_file(self._dataset, options, Capabilities(patchable=False))
         assert isinstance(plan.pixels, PixelPlan)
+        if (ratio := self._ratio(plan.pixels)) is not None:
+            elements_of(plan.dataset)[BaseTag(LOSSY_RATIO)] = DataElement(LOSSY_RATIO, "DS", ratio)
         items = self._items or None
-        return assembled(plan, plan.pixels, len(self._lengths), [self._frames], items, self._options.offset_table)
+        return assembled(plan, plan.pixels, self.count, [self._frames], items, self._options.offset_table)
+
+    def _ratio(self, pixels: PixelPlan) -> str | None:
+        """Return the ratio of a lossy compression, if that was to be computed when all frames had come."""
+        if not self._log.form.encapsulated:
+            return None
+        size = sum(length for length, _ in self._lengths) - self._last_padding
+        row = transfer_syntax(value_of(self._dataset.file_meta, "TransferSyntaxUID"))
+        return ratio_of(pixels, self._dataset, row, self.count, size)
 
     def _encoded(self, length: int) -> int:
         return self._fragments.encoded_length(length) if self._log.form.encapsulated else length

@@ -140,15 +140,16 @@ class Where:
     name: str
     size: int | None = None
 
-    def error(self, problem: str, offset: int, tag: int | None = None) -> SourceError:
+    def error(self, problem: str, offset: int, tag: int | None = None, *, place: str = "at") -> SourceError:
         """Make the error for what is wrong at an offset."""
         return SourceError(
-            f"{problem}, at byte {offset:,} of {self.name}; the file is damaged or truncated, get it again from where "
-            "it came",
+            f"{problem}, {place} byte {offset:,} of {self.name}; the file is damaged or truncated, get it again from "
+            "where it came",
             "" if tag is None else element_name(tag),
         )
 
     def ends_early(self, offset: int, tag: int | None = None) -> SourceError:
         """Make the error for a source that is shorter than what begins at an offset."""
-        what = "the file ends within the header of an element" if tag is None else "the file ends before its value does"
-        return self.error(what, offset, tag)
+        if tag is None:
+            return self.error("the file ends within the header of an element", offset)
+        return self.error("the file ends before its value does", offset, tag, place="behind")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from streamdcm.encode.layout import UNDEFINED_LENGTH
-from streamdcm.encode.tags import PIXEL_DATA, PIXEL_TAGS
+from streamdcm.encode.tags import PIXEL_DATA, PIXEL_TAGS, SEQUENCE_DELIMITER
 from streamdcm.errors import SourceError
 from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access, InflatedAccess, performed
@@ -154,6 +154,40 @@ def scan_to_pixels(access: Access, *, force: bool) -> Scanned:
         scanner.pass_over(large)
     parts += [run for run in scanner.runs if run.rows]
     return found
+
+
+def check_whole(access: Access, *, force: bool = False) -> None:
+    """Refuse a file that ends before its elements do, for whoever passes its bytes on as they are.
+
+    Of encapsulated pixel data that end where the file does, the fragments are not walked.
+
+    Parameters
+    ----------
+    access : Access
+        The file.
+    force : bool, optional
+        Whether the prefix ``DICM`` may be missing.
+
+    Raises
+    ------
+    NotDicomError
+        If the prefix is missing and may not be.
+    SourceError
+        If the file is damaged or truncated.
+    """
+    assert access.size is not None
+    where = Where(access.name, access.size)
+    head = performed(scan_head(where, force=force), access)
+    if head.deflated:
+        scan_file(access, force=force, hold_limit=access.size)
+        return
+    encoding = encoding_of_dataset(head.syntax, head.data[head.at : head.at + 8])
+    delimiter = encoding.implicit_header.pack(SEQUENCE_DELIMITER >> 16, SEQUENCE_DELIMITER & 0xFFFF, 0)
+    is_closed = access.read(max(access.size - len(delimiter), 0), len(delimiter)) == delimiter
+    scanner = Scanner(where, encoding, head.at, head.data, head.base, skips=not is_closed)
+    while (large := performed(scanner.scan(), access)) is not None and large.length is not None:
+        scanner.runs.clear()
+        scanner.pass_over(large)
 
 
 def _deflated_parts(name: str, access: Access, encoding: Encoding, data: bytes, hold_limit: int) -> list[Part]:

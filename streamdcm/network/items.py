@@ -15,10 +15,12 @@ from streamdcm.cleanup import nothing, take_all
 from streamdcm.encode.transfer_syntaxes import transfer_syntax as row_of
 from streamdcm.errors import PlanError, SourceError
 from streamdcm.errors.telling import silenced
+from streamdcm.files.access import accessed
 from streamdcm.files.identity import read_header
 from streamdcm.files.plan_rewrite import Request
 from streamdcm.files.rewrite import Prepared, prepare_rewrite
 from streamdcm.files.scan_head import encoding_of_dataset
+from streamdcm.files.scanned import check_whole
 from streamdcm.network.results import Path
 from streamdcm.options import Options, check_options
 from streamdcm.plan.capabilities import Capabilities, Framing
@@ -123,6 +125,8 @@ class FileItem(Item):
             header = read_header(file)
             first = system.pread(file.fileno(), 8, header.dataset_offset)
             self._size = os.fstat(file.fileno()).st_size
+            with accessed(file) as access:
+                check_whole(access)
         self._path = path
         self._offset = header.dataset_offset
         name = printable(os.fsdecode(path))

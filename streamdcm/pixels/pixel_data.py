@@ -68,7 +68,16 @@ def learns_ratio(plan: PixelPlan) -> bool:
 def known_ratio(plan: PixelPlan, dataset: Dataset, syntax: TransferSyntax) -> str | None:
     """Return the ratio of a lossy compression, if the lengths of the frames are known and the dataset lacks it."""
     known = plan.known
-    if known is None or not known.bit_stream_length or not plan.pixels_length or plan.count is None:
+    if known is None or plan.count is None:
+        return None
+    return ratio_of(plan, dataset, syntax, plan.count, known.bit_stream_length)
+
+
+def ratio_of(
+    plan: PixelPlan, dataset: Dataset, syntax: TransferSyntax, count: int, bit_stream_length: int
+) -> str | None:
+    """Return the ratio of a lossy compression of so many frames, if the dataset says no other one."""
+    if not bit_stream_length or not plan.pixels_length:
         return None
     is_shared = CONCATENATION_UID in dataset  # all instances of a concatenation have the same one
     if (
@@ -78,7 +87,7 @@ def known_ratio(plan: PixelPlan, dataset: Dataset, syntax: TransferSyntax) -> st
         or value_of(dataset, "LossyImageCompressionRatio")
     ):
         return None
-    return _ratio(plan, plan.count, known.bit_stream_length)
+    return _ratio(plan, count, bit_stream_length)
 
 
 def _ratio(plan: PixelPlan, count: int, bit_stream_length: int) -> str:

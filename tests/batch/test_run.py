@@ -113,6 +113,17 @@ def test_nobody_waits_for_what_is_no_file(tmp_path: Path) -> None:
         assert batch.run(journal=tmp_path / "run.sqlite", workers=1, skip_non_dicom=True).non_dicom == 3
 
 
+def test_a_truncated_file_is_not_copied_as_if_it_were_whole(tmp_path: Path) -> None:
+    source = make_instances(tmp_path / "in", range(2))
+    cut = source / "000" / "00001.dcm"
+    cut.write_bytes(cut.read_bytes()[:-2])
+    report = Batch(source, tmp_path / "out" / "{relative}").run(journal=tmp_path / "run.sqlite", workers=1)
+    assert [(failure.source, failure.error.partition(":")[0]) for failure in report.failures()] == [
+        (str(cut), "SourceError")
+    ]
+    assert files_below(tmp_path / "out") == ["000/00000.dcm"]
+
+
 @pytest.mark.parametrize("edit", [{"PatientID": "new"}, batch_edits.rename], ids=["values", "function"])
 def test_targets_are_named_by_values_before_and_after_the_edit(tmp_path: Path, edit: object, logged: Path) -> None:
     source = make_instances(tmp_path / "in", range(2))

@@ -302,7 +302,7 @@ def test_an_error_of_the_source_is_named_and_leaves_the_target(large: bytes, tmp
         raise ConnectionResetError("secret")
 
     (tmp_path / "out.dcm").write_bytes(b"old")
-    with pytest.raises(SourceError, match=r"the generator cannot be read \(ConnectionResetError\)") as raised:
+    with pytest.raises(SourceError, match=r"the stream cannot be read \(ConnectionResetError\)") as raised:
         streamdcm.rewrite(breaking(), tmp_path / "out.dcm")
     assert isinstance(raised.value.__cause__, ConnectionResetError)
     assert os.listdir(tmp_path) == ["out.dcm"]

@@ -69,7 +69,9 @@ def test_the_elements_are_those_that_pydicom_reads(path: Path) -> None:
 @pytest.mark.parametrize("sizes", [[32], [32, 70_000, 4, 56]], ids=len)
 def test_frames_are_where_the_index_says(tmp_path: Path, table: Any, sizes: list[int]) -> None:
     path = tmp_path / "tiles.dcm"
-    streamdcm.dcmwrite(path, template(JPEGBaseline8Bit, bits=8), frames=compressed(sizes), offset_table=table)
+    streamdcm.dcmwrite(
+        path, template(JPEGBaseline8Bit, bits=8), frames=compressed(sizes), offset_table=table, enforce_file_format=True
+    )
     found = layout_of(path)
     assert found.problems == []
     assert found.frames is not None
@@ -81,7 +83,7 @@ def test_frames_are_where_the_index_says(tmp_path: Path, table: Any, sizes: list
 
 def test_native_frames(tmp_path: Path) -> None:
     path = tmp_path / "cine.dcm"
-    streamdcm.dcmwrite(path, template(ExplicitVRLittleEndian), frames=pixels(4))
+    streamdcm.dcmwrite(path, template(ExplicitVRLittleEndian), frames=pixels(4), enforce_file_format=True)
     found = layout_of(path)
     assert found.frames is not None
     assert list(zip(found.frames.starts, found.frames.lengths, strict=True)) == index_file(path).frames
@@ -157,9 +159,18 @@ def test_what_is_wrong_is_named(tmp_path: Path, damage: Callable[[bytearray], No
     assert sum(found.sections().values()) == len(data)
 
 
+def test_file_meta_information_that_is_not_complete_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cine.dcm"
+    streamdcm.dcmwrite(path, template(ExplicitVRLittleEndian), frames=pixels(4))
+    (problem,) = layout_of(path).problems
+    assert re.search(r"lacks \(0002,0000\) .*, \(0002,0002\) MediaStorageSOPClassUID, .*enforce-file-format", problem)
+    assert "(0002,0010)" not in problem
+
+
 def test_what_was_reserved_and_not_used_is_told(tmp_path: Path) -> None:
     path = tmp_path / "tiles.dcm"
-    with streamdcm.open_writer(path, template(JPEGBaseline8Bit, bits=8), max_frames=1000) as writer:
+    ds = template(JPEGBaseline8Bit, bits=8)
+    with streamdcm.open_writer(path, ds, max_frames=1000, enforce_file_format=True) as writer:
         for frame in compressed([32, 48]):
             writer.write_frame(frame)
     found = layout_of(path)
@@ -172,7 +183,7 @@ def test_items_are_looked_into(tmp_path: Path) -> None:
     inner.CodeValue = "T-1"
     item.PurposeOfReferenceCodeSequence = Sequence([inner])
     dataset.ReferencedImageSequence = Sequence([item] * 150)
-    streamdcm.dcmwrite(tmp_path / "in.dcm", dataset, frames=pixels(1))
+    streamdcm.dcmwrite(tmp_path / "in.dcm", dataset, frames=pixels(1), enforce_file_format=True)
     found = layout_of(tmp_path / "in.dcm", depth=2, with_values=True)
     values = [piece.value for piece in found.pieces if piece.depth == 2 and piece.tag == 0x00080100]
     assert values == [b"T-1 "] * 100

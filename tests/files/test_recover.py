@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 import streamdcm
 from streamdcm.cli.app import main
@@ -21,6 +27,7 @@ from tests.support import python_module
 from tests.support.children.capturing import COLUMNS, LINES, encoded, jpeg
 from tests.support.frames import frames_in, padded
 from tests.support.functional_groups import check, enhanced, frames, groups_of
+from tests.support.images import compressed, template
 from tests.support.tools import package, run
 
 EVERY = 7
@@ -195,10 +202,10 @@ def test_the_command_recovers(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     capture, _ = stopped(tmp_path, 9)
     assert main(["recover", str(capture), str(tmp_path / "out.dcm")]) == 0
     check(tmp_path / "out.dcm", 9)
-    assert "bytes" in capsys.readouterr().out
+    assert "out.dcm: 9 frames, " in capsys.readouterr().out
     assert main(["recover", "--json", str(capture), str(tmp_path / "out.dcm")]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert (said["source"], said["status"]) == (str(capture), "recovered")
+    assert (said["source"], said["status"], said["frames"]) == (str(capture), "recovered", 9)
     assert main(["recover", "--quiet", str(capture), str(tmp_path / "out.dcm")]) == 0
     assert capsys.readouterr().out == ""
     assert main(["recover", str(capture), str(tmp_path / "out.dcm"), "--no-overwrite"]) == 1
@@ -237,6 +244,18 @@ def test_arrays_that_are_encoded_are_recovered(tmp_path: Path) -> None:
     arrays = dcmread(tmp_path / "out.dcm").pixel_array
     assert len(arrays) > 20
     assert (arrays == np.stack(pixels)[: len(arrays)]).all()
+
+
+def test_the_ratio_of_a_lossy_compression_is_recovered(tmp_path: Path) -> None:
+    ds = template(JPEGBaseline8Bit, bits=8)
+    path, sizes = tmp_path / "live.dcm", [21, 34, 12, 33]
+    with pytest.raises(StopError), streamdcm.open_writer(path, ds, recover=True) as writer:
+        for frame in compressed(sizes):
+            writer.write_frame(frame)
+        raise StopError
+    streamdcm.recover(capture_in(tmp_path)[0], tmp_path / "out.dcm")
+    streamdcm.dcmwrite(path, ds, frames=compressed(sizes))
+    assert dcmread(tmp_path / "out.dcm").LossyImageCompressionRatio == dcmread(path).LossyImageCompressionRatio
 
 
 def test_nothing_stays_of_a_capture_without_frames(tmp_path: Path) -> None:

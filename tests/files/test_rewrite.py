@@ -50,9 +50,9 @@ DICOMDIR = FILES / "dicomdirtests" / "DICOMDIR"
 
 #: What cannot be read to its end.
 DAMAGED = {
-    "MR_truncated.dcm": r"^\(7FE0,0010\) PixelData: the file ends before its value does, at byte 1,488 of .*MR_trunc",
+    "MR_truncated.dcm": r"^\(7FE0,0010\) PixelData: the file ends before its value does, behind byte 1,488 of .*MR_",
     "no_meta.dcm": "the file ends before its value does",
-    "rtplan_truncated.dcm": r"^\(300A,00B0\) BeamSequence: the file ends before its value does, at byte 1,410 of ",
+    "rtplan_truncated.dcm": r"^\(300A,00B0\) BeamSequence: the file ends before its value does, behind byte 1,410 of ",
 }
 #: Implicit VR under a transfer syntax with Explicit VR, which dcmwrite cannot write.
 MISLABELLED = FILES / "SC_rgb_jpeg.dcm"
@@ -789,8 +789,8 @@ def with_stray_bytes(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (cut, r"^\(7FE0,0010\) PixelData: the file ends before its value does, at byte"),
-        (without_delimiter, r"^\(7FE0,0010\) PixelData: the file ends before its value does, at byte"),
+        (cut, r"^\(7FE0,0010\) PixelData: the file ends before its value does, behind byte"),
+        (without_delimiter, r"^\(7FE0,0010\) PixelData: the file ends before its value does, behind byte"),
         (with_stray_bytes, "PixelData: its length is undefined, and it does not consist of items, at byte 2,688 of "),
     ],
 )

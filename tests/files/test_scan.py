@@ -268,7 +268,7 @@ def test_elements_out_of_order_are_sorted_and_the_last_of_each_is_taken() -> Non
     [
         (NAME[:5], "^the file ends within the header of an element, at byte 160 of the BytesIO"),
         (NAME + b"\0", "^the file ends within the header of an element, at byte 176 of the BytesIO"),
-        (NAME[:-1], r"^\(0010,0010\) PatientName: the file ends before its value does, at byte 160 of"),
+        (NAME[:-1], r"^\(0010,0010\) PatientName: the file ends before its value does, behind byte 160 of"),
         (element(0x00100010, b"OB", b"", 0x10000), r"^\(0010,0010\) PatientName: the file ends before its value does"),
         (element(0x00321064, b"SQ", item(b"", 8), UNDEFINED), r"^\(0032,1064\) .*: the file ends before its value"),
         (element(0x00321064, b"SQ", b"garbage!", UNDEFINED), "does not consist of items, at byte 172"),

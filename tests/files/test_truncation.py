@@ -12,7 +12,7 @@ import pytest
 import streamdcm
 from streamdcm.files.access import accessed
 from streamdcm.files.scan_words import Large
-from streamdcm.files.scanned import scan_file
+from streamdcm.files.scanned import check_whole, scan_file
 from tests.support.corpus import CORPUS, is_one_of_many, name
 from tests.support.oracle import dataset_offset
 
@@ -71,6 +71,23 @@ def test_a_cut_file_is_refused_or_whole_up_to_the_cut(path: Path, edit: dict[str
             whole = io.BytesIO()
             streamdcm.rewrite(io.BytesIO(content), whole, force=True)
             assert is_start_of(target.getvalue(), whole.getvalue()), f"cut at {end}"
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=name)
+def test_what_is_passed_on_as_it_is_has_an_end(path: Path) -> None:
+    content, between = path.read_bytes(), borders(path)
+    check(content)
+    for end in cuts(content, path):
+        try:
+            check(content[:end])
+        except streamdcm.StreamdcmError:
+            continue
+        assert end in between, f"cut at {end}, which is within an element"
+
+
+def check(content: bytes) -> None:
+    with accessed(io.BytesIO(content)) as access:
+        check_whole(access, force=True)
 
 
 def is_start_of(part: bytes, whole: bytes) -> bool:
