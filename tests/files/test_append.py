@@ -34,7 +34,7 @@ from streamdcm.errors import EncodeError, InvalidValueError, PlanError, SourceEr
 from tests.support.frames import frames_in, table_in
 from tests.support.functional_groups import ROWS, check, enhanced, frames, groups_of
 from tests.support.targets import WriteOnly
-from tests.support.tools import run
+from tests.support.tools import package, run
 
 NATIVE = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian]
 
@@ -350,6 +350,7 @@ WAYS = pytest.mark.parametrize("add", [in_one, one_by_one, in_one_async, from_lo
 @WAYS
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
 def test_arrays_are_encoded_behind_compressed_frames(syntax: UID, add: Any, tmp_path: Path) -> None:
+    package("imagecodecs")
     streamdcm.dcmwrite(path := tmp_path / "a.dcm", without_groups(syntax), frames=noise(0, 1))
     add(path, noise(2, 3, 4))
     assert (dcmread(path).pixel_array == np.stack(noise(0, 1, 2, 3, 4))).all()
@@ -357,6 +358,7 @@ def test_arrays_are_encoded_behind_compressed_frames(syntax: UID, add: Any, tmp_
 
 @WAYS
 def test_arrays_are_encoded_as_the_options_say(add: Any, tmp_path: Path) -> None:
+    package("imagecodecs")
     ds = without_groups(JPEGLSNearLossless)
     streamdcm.dcmwrite(path := tmp_path / "a.dcm", ds, frames=noise(0, 1), codec_options={"near": 7})
     before = dcmread(path)
@@ -389,6 +391,7 @@ def test_codec_options_are_refused_where_nothing_is_encoded(add: Any, tmp_path: 
 def test_arrays_of_which_the_file_would_not_be_true_are_refused(
     syntax: UID, keyword: str, value: Any, add: Any, tmp_path: Path
 ) -> None:
+    package("imagecodecs")
     ds = without_groups(syntax, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
     ds.BitsAllocated = ds.BitsStored = 8
     ds.HighBit = 7
@@ -404,6 +407,7 @@ def test_arrays_of_which_the_file_would_not_be_true_are_refused(
 
 
 def test_frames_that_could_not_follow_are_closed(tmp_path: Path) -> None:
+    package("imagecodecs")
     closed = []
 
     def given() -> Iterator[Any]:

@@ -163,8 +163,8 @@ def with_icon() -> Dataset:
     ("dataset", "options", "error", "text"),
     [
         (examples.ct, {"transfer_syntax": "CTImageStorage"}, PlanError, "is no transfer syntax"),
-        (examples.ct, {"transfer_syntax": "jpegls"}, PlanError, "such as 'JPEGLSLossless'"),
-        (examples.ct, {"transfer_syntax": "JPEG2000Losless"}, PlanError, "such as 'JPEG2000Lossless'"),
+        (examples.ct, {"transfer_syntax": "jpegls"}, PlanError, "did you mean 'JPEGLSLossless'"),
+        (examples.ct, {"transfer_syntax": "JPEG2000Losless"}, PlanError, "did you mean 'JPEG2000Lossless'"),
         (examples.ct, {"transfer_syntax": ""}, PlanError, "^transfer_syntax must be"),
         (examples.ct, {"transfer_syntax": RLELossless, "frames": []}, PlanError, "no frames"),
         (examples.ct, {"transfer_syntax": "ImplicitVRLittleEndian", "implicit_vr": False}, PlanError, "contradicts"),
