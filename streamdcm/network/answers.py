@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 from xml.parsers import expat
@@ -17,6 +18,7 @@ _INSTANCE: Final = "00081155"  # Referenced SOP Instance UID
 _WARNING: Final = "00081196"  # Warning Reason
 _REASON: Final = "00081197"  # Failure Reason
 _DEEPEST: Final = 64
+_GZIP_OR_ZLIB: Final = 32
 
 
 class UnclearError(ValueError):
@@ -37,6 +39,30 @@ class StoreAnswer:
 
     stored: dict[str, int | None] = field(default_factory=dict)
     failed: dict[str, int | None] = field(default_factory=dict)
+
+
+def decoded(content: bytes, encoding: str) -> bytes:
+    """Return an answer without the Content-Encoding that a server gives it though nobody asks for one.
+
+    Raises
+    ------
+    UnclearError
+        If that cannot be undone, or gives too much.
+    """
+    if encoding.strip().lower() in ("", "identity"):
+        return content
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        raise UnclearError("it is compressed in a way that was not asked for")
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | _GZIP_OR_ZLIB)
+    try:
+        data = decompressor.decompress(content, LARGEST + 1)
+    except zlib.error:
+        raise UnclearError("it is not compressed as it says") from None
+    if len(data) > LARGEST:
+        raise UnclearError(f"it is longer than {LARGEST:,} bytes")
+    if not decompressor.eof:
+        raise UnclearError("it is cut off")
+    return data
 
 
 def parsed_answer(content: bytes) -> StoreAnswer:

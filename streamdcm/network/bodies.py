@@ -36,10 +36,13 @@ class Body:
         self.failure: SourceFailed | None = None
         """What was wrong with an instance; the libraries may hide it."""
         self.sent = 0
+        self.whole: set[Job] = set()
+        """The instances of which everything was taken."""
 
     def pieces(self) -> Iterator[bytes | Job]:
         """Give delimiters and instances, from the beginning."""
         self.sent = 0
+        self.whole.clear()
         if not all(item_of(job).can_restart for job in self._jobs):  # before a byte: errors of writing are hidden
             raise NotRepeatableError
         yield from layout(self.boundary, self._jobs)
@@ -79,6 +82,7 @@ class BlockingBody(Body):
                         break
                     yield chunk
                     self.count(piece, chunk)
+            self.whole.add(piece)
 
 
 class AsyncBody(Body):
@@ -120,6 +124,7 @@ class AsyncBody(Body):
                         break
                     yield chunk
                     self.count(piece, chunk)
+            self.whole.add(piece)
 
 
 def item_of(job: Job) -> Item:

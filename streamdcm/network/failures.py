@@ -44,6 +44,11 @@ class Verdict(NamedTuple):
     pause: float | None = None
     error: Exception | None = None
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the server has it, with a warning or without."""
+        return self.status != "failed"
+
 
 class _Row(NamedTuple):
     first: int
@@ -76,7 +81,9 @@ _STATUSES: Final = (
 )
 
 _NOT_HERE: Final = "the server takes no instances at this URL; give the base of DICOMweb, as in https://HOST/dicom-web"
+_REDIRECTED: Final = "the server redirects in a way that a POST cannot follow, as to a page to log in; give another URL"
 _HTTP: Final = {
+    **dict.fromkeys((301, 302, 303, 307, 308), _REDIRECTED),
     400: "the server cannot understand the request",
     404: _NOT_HERE,
     405: _NOT_HERE,

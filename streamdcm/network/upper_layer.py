@@ -152,7 +152,7 @@ class AssociationSession:
         ):
             raise self._lost("sent a message that is no answer to ours")
         verdict = verdict_of_status(reply.elements[STATUS])
-        if is_early and verdict.status != "failed":
+        if is_early and verdict.is_stored:
             raise self._lost("says that it is stored before it had all of it")
         return verdict
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from streamdcm.errors import PeerAccessError, PeerConnectionError, PeerResponseError, PeerTimeoutError, PlanError
-from streamdcm.network.answers import LARGEST, StoreAnswer, UnclearError, parsed_answer
+from streamdcm.network.answers import LARGEST, StoreAnswer, UnclearError, decoded, parsed_answer
 from streamdcm.network.bodies import Body, NotRepeatableError, item_of
 from streamdcm.network.failures import ONCE, Verdict, verdict_of_http, verdict_of_status
 from streamdcm.network.items import Item
@@ -18,11 +18,12 @@ from streamdcm.network.operations import Call, Job, Post, SourceFailed, Steps
 from streamdcm.network.results import Ledger
 from streamdcm.options.checks import one_of
 from streamdcm.sinks import printable
-from streamdcm.sinks.http_clients import Library
+from streamdcm.sinks.http_clients import NO_SECRETS, Library, origin
 
 Length: TypeAlias = Literal["auto", "known", "chunked"]
 
 _REDIRECTS: Final = frozenset({307, 308})
+_SCHEMES: Final = frozenset({"http", "https"})
 _MOST_REDIRECTS: Final = 5
 _NO_ACCESS: Final = frozenset({401, 403})
 
@@ -125,7 +126,11 @@ class WebSession:
     def attempt(self, jobs: Sequence[Job]) -> Steps[list[Verdict]]:
         """Post instances in one request."""
         body = self._make_body(jobs, random_boundary(), self._ledger)
-        headers = {"Content-Type": content_type(body.boundary), "Accept": "application/dicom+json"}
+        headers = {
+            "Content-Type": content_type(body.boundary),
+            "Accept": "application/dicom+json",
+            "Accept-Encoding": "identity",
+        }
         length = yield from self._length(jobs, body)
         if length is not None:
             headers["Content-Length"] = str(length)
@@ -136,7 +141,7 @@ class WebSession:
             answer = yield from self._exchange(request, body)
         except NotRepeatableError:
             return [Verdict("failed", reason=f"the server asks for it again; {ONCE}")] * len(jobs)
-        return self._verdicts(jobs, answer)
+        return self._verdicts(jobs, answer, body)
 
     def finish(self) -> Steps[None]:
         """End; connections belong to the client."""
@@ -169,12 +174,14 @@ class WebSession:
             except Exception as error:
                 raise self._translated(error, body) from error
             following = answer.next_request
-            if answer.status not in _REDIRECTS or following is None:
+            if answer.status not in _REDIRECTS or following is None or following.url.scheme not in _SCHEMES:
                 return answer
             if request.url.scheme == "https" and following.url.scheme != "https":
                 raise PeerAccessError(f"{self._target.place}: the server redirects to where nothing is encrypted")
-            if following.url.host != request.url.host:
-                arguments = {"auth": None}  # the client's is for the first host
+            if not _may_see_secrets(following.url, request.url):
+                arguments = {"auth": None}  # the client's is for the first server
+                for name in set(following.headers) - NO_SECRETS - {"host"}:
+                    del following.headers[name]
             request = following
         raise PeerConnectionError(f"{self._target.place}: the server redirects in circles")
 
@@ -183,25 +190,41 @@ class WebSession:
         http, place = self._target.library.http, self._target.place
         if body.failure is not None:
             return body.failure
+        hint = f" after {body.sent:,} bytes; more than the server takes may be the cause" if body.sent else ""
         if isinstance(error, http.TimeoutException):
-            return PeerTimeoutError(f"{place}: the server did not go on in time ({type(error).__name__}); try again")
-        if isinstance(error, http.UnsupportedProtocol):
-            return PlanError(f"{place} cannot be posted to ({type(error).__name__})")
+            return PeerTimeoutError(
+                f"{place}: the server did not go on in time ({type(error).__name__}){hint}; try again"
+            )
+        is_wrong = isinstance(error, http.LocalProtocolError) and not body.sent
+        if is_wrong or isinstance(error, http.UnsupportedProtocol):
+            text = "the request cannot be sent; see what the client and its authentication add to it"
+            return PlanError(f"{place}: {text} ({type(error).__name__})")
         if isinstance(error, http.HTTPError):
-            hint = f" after {body.sent:,} bytes; more than the server takes may be the cause" if body.sent else ""
             return PeerConnectionError(f"{place}: the connection failed ({type(error).__name__}){hint}")
         return error
 
-    def _verdicts(self, jobs: Sequence[Job], answer: Answer) -> list[Verdict]:
+    def _verdicts(self, jobs: Sequence[Job], answer: Answer, body: Body) -> list[Verdict]:
+        """Return what an answer says of instances.
+
+        Raises
+        ------
+        PeerConnectionError
+            If it says that one is stored that was not sent as a whole.
+        """
         unclear = ""
         named = StoreAnswer()
         try:
             if answer.content is None:
                 raise UnclearError(f"it is longer than {LARGEST:,} bytes")
-            named = parsed_answer(answer.content)
+            named = parsed_answer(decoded(answer.content, answer.headers.get("Content-Encoding", "")))
         except UnclearError as error:
             unclear = str(error)
-        return [self._verdict(item_of(job), answer, named, unclear) for job in jobs]
+        verdicts = [self._verdict(item_of(job), answer, named, unclear) for job in jobs]
+        if not body.whole.issuperset(job for job, verdict in zip(jobs, verdicts, strict=True) if verdict.is_stored):
+            raise PeerConnectionError(
+                f"{self._target.place}: the server says that it is stored before it had all of it"
+            )
+        return verdicts
 
     def _verdict(self, item: Item, answer: Answer, named: StoreAnswer, unclear: str) -> Verdict:
         """Return what an answer says of an instance: the body decides, and not the status."""
@@ -224,6 +247,12 @@ class WebSession:
             text = f"the answer cannot be understood: {unclear}; it may be stored or not (HTTP status {status})"
             return verdict._replace(reason=text, error=PeerResponseError(f"{self._target.place}: {text}"))
         return verdict
+
+
+def _may_see_secrets(url: Any, first: Any) -> bool:
+    """Tell whether what is for one server may go to where it redirects: to itself, or to its encrypted twin."""
+    is_encrypted_twin = (origin(first), origin(url)) == (("http", url.host, 80), ("https", url.host, 443))
+    return is_encrypted_twin or origin(url) == origin(first)
 
 
 def _pause(headers: Mapping[str, str]) -> float | None:

@@ -39,7 +39,7 @@ class BlockingSender:
                 response = self._client.send(request, stream=True, follow_redirects=False, **arguments)
                 with afterwards(response.close):
                     pieces, size = [], 0
-                    for piece in response.iter_bytes():
+                    for piece in response.iter_raw():
                         size += len(piece)
                         if size > LARGEST:
                             break
@@ -63,7 +63,7 @@ def async_sender(client: Any) -> Any:
                 response = await client.send(request, stream=True, follow_redirects=False, **arguments)
             async with afterwards_async(partial(_close, response)):
                 pieces, size = [], 0
-                async for piece in response.aiter_bytes():
+                async for piece in response.aiter_raw():
                     size += len(piece)
                     if size > LARGEST:
                         break

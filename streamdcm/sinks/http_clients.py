@@ -23,6 +23,13 @@ IDLE: Final = 30.0
 ANSWER: Final = 600.0
 """The seconds that a server may take to answer when it has all: it may store a large object before it does."""
 
+NO_SECRETS: Final = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "if-none-match"),
+        *("transfer-encoding", "user-agent"),
+    }
+)
+"""The headers that a request to another server may have; anything else that a caller's client adds may be a secret."""
 
 _OF_CERTIFICATES: Final = frozenset({"verify", "cert", "trust_env", "transport"})
 """Options of a client that say which certificates it trusts and has, or do without them."""
@@ -113,6 +120,11 @@ def make_client(library: Library, options: Mapping[str, Any], *, asynchronous: b
         raise TargetTypeError(
             f"storage_options are the arguments of {name}, which does not take these ({type(error).__name__})"
         ) from error
+
+
+def origin(url: Any) -> tuple[str, str, int]:
+    """Return what tells one server from another (RFC 9110 §4.3.1): two ports of a host may be of different people."""
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}[url.scheme]
 
 
 @cache

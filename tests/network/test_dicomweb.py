@@ -1,6 +1,7 @@
 """STOW-RS to Orthanc, and to servers that follow a script."""
 
 import gc
+import gzip
 import io
 import struct
 import threading
@@ -41,18 +42,18 @@ pytestmark = pytest.mark.slow  # other programs are asked
 RLE = struct.pack("<16I", 2, 64, 66, *[0] * 13) + bytes(4)
 
 
-def store_on(way, url, instances, *, auth=None, **options):
+def store_on(way, url, instances, *, auth=None, headers=None, **options):
     """Send on an event loop, or without one; with authentication by a client of one's own."""
     if way == "sync":
         if auth is None:
             return dicomweb.store(url, instances, **options)
-        with httpx2.Client(auth=auth) as client:
+        with httpx2.Client(auth=auth, headers=headers) as client:
             return dicomweb.store(url, instances, client=client, **options)
 
     async def run():
         if auth is None:
             return await dicomweb.store_async(url, instances, **options)
-        async with httpx2.AsyncClient(auth=auth) as client:
+        async with httpx2.AsyncClient(auth=auth, headers=headers) as client:
             return await dicomweb.store_async(url, instances, client=client, **options)
 
     return anyio.run(run, backend=way)
@@ -305,11 +306,100 @@ def test_redirections_are_followed_but_not_to_others_with_secrets(way):
     assert [content for _, content in parts(*other.requests[0])] == [CT_SMALL.read_bytes()]
 
 
+@each_way
+def test_another_port_is_another_server(way):
+    """What a client adds to every request may be a secret, too."""
+    with scripted(other := Web(ok(CT_UID))) as second, scripted(Web(status(307, Location=url_of(second)))) as first:
+        assert store_on(way, url_of(first), CT_SMALL, auth=("user", "password"), headers={"X-Key": "secret"}).ok
+    assert "authorization" not in other.requests[0][0].lower()
+    assert "secret" not in other.requests[0][0]
+
+
 def test_circles_end():
     with scripted(web := Web(*[status(307, Location="/other")] * 20), *[web] * 20) as peer:
         with pytest.raises(PeerConnectionError, match="circles"):
             dicomweb.store(url_of(peer), CT_SMALL, retries=0)
         web._answers.clear()
+
+
+@each_way
+@pytest.mark.parametrize(
+    ("code", "location", "words"),
+    [
+        (404, "", "takes no instances at this URL; give the base of DICOMweb, as in https://HOST/dicom-web"),
+        (405, "", "takes no instances at this URL; give the base of DICOMweb, as in https://HOST/dicom-web"),
+        (302, "/login", "redirects in a way that a POST cannot follow, as to a page to log in; give another URL"),
+        (307, "", "redirects in a way that a POST cannot follow"),
+        (307, "ftp://host/", "redirects in a way that a POST cannot follow"),
+    ],
+)
+def test_a_url_that_is_not_the_right_one_is_told(way, code, location, words):
+    with scripted(Web(status(code, **({"Location": location} if location else {})))) as peer:
+        [item] = store_on(way, url_of(peer), CT_SMALL).instances
+    assert (item.status, item.code, item.attempts) == ("failed", code, 1)
+    assert f"the server {words}" in item.reason
+    assert f"(HTTP status {code})" in item.reason
+
+
+@each_way
+def test_a_request_that_cannot_be_sent_is_not_taken_for_a_lost_connection(way):
+    """The library refuses a header, and says no more than that."""
+    with scripted() as peer, pytest.raises(PlanError, match="see what the client and its authentication add") as raised:
+        store_on(way, url_of(peer), CT_SMALL, auth=lambda each: with_token(each, "secret\ntoken"), retries=0)
+    assert "secret" not in str(raised.value)
+
+
+def with_token(request, token):
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+@each_way
+def test_a_compressed_answer_is_read_though_nobody_asks_for_one(way):
+    answer = gzip.compress(stored_json(CT_UID))
+    with scripted(web := Web(status(200, answer, Content_Encoding="gzip"))) as peer:
+        assert store_on(way, url_of(peer), CT_SMALL).ok
+    assert "accept-encoding: identity" in web.requests[0][0].lower()
+
+
+@each_way
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("gzip", stored_json(CT_UID)),
+        ("gzip", gzip.compress(stored_json(CT_UID))[:-9]),
+        ("gzip", gzip.compress(bytes(2**25))),
+        ("br", stored_json(CT_UID)),
+    ],
+    ids=["not compressed", "half", "a bomb", "unknown"],
+)
+def test_one_that_cannot_be_decompressed_cannot_be_understood(way, encoding, content):
+    """It is no lost connection: the server has the instance, and does not get it again."""
+    with scripted(web := Web(status(200, content, Content_Encoding=encoding))) as peer:
+        [item] = store_on(way, url_of(peer), CT_SMALL, on_error="continue", retries=0).instances
+    assert "cannot be understood" in item.reason
+    assert len(web.requests) == 1
+
+
+@each_way
+def test_nothing_is_stored_by_an_answer_before_the_end(way):
+    def early(talk: Talk) -> None:
+        talk.connection.recv(1000)
+        answer_http(talk, 200, stored_json(given.dataset.SOPInstanceUID))
+        talk.connection.close()
+        answered.set()
+
+    def frames():
+        for number in range(4):
+            if number:
+                answered.wait(10)
+            yield np.zeros((512, 512), "<u2")
+
+    answered = threading.Event()
+    given = Instance(image(4, 512), frames, number_of_frames=4)
+    with scripted(early, Web(ok(given.dataset.SOPInstanceUID))) as peer:
+        [item] = store_on(way, url_of(peer), given).instances
+    assert (item.status, item.attempts) == ("stored", 2)
 
 
 HOSTILE = [b"", b"Stored.", b"<html>", b"[" * 5000, b"<!DOCTYPE a><a/>"]

@@ -13,7 +13,7 @@ from streamdcm.errors import (
     StorageError,
     TargetTypeError,
 )
-from streamdcm.sinks.http_clients import library_of
+from streamdcm.sinks.http_clients import NO_SECRETS, library_of, origin
 from streamdcm.sinks.locations import printable
 from streamdcm.sinks.storage.problems import Service
 from streamdcm.sinks.storage.refusal import refuse
@@ -32,14 +32,6 @@ _LARGEST_HEAD: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({307, 308})  # RFC 9110 §15.4.8, §15.4.9: the same method and body at another address
 _REFUSES_EXPECT: Final = 417
 _TRY_AGAIN: Final = frozenset({429, 503})
-
-# What a request to another host may have; anything else that a caller's client adds may be a secret.
-_NO_SECRETS: Final = frozenset(
-    {
-        *("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "if-none-match"),
-        *("transfer-encoding", "user-agent"),
-    }
-)
 
 
 class Answer(NamedTuple):
@@ -279,7 +271,7 @@ class Put:
         headers = {
             name: value
             for name, value in request.headers.items()
-            if name.lower() != "host" and (_origin(url) == _origin(request.url) or name.lower() in _NO_SECRETS)
+            if name.lower() != "host" and (origin(url) == origin(request.url) or name.lower() in NO_SECRETS)
         }
         again = self.library.http.Request("PUT", url, headers=headers, content=body, extensions=request.extensions)
         again.url = self._hidden(again.url)
@@ -307,10 +299,6 @@ class Put:
         shown = printable(str(url))
         hidden = type("Hidden", (self.library.http.URL,), {"__str__": lambda _: shown})
         return hidden(url)
-
-
-def _origin(url: Any) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}[url.scheme]
 
 
 def server_of(http: Any) -> Service:
