@@ -636,6 +636,9 @@ def test_workers_share_what_is_given(way):
     [
         ("ftp://user:password@host", {}, "http:// or https://"),
         ("http://", {}, "host"),
+        ("http://host:0", {}, "no valid port"),
+        ("http://host/?key=password", {}, "leave it out"),
+        ("http://host/#password", {}, "leave it out"),
         ("http://host", {"study": "Doe"}, "study"),
         ("http://host", {"length": "long"}, "length"),
         ("http://host", {"batch_size": 0}, "batch_size"),

@@ -439,6 +439,11 @@ def test_nobody_is_there(way):
     assert raised.value.result.failed[0].attempts == 2
 
 
+def test_an_address_of_ip_version_6_has_its_brackets():
+    with pytest.raises(PeerConnectionError, match=r"\[::1\]:9 cannot be reached"):
+        dimse.store("dicom://[::1]:9", CT_SMALL, retries=0)
+
+
 def test_a_rejected_association_says_why_and_only_a_transient_one_is_tried_again():
     def rejects(*what):
         def script(talk: Talk) -> None:
@@ -687,9 +692,10 @@ def test_tls_with_a_client_certificate(way):
 @pytest.mark.parametrize(
     ("url", "options", "words"),
     [
-        ("http://user:password@host", {}, "dicom://CALLED@host:port"),
-        ("dicom://user:password@", {}, "dicom://CALLED@host:port"),
-        ("dicom://A@host:99999", {}, "dicom://CALLED@host:port"),
+        ("http://user:password@host", {}, "is no address of a DICOM server"),
+        ("dicom://user:password@", {}, "is no address of a DICOM server"),
+        ("dicom://A@host:99999", {}, "is no address of a DICOM server"),
+        ("dicom://A@host:0", {}, "a port from 1 to 65535"),
         ("dicom://ANAMETHATISTOOLONG@host", {}, "called AE title"),
         ("dicom://A@host", {"calling": ""}, "calling"),
         ("dicom://A@host", {"tls": ssl.create_default_context()}, "dicom:// is not encrypted"),
