@@ -2,6 +2,8 @@
 
 import gc
 import io
+import os
+import shutil
 import signal
 import socket
 import ssl
@@ -210,6 +212,37 @@ def test_folders_are_walked_in_order(storescp, tmp_path):
         (tmp_path / name).write_bytes(CT_SMALL.read_bytes())
     result = dimse.store(storescp.url, tmp_path)
     assert [Path(item.path).name for item in result.instances] == ["a.dcm", "1.dcm", "2.dcm", "c.dcm"]
+
+
+@each_way
+def test_a_folder_that_cannot_be_read_fails_by_itself(way, tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("a.dcm", "b/lost.dcm", "c.dcm"):
+        shutil.copy(CT_SMALL, tmp_path / name)
+
+    def remove(item):
+        shutil.rmtree(tmp_path / "b", ignore_errors=True)
+
+    with scripted(accepting(2)) as peer:
+        result = store_on(way, peer.url, tmp_path, on_error="continue", on_result=remove)
+    assert [(Path(item.path).name, item.status) for item in result.instances] == [
+        *(("a.dcm", "stored"), ("b", "failed"), ("c.dcm", "stored")),
+    ]
+    assert isinstance(result.failed[0].error, FileNotFoundError)
+
+
+def test_links_do_not_lead_out_of_a_folder_and_pipes_are_not_waited_for(tmp_path):
+    shutil.copy(CT_SMALL, tmp_path / "a.dcm")
+    (tmp_path / "file.dcm").symlink_to(CT_SMALL)
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "loop").symlink_to(".")
+    os.mkfifo(tmp_path / "pipe")
+    with scripted(accepting(2)) as peer:
+        result = dimse.store(peer.url, tmp_path, on_error="continue")
+    assert [(Path(item.path).name, item.status) for item in result.instances] == [
+        *(("a.dcm", "stored"), ("file.dcm", "stored"), ("itself", "failed"), ("pipe", "failed")),
+    ]
+    assert "is no regular file" in result.failed[1].reason
 
 
 def test_other_classes_are_associated_anew_and_then_known():
