@@ -40,7 +40,7 @@ def destination_of(url: str, given: argparse.Namespace, others: Iterable[str] = 
             schemes = " and ".join(f"{each}://" for each in ONLY_FOR[name])
             given.refuse(f"{name.replace('_', '-')} is for {schemes} only; leave it out")
     try:
-        found.check()
+        found.check(study=getattr(given, "study", None))
     except PlanError as error:
         given.refuse(str(error))
     return found

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from streamdcm.cli.destinations import add_credentials, destination_of
 from streamdcm.cli.parser import add_on_error, add_workers, count
 from streamdcm.cli.progress import Show, shown
-from streamdcm.cli.sources import named_files
-from streamdcm.errors import PeerError, StoreFailedError
+from streamdcm.cli.sources import named_files, refuse_unreadable_lists
+from streamdcm.errors import PlanError, StoreFailedError
 from streamdcm.network import InstanceResult, StoreResult
 from streamdcm.network.destination import OUR_TITLE, Destination
 from streamdcm.sinks import printable
@@ -55,25 +55,31 @@ def add_command(commands: Commands, summary: str) -> None:
 def run(given: argparse.Namespace) -> None:
     """Send as the arguments say."""
     destination = destination_of(given.url, given, ("batch_size", "study"))
+    refuse_unreadable_lists(given.files)
+    naming = _Naming(given)
     start = time.perf_counter()
     try:
         with shown(quiet=given.quiet, label="sending") as show:
-            result = _send(given, destination, show)
-    except PeerError as error:
-        if error.result is not None:
-            _sum_up(given, error.result, start)
+            result = _send(given, destination, naming, show)
+    except BaseException as error:
+        decided = getattr(error, "result", None) or StoreResult(tuple(naming.results))
+        if decided.stored and not given.quiet:
+            print(_summary(decided, start), file=sys.stderr)
         raise
-    _sum_up(given, result, start)
+    if not result.instances:
+        raise PlanError("there is no file to send")
     if not result.ok:
-        raise StoreFailedError(f"{len(result.failed):,} of {len(result.instances):,} instances were not stored")
+        raise StoreFailedError(_summary(result, start))
+    if not given.quiet:
+        print(_summary(result, start), file=sys.stderr)
 
 
-def _send(given: argparse.Namespace, destination: Destination, show: Show) -> StoreResult:
+def _send(given: argparse.Namespace, destination: Destination, naming: _Naming, show: Show) -> StoreResult:
     options: dict[str, Any] = {
         "workers": given.workers,
         "retries": given.retry,
-        "on_error": "raise" if given.on_error == "stop" else "continue",
-        "on_result": _Naming(given),
+        "on_error": "continue",  # whether to stop is decided by `naming`, for what the server refuses, too
+        "on_result": naming,
         "progress": show,
     }
     if not destination.is_web:
@@ -90,12 +96,14 @@ def _send(given: argparse.Namespace, destination: Destination, show: Show) -> St
 
 
 class _Naming:
-    """Names instances as they end, as the arguments ask for."""
+    """Names instances as they end, as the arguments ask for, and stops at a failure if they want that."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         self._given = given
+        self.results: list[InstanceResult] = []
 
     def __call__(self, item: InstanceResult) -> None:
+        self.results.append(item)
         name, has_failed = printable(item.name), item.status == "failed"
         if has_failed:
             print(f"streamdcm: {name}: {item.reason}", file=sys.stderr)
@@ -104,14 +112,13 @@ class _Naming:
         if self._given.json:
             said = {"source": name, "target": printable(self._given.url), "status": item.status}
             print(json.dumps({**said, "error": item.reason} if has_failed else said), flush=True)
+        if has_failed and self._given.on_error == "stop":
+            raise StoreFailedError("stopped at the first failure, as --on-error says")
 
 
-def _sum_up(given: argparse.Namespace, result: StoreResult, start: float) -> None:
-    if given.quiet:
-        return
+def _summary(result: StoreResult, start: float) -> str:
     warned = f" ({len(result.warnings):,} with a warning)" if result.warnings else ""
-    print(
+    return (
         f"{len(result.stored):,} of {len(result.instances):,} instances stored{warned}, {result.bytes_sent:,} bytes in "
-        f"{time.perf_counter() - start:.3f} s",
-        file=sys.stderr,
+        f"{time.perf_counter() - start:.3f} s"
     )

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from streamdcm.sinks import scheme_of
+from streamdcm.errors import PlanError
+from streamdcm.sinks import printable, scheme_of
 
 
 def is_glob(source: str) -> bool:
@@ -15,6 +16,19 @@ def is_glob(source: str) -> bool:
 def is_list(source: str) -> bool:
     """Tell whether an argument is ``@FILE``, which has a source in each line, or ``@-`` for standard input."""
     return source.startswith("@")
+
+
+def refuse_unreadable_lists(sources: Iterable[str]) -> None:
+    """Say it before anything is done if a list cannot be read.
+
+    Raises
+    ------
+    PlanError
+        If one cannot.
+    """
+    for name in (source.removeprefix("@") for source in sources if is_list(source)):
+        if name != "-" and (os.path.isdir(name) or not os.access(name, os.R_OK)):
+            raise PlanError(f"the list {printable(name)} cannot be read; name a file, or - for standard input")
 
 
 def named_files(sources: Iterable[str]) -> Iterator[str]:

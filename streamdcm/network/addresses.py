@@ -12,6 +12,10 @@ from streamdcm.options.checks import size
 from streamdcm.sinks import printable
 
 _PORTS: Final = {"dicom": 104, "dicoms": 2762}
+_FORM: Final = (  # without an @ in a URL, whose texts are shown without what stands before it
+    "is no address of a DICOM server: that is dicom://HOST or, for TLS, dicoms://HOST with the called AE title and @ "
+    "before the host, a port from 1 to 65535 behind it, and no path"
+)
 _ANY: Final = "ANY-SCP"
 _LONGEST_TITLE: Final = 16
 _LEAST_PDU: Final = 128
@@ -27,14 +31,21 @@ def parsed_address(url: str, calling: str, tls: ssl.SSLContext | None) -> Addres
         If it is not of the form ``dicom://CALLED@host:port``, or a title is none.
     """
     if not isinstance(url, str):
-        raise PlanError(f"the URL must be a text such as dicom://CALLED@host:port, not {type(url).__name__}")
-    wrong = PlanError(f"{printable(url)} is not of the form dicom://CALLED@host:port, or dicoms:// for TLS")
+        raise PlanError(f"the URL must be a text, not {type(url).__name__}")
+    wrong = PlanError(f"{printable(url)} {_FORM}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise wrong from None
-    if parts.scheme not in _PORTS or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+    if (
+        parts.scheme not in _PORTS
+        or not host
+        or port == 0
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+    ):
         raise wrong
     if parts.scheme == "dicom" and tls is not None:
         raise PlanError("tls= is for dicoms://, and dicom:// is not encrypted; correct the URL, or leave tls out")

@@ -43,9 +43,11 @@ class Stop:
                 interrupt()
 
     def also(self, interrupt: Callable[[], object]) -> None:
-        """Have a function called, too, when they have to end."""
+        """Have a function called, too, when they have to end: at once if that is so already."""
         with self._lock:
             self._interrupts.append(interrupt)
+            if self.is_set:
+                interrupt()
 
     def no_longer(self, interrupt: Callable[[], object]) -> None:
         """Forget what `also` was given."""

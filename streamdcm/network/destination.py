@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,8 +71,13 @@ class Destination:
         """Whether it is sent to by STOW-RS, and not by C-STORE."""
         return self.scheme in _WEB
 
-    def check(self) -> None:
+    def check(self, study: str | None = None) -> None:
         """Refuse what cannot be sent to; no file is read, and nobody asked.
+
+        Parameters
+        ----------
+        study : str, optional
+            The study that all instances must be of.
 
         Raises
         ------
@@ -89,7 +95,7 @@ class Destination:
         if (self.cert is None) is not (self.key is None):
             raise PlanError("cert and key belong together; give both, or neither")
         if self.is_web:
-            parsed_target(self.url, None, "auto", library_of(None, asynchronous=False))
+            parsed_target(self.url, study, "auto", library_of(None, asynchronous=False))
         else:
             parsed_address(self.url, self.calling or OUR_TITLE, None)
 
@@ -140,7 +146,20 @@ def _bearer(path: str) -> Callable[[Any], Any]:
     """Return what gives each request the token that is in a file at that time."""
 
     def authorize(request: Any) -> Any:
-        request.headers["Authorization"] = f"Bearer {Path(path).read_text('ascii').strip()}"
+        request.headers["Authorization"] = f"Bearer {_token_in(path)}"
         return request
 
     return authorize
+
+
+def _token_in(path: str) -> str:
+    """Return the token that is in a file, and quote it nowhere."""
+    try:
+        token = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise PlanError(
+            f"the token file {printable(path)} cannot be read ({error.strerror}); correct token_file"
+        ) from error
+    if not re.fullmatch(rb"[!-~]+", token):  # RFC 6750 §2.1 has fewer; spaces and line breaks cannot be sent
+        raise PlanError(f"the token file {printable(path)} must have one token in it, of ASCII and without spaces")
+    return token.decode("ascii")

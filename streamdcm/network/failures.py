@@ -14,6 +14,8 @@ ONCE: Final = (
 
 FIRST_PAUSE: Final = 0.25
 """Seconds before the second attempt; each pause is twice the one before."""
+_MOST_DOUBLINGS: Final = 8
+"""So no pause is longer than about a minute: with many attempts, the last ones would be days apart."""
 LONGEST_PAUSE: Final = 600.0
 """The most seconds that a server may ask to be left alone for."""
 
@@ -118,4 +120,4 @@ def verdict_of_http(status: int, pause: float | None = None) -> Verdict:
 
 def pause_after(attempts: int, asked: float | None = None) -> float:
     """Return how many seconds to wait after so many attempts, or what the server asked for."""
-    return FIRST_PAUSE * 2.0 ** (attempts - 1) if asked is None else asked
+    return FIRST_PAUSE * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS) if asked is None else asked

@@ -68,7 +68,7 @@ AsyncInstances: TypeAlias = Instances | AsyncIterable[Sendable]
 
 
 class Given(NamedTuple):
-    """One instance as it was given, or as it was found in a folder."""
+    """One instance as it was given, or as it was found in a folder; or the error of a folder that cannot be read."""
 
     thing: Any
     path: Path | None
@@ -138,18 +138,12 @@ class Intake:
         return job  # type: ignore[no-any-return]
 
     def _next_found(self) -> Job | None:
-        given: Given | None = None
-        error: Exception | None = None
-        try:
-            given = next(self._found, None)
-        except OSError as problem:  # a folder that cannot be read
-            error = problem
-            self._found = iter(())
-        if given is None and error is None:
+        given = next(self._found, None)
+        if given is None:
             return None
         index, self._count = self._count, self._count + 1
-        if given is None:
-            return Job(index, None, None, error)
+        if isinstance(given.thing, OSError):
+            return Job(index, given.path, None, given.thing)
         return identified(index, given, self._check)
 
 
@@ -191,11 +185,15 @@ def _expanded(thing: Any) -> Iterator[Given]:
 
 
 def _files_in(folder: Any) -> Iterator[Given]:
-    """Give the files of a folder and of those in it, in the order of their names."""
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir(), entry.path) for entry in entries)
-    for _, is_folder, path in found:
-        if is_folder:
-            yield from _files_in(path)
-        else:
-            yield Given(None, path)
+    """Give the files of a folder and of those in it, in the order of their names, but for folders behind links."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        yield Given(error, folder)
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_in(entry.path)
+        elif not entry.is_symlink() or not os.path.isdir(entry.path):
+            yield Given(None, entry.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -121,6 +122,9 @@ class FileItem(Item):
     """
 
     def __init__(self, path: Path) -> None:
+        name = printable(os.fsdecode(path))
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise PlanError(f"{name} is no regular file, of which any part can be read again; copy it into one")
         with open(path, "rb", buffering=0) as file:
             header = read_header(file)
             first = system.pread(file.fileno(), 8, header.dataset_offset)
@@ -129,7 +133,6 @@ class FileItem(Item):
                 check_whole(access)
         self._path = path
         self._offset = header.dataset_offset
-        name = printable(os.fsdecode(path))
         self.sop_class_uid = checked_uid(header.sop_class_uid, f"{name}: the SOP Class UID (0008,0016)")
         self.sop_instance_uid = checked_uid(header.sop_instance_uid, f"{name}: the SOP Instance UID (0008,0018)")
         self.study_instance_uid = header.study_instance_uid

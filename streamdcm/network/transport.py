@@ -51,7 +51,7 @@ class Transport:
     @property
     def place(self) -> str:
         """The peer, for people."""
-        return f"{self._host}:{self._port}"
+        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
     def connect(self) -> Steps[None]:
         """Connect, to the first address of the host that answers.

@@ -88,14 +88,16 @@ def parsed_target(url: str, study: str | None, length: Length, library: Library)
         raise PlanError(f"{shown} is no URL that begins with http:// or https://")
     if study is not None and (not isinstance(study, str) or not study or not set(study) <= set("0123456789.")):
         raise PlanError("study must be a Study Instance UID")
+    if "?" in url or "#" in url:
+        raise PlanError(f"{printable(url)} has a query or a fragment, behind which no path can be added; leave it out")
     whole = f"{url.rstrip('/')}/studies{'' if study is None else '/' + study}"
     try:
         parsed = library.http.URL(whole)
         parsed.host.encode("idna")
     except (library.http.InvalidURL, ValueError) as error:
         raise PlanError(f"{printable(url)} is no valid URL ({type(error).__name__})") from None
-    if not parsed.host:
-        raise PlanError(f"{printable(url)} names no host")
+    if not parsed.host or parsed.port not in (None, *range(1, 65536)):
+        raise PlanError(f"{printable(url)} names no host, or no valid port")
     return Target(parsed, printable(whole), length, library)
 
 

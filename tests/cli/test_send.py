@@ -87,7 +87,76 @@ def test_a_token_is_read_anew_for_each_request(tmp_path, capsys):
 def test_nobody_is_there(capsys):
     assert main(["send", "--retry", "0", str(CT_SMALL), "dicom://secret@127.0.0.1:9"]) == 1
     said = capsys.readouterr().err
-    assert "127.0.0.1:9 cannot be reached" in said
+    assert said == "streamdcm: 127.0.0.1:9 cannot be reached (ConnectionRefusedError)\n"
+
+
+def test_what_was_stored_before_the_connection_was_lost_is_summed_up(capsys):
+    def breaks(talk: Talk) -> None:
+        talk.accept()
+        talk.reply(talk.message()[0], 0)
+        talk.message()
+
+    with scripted(breaks) as peer:
+        assert main(["send", "--retry", "0", str(CT_SMALL), str(CT_SMALL), peer.url]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("1 of 2 instances stored, ")
+    assert "has hung up" in second
+
+
+def test_if_all_fail_that_is_told_once(capsys, tmp_path):
+    (tmp_path / "text.txt").write_text("no DICOM")
+    assert main(["send", str(tmp_path), "dicom://127.0.0.1:9"]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"streamdcm: {tmp_path / 'text.txt'}: it cannot be read")
+    assert second.startswith("streamdcm: 0 of 1 instances stored, 0 bytes in ")
+
+
+@pytest.mark.parametrize("refused", ["by the server", "as a source"])
+def test_it_stops_at_the_first_failure_if_it_is_to(capsys, tmp_path, refused):
+    (tmp_path / "text.txt").write_text("no DICOM")
+
+    def script(talk: Talk) -> None:
+        talk.accept()
+        talk.store_all(0, *([0xA900] if refused == "by the server" else []))
+
+    given = [CT_SMALL, CT_SMALL if refused == "by the server" else tmp_path / "text.txt", CT_SMALL]
+    with scripted(script) as peer:
+        assert main(["send", "--on-error", "stop", *map(str, given), peer.url]) == 1
+    failure, summary, last = capsys.readouterr().err.splitlines()
+    assert failure.startswith(f"streamdcm: {given[1]}: ")
+    assert summary.startswith("1 of 2 instances stored, ")
+    assert last == "streamdcm: stopped at the first failure, as --on-error says"
+
+
+def test_nothing_to_send_is_a_failure(capsys, tmp_path):
+    assert main(["send", str(tmp_path), "dicom://127.0.0.1:9"]) == 1
+    assert capsys.readouterr().err == "streamdcm: there is no file to send\n"
+
+
+def test_a_list_that_is_missing_is_told_before_anything_is_sent(capsys, tmp_path):
+    with scripted() as peer:
+        assert main(["send", str(CT_SMALL), f"@{tmp_path / 'names'}", peer.url]) == 1
+    assert capsys.readouterr().err.startswith(f"streamdcm: the list {tmp_path / 'names'} cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "must have one token in it"),
+        (b"secret\nsecret", "must have one token in it"),
+        (b"secret\xc3\xa9", "must have one token in it"),
+    ],
+    ids=["missing", "empty", "two lines", "not ASCII"],
+)
+def test_a_token_file_without_a_token_is_named(tmp_path, capsys, content, words):
+    package("httpx2")
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    with scripted() as peer:
+        assert main(["send", "--token-file", str(tmp_path / "token"), str(CT_SMALL), url_of(peer)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"streamdcm: the token file {tmp_path / 'token'} {words}")
     assert "secret" not in said
 
 
@@ -101,12 +170,25 @@ def test_nobody_is_there(capsys):
         ["--cacert", "f", "a.dcm", "dicom://host"],
         ["--cert", "f", "a.dcm", "dicoms://host"],
         ["--workers", "0", "a.dcm", "dicom://host"],
+        ["--study", "Doe^John", "a.dcm", "https://host"],
+        ["a.dcm", "https://user:password@host:99999"],
+        ["a.dcm", "https://host/base?token=password"],
     ],
 )
 def test_wrong_arguments_are_refused(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["send", *arguments])
     assert "password" not in capsys.readouterr().err
+
+
+def test_what_an_address_is_can_be_read(capsys):
+    """Texts are shown without what stands before an @ in a URL."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["send", "a.dcm", "dicom://secret@host:99999"])
+    said = capsys.readouterr().err
+    assert "dicom://host:99999 is no address" in said
+    assert "that is dicom://HOST or, for TLS, dicoms://HOST with the called AE title" in said
+    assert "secret" not in said
 
 
 def test_an_interrupt_has_its_own_status():

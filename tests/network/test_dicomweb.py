@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 import weakref
+from contextlib import closing
 from email import message_from_bytes
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,9 @@ from streamdcm.errors import (
     TargetTypeError,
 )
 from streamdcm.network import Instance
+from streamdcm.network.blocking import Stop
+from streamdcm.network.web_clients import BlockingSender
+from streamdcm.sinks.http_clients import library_of
 from tests.network.test_dimse import CT_SMALL, MR_SMALL, camera, each_way, failing, image, interrupted
 from tests.support import peers
 from tests.support.corpus import CORPUS, DATA
@@ -597,6 +601,21 @@ def test_an_interrupt_ends_at_once(workers):
     assert not [each for each in threading.enumerate() if each.name == "streamdcm-send"]
 
 
+def test_a_request_that_begins_when_all_have_to_end_waits_for_no_answer():
+    """Its connection is not there yet when the others are told."""
+    over = threading.Event()
+    with scripted(lambda talk: over.wait(10)) as peer, httpx2.Client(timeout=None) as client, closing(Stop()) as stop:
+        sender = BlockingSender(client, library_of(client, asynchronous=False))
+        send = sender(client.build_request("POST", url_of(peer)), None, {})
+        start = time.monotonic()
+        stop.set()
+        with pytest.raises(httpx2.HTTPError):
+            send(stop)
+        assert time.monotonic() - start < 5
+        sender.close()
+        over.set()
+
+
 @each_way
 def test_a_slow_server_holds_up_the_source(way):
     pulled = 0
@@ -646,6 +665,9 @@ def test_workers_share_what_is_given(way):
     [
         ("ftp://user:password@host", {}, "http:// or https://"),
         ("http://", {}, "host"),
+        ("http://host:0", {}, "no valid port"),
+        ("http://host/?key=password", {}, "leave it out"),
+        ("http://host/#password", {}, "leave it out"),
         ("http://host", {"study": "Doe"}, "study"),
         ("http://host", {"length": "long"}, "length"),
         ("http://host", {"batch_size": 0}, "batch_size"),

@@ -2,6 +2,8 @@
 
 import gc
 import io
+import os
+import shutil
 import signal
 import socket
 import ssl
@@ -210,6 +212,37 @@ def test_folders_are_walked_in_order(storescp, tmp_path):
         (tmp_path / name).write_bytes(CT_SMALL.read_bytes())
     result = dimse.store(storescp.url, tmp_path)
     assert [Path(item.path).name for item in result.instances] == ["a.dcm", "1.dcm", "2.dcm", "c.dcm"]
+
+
+@each_way
+def test_a_folder_that_cannot_be_read_fails_by_itself(way, tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("a.dcm", "b/lost.dcm", "c.dcm"):
+        shutil.copy(CT_SMALL, tmp_path / name)
+
+    def remove(item):
+        shutil.rmtree(tmp_path / "b", ignore_errors=True)
+
+    with scripted(accepting(2)) as peer:
+        result = store_on(way, peer.url, tmp_path, on_error="continue", on_result=remove)
+    assert [(Path(item.path).name, item.status) for item in result.instances] == [
+        *(("a.dcm", "stored"), ("b", "failed"), ("c.dcm", "stored")),
+    ]
+    assert isinstance(result.failed[0].error, FileNotFoundError)
+
+
+def test_links_do_not_lead_out_of_a_folder_and_pipes_are_not_waited_for(tmp_path):
+    shutil.copy(CT_SMALL, tmp_path / "a.dcm")
+    (tmp_path / "file.dcm").symlink_to(CT_SMALL)
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "loop").symlink_to(".")
+    os.mkfifo(tmp_path / "pipe")
+    with scripted(accepting(2)) as peer:
+        result = dimse.store(peer.url, tmp_path, on_error="continue")
+    assert [(Path(item.path).name, item.status) for item in result.instances] == [
+        *(("a.dcm", "stored"), ("file.dcm", "stored"), ("itself", "failed"), ("pipe", "failed")),
+    ]
+    assert "is no regular file" in result.failed[1].reason
 
 
 def test_other_classes_are_associated_anew_and_then_known():
@@ -437,6 +470,11 @@ def test_nobody_is_there(way):
         store_on(way, f"dicom://secret@127.0.0.1:{port}", CT_SMALL, retries=1)
     assert "secret" not in str(raised.value)
     assert raised.value.result.failed[0].attempts == 2
+
+
+def test_an_address_of_ip_version_6_has_its_brackets():
+    with pytest.raises(PeerConnectionError, match=r"\[::1\]:9 cannot be reached"):
+        dimse.store("dicom://[::1]:9", CT_SMALL, retries=0)
 
 
 def test_a_rejected_association_says_why_and_only_a_transient_one_is_tried_again():
@@ -687,9 +725,10 @@ def test_tls_with_a_client_certificate(way):
 @pytest.mark.parametrize(
     ("url", "options", "words"),
     [
-        ("http://user:password@host", {}, "dicom://CALLED@host:port"),
-        ("dicom://user:password@", {}, "dicom://CALLED@host:port"),
-        ("dicom://A@host:99999", {}, "dicom://CALLED@host:port"),
+        ("http://user:password@host", {}, "is no address of a DICOM server"),
+        ("dicom://user:password@", {}, "is no address of a DICOM server"),
+        ("dicom://A@host:99999", {}, "is no address of a DICOM server"),
+        ("dicom://A@host:0", {}, "a port from 1 to 65535"),
         ("dicom://ANAMETHATISTOOLONG@host", {}, "called AE title"),
         ("dicom://A@host", {"calling": ""}, "calling"),
         ("dicom://A@host", {"tls": ssl.create_default_context()}, "dicom:// is not encrypted"),

@@ -6,6 +6,7 @@ from inspect import getdoc
 import pytest
 
 from streamdcm import dicomweb, dimse
+from streamdcm.network.failures import pause_after
 from streamdcm.network.settings import (
     AssociationOptions,
     AssociationSettings,
@@ -37,3 +38,11 @@ def test_an_argument_that_there_is_not_is_refused_with_the_one_that_is_meant(fac
 def test_the_twin_says_what_the_other_one_says(face) -> None:
     for heading in ("Parameters", "Returns", "Raises", "Examples", "**kwargs"):
         assert heading in face.store_async.__doc__
+
+
+def test_pauses_grow_to_about_a_minute():
+    pauses = [pause_after(attempts) for attempts in range(1, 3000)]
+    assert pauses[:4] == [0.25, 0.5, 1, 2]
+    assert pauses == sorted(pauses)
+    assert 60 <= pauses[-1] <= 70
+    assert pause_after(3000, 0.5) == 0.5

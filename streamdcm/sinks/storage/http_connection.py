@@ -33,6 +33,7 @@ class Connection:
         self._socket: socket.socket | None = None
         self._stream: Any = None
         self._is_http_1 = False
+        self._is_shut_down = False
 
     @property
     def is_known(self) -> bool:
@@ -50,6 +51,8 @@ class Connection:
                 self.close()
                 # one of our own: by the time that it is shut down, the library may have closed its
                 self._socket = socket.socket(fileno=os.dup(stream.get_extra_info("socket").fileno()))
+                if self._is_shut_down:
+                    self.shut_down()
 
     async def notice_async(self, event: str, info: dict[str, Any]) -> None:
         """Take note of what happens on the connection."""
@@ -76,7 +79,8 @@ class Connection:
                 return
 
     def shut_down(self) -> None:
-        """Have whoever waits for the connection, on whatever thread, go on and fail."""
+        """Have whoever waits for the connection, on whatever thread, go on and fail, also if it is just being made."""
+        self._is_shut_down = True
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
