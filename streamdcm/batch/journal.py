@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -137,7 +138,8 @@ class Journal:
         (found,) = self._database.execute("SELECT value FROM plan WHERE key = 'plan'").fetchone()
         if found != self._plan:
             raise JournalError(
-                f"the journal {self.path} is that of another plan; name another, or give the same plan again"
+                f"the journal {self.path} is that of another plan{_difference(found, self._plan)}; name another, or "
+                "give the same plan again"
             )
         with self._database:
             self._database.execute(
@@ -294,6 +296,16 @@ def _copied(path: Path) -> sqlite3.Connection:
             _refuse_foreign(copy, path)
         stack.pop_all()
     return copy
+
+
+def _difference(found: str, plan: str) -> str:
+    """Say in which of their parts two plans differ, without quoting them."""
+    try:
+        theirs, ours = dict(json.loads(found)), dict(json.loads(plan))
+    except (ValueError, TypeError):  # nobody here wrote it
+        return ""
+    names = [name for name in ours if ours[name] != theirs.get(name)]
+    return f", with other {', '.join(names)}" if names else ""
 
 
 def _refuse_network(path: Path) -> None:

@@ -14,6 +14,8 @@ from streamdcm.network.items import FileItem, Item
 from streamdcm.network.operations import Job
 from streamdcm.network.results import Path
 from streamdcm.options import check_options
+from streamdcm.sinks import printable
+from streamdcm.sinks.storage.urls import scheme_of
 
 
 class Instance:
@@ -153,6 +155,11 @@ def identified(index: int, given: Given, check: Check) -> Job:
     item: Item | None = None
     try:
         if given.path is not None:
+            if scheme_of(given.path) is not None:
+                raise PlanError(
+                    f"{printable(os.fsdecode(given.path))} is a URL, and files are sent from paths alone; streamdcm "
+                    "batch --send, in Python Batch(url, send=...), sends what is behind URLs"
+                )
             item = FileItem(given.path)
         elif isinstance(thing, Instance):
             options = {"number_of_frames": thing.number_of_frames, **thing.options}

@@ -71,9 +71,10 @@ def complete_file_meta(meta: Dataset, dataset: Dataset, encoding: tuple[bool, bo
         _set(meta, "ImplementationVersionName", f"PYDICOM {'.'.join(__version_info__)}")
     missing = [keyword for keyword in _REQUIRED if keyword not in meta or meta[keyword].is_empty]
     if missing:
+        sources = [FOLLOWING.get(keyword, f"file_meta.{keyword}") for keyword in missing]
         raise FileMetaError(
             f"the File Meta Information lacks {', '.join(missing)}, which PS3.10 §7.1 requires; set "
-            f"{'it' if len(missing) == 1 else 'them'} in the dataset's file_meta"
+            f"{', '.join(sources)} of the dataset"
         )
     if "FileMetaInformationGroupLength" not in meta:
         _set(meta, "FileMetaInformationGroupLength", 0)

@@ -325,8 +325,11 @@ def test_another_plan_and_another_run_are_refused(tmp_path: Path) -> None:
     source = make_instances(tmp_path / "in", range(1))
     journal = tmp_path / "run.sqlite"
     Batch(source, tmp_path / "out" / "{name}").run(journal=journal, workers=1)
-    with pytest.raises(JournalError, match="another plan"):
+    with pytest.raises(JournalError, match="is that of another plan, with other target; name another"):
         Batch(source, tmp_path / "out" / "{stem}").run(journal=journal, workers=1)
+    with pytest.raises(JournalError, match="with other options, transfer_syntax; "):
+        other = Batch(source, tmp_path / "out" / "{name}", transfer_syntax="RLELossless", durable=True)
+        other.run(journal=journal, workers=1)
     with Journal(journal, Batch(source, tmp_path / "out" / "{name}").fingerprint()):
         with pytest.raises(JournalError, match="another run holds"):
             Batch(source, tmp_path / "out" / "{name}").run(journal=journal, workers=1)

@@ -521,6 +521,13 @@ def test_no_failure_keeps_a_dataset_alive(way):
     assert isinstance(result.failed[0].error, ConnectionResetError)
 
 
+def test_a_url_is_no_path_and_the_way_to_send_it_is_named():
+    with pytest.raises(PlanError, match=r"^s3://bucket/1.dcm is a URL, .* streamdcm batch --send"):
+        dicomweb.multipart([MR_SMALL, "s3://bucket/1.dcm"])
+    result = dicomweb.store("http://127.0.0.1:9", "https://me:secret@host/1.dcm", on_error="continue")
+    assert str(result.failed[0].error).startswith("https://host/1.dcm is a URL")
+
+
 @each_way
 def test_the_others_of_a_batch_that_broke_off_are_not_confirmed(way):
     with scripted(lambda talk: read_http(talk), Web(ok(MR_UID))) as peer:
