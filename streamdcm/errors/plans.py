@@ -61,5 +61,5 @@ class JournalError(PlanError):
     >>> from streamdcm import batch
     >>> batch.status("slice.dcm")
     Traceback (most recent call last):
-    streamdcm.errors.JournalError: slice.dcm is no journal that can be read (...)
+    streamdcm.errors.JournalError: the journal slice.dcm cannot be read or written (...); name another file
     """
