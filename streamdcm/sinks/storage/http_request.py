@@ -170,6 +170,8 @@ class Put:
         """Whether the request that is being sent asks the server whether it wants the body."""
         self._overwrite = overwrite
         parsed = self._parsed(url)
+        if parsed.fragment:  # RFC 9110 §7.1: it is not sent, and what names differ by it alone would be one resource
+            raise TargetTypeError(f"{self.location}: a URL to PUT to has no fragment; write # in a name as %23")
         self._auth = (parsed.username, parsed.password) if parsed.username or parsed.password else None
         self._url = parsed.copy_with(username=None, password=None)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamdcm.engine.storage_settings import StorageSettings
 from streamdcm.errors import MissingExtraError, TargetTypeError
+from streamdcm.sinks.locations import printable
 from streamdcm.sinks.output import AsyncOutput, Output, PartsOutput
 from streamdcm.sinks.protocols import Call
 from streamdcm.sinks.storage.parts_upload import PartsUpload, PendingUpload
@@ -94,6 +95,7 @@ def url_output(
     MissingExtraError
         If no library for this scheme is installed.
     """
+    _refuse_unsayable(url)
     first, *others = _MODULES.get(scheme, _ELSE)
     try:
         module = import_module(f"streamdcm.sinks.storage.{first}")
@@ -105,6 +107,14 @@ def url_output(
     if isinstance(output, PartsUpload):
         output.perform_by(tasks)
     return output
+
+
+def _refuse_unsayable(url: str) -> None:
+    """Refuse a name that no service can be told: the name of a file of this machine may be of any bytes."""
+    try:
+        url.encode("utf-8")
+    except UnicodeEncodeError:
+        raise TargetTypeError(f"{printable(url)}: this name is not in UTF-8; give the object another one") from None
 
 
 @contextmanager

@@ -377,6 +377,14 @@ class TestClients:
                 write(url, small(), client=object())
         assert not web.began
 
+    def test_a_fragment_is_refused(self, web: Server, write: Write):
+        """It is not sent: all names that differ by it alone would be one resource."""
+        for place in ("/a#1.dcm", "/a?b=c#secret"):
+            with pytest.raises(TargetTypeError, match="as %23") as raised:
+                write(f"{web.url}{place}", small())
+            assert "secret" not in str(raised.value)
+        assert not web.began
+
     def test_what_a_client_does_not_take_is_refused(self, web: Server, write: Write):
         for options in ({"no_such": 1}, {"proxy": "nonsense://secret"}):
             with pytest.raises(TargetTypeError, match="storage_options") as raised:

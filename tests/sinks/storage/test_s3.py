@@ -218,6 +218,22 @@ def test_what_names_no_object_is_refused(url):
         streamdcm.dcmwrite(url, small())
 
 
+@pytest.mark.parametrize(
+    "name", ["a b", "ü", "a?b", "a#b", "a%20b", "a%zz", "a+b", "a\\b", "a//b", "../b", " a ", "k" * 900]
+)
+def test_any_key_is_taken_as_it_is_written(moto: Bucket, name):
+    for dataset in (small(), large()):
+        streamdcm.dcmwrite(moto.url(name), dataset, client=moto.client, part_size="5 MiB")
+        assert moto.read(name) == in_memory(dataset)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "az", "gs", "memory"])
+def test_a_name_that_is_not_in_utf_8_is_refused(scheme):
+    """It may be that of a file of this machine."""
+    with pytest.raises(TargetTypeError, match="this name is not in UTF-8"):
+        streamdcm.dcmwrite(f"{scheme}://bucket/\udcfc.dcm", small())
+
+
 @pytest.mark.parametrize("options", [{"part_size": "4 MiB"}, {"workers": 0}, {"checksum": "md5"}])
 def test_options_that_cannot_be(options):
     with pytest.raises(PlanError, match=next(iter(options))):
