@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from streamdcm import system
-from streamdcm.batch.journal_reading import State, counts_of, reading
+from streamdcm.batch.journal_reading import State, counts_of, reading, told_of_journal
 from streamdcm.batch.kept_names import kept_name
 from streamdcm.batch.listing import Found
 from streamdcm.cleanup import noted
@@ -100,7 +100,7 @@ class Journal:
         self._is_kept = is_kept
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, told_of_journal(self.path):
             if self._is_kept:
                 _refuse_network(self.path)
                 self._claim(stack)
@@ -113,8 +113,11 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with noted(error, "the journal may not know all that was done"), self._closing:
-            self._database.commit()
+        with told_of_journal(self.path):
+            with noted(error, "the journal may not know all that was done"), self._closing:
+                self._database.commit()
+            if isinstance(error, sqlite3.Error):
+                raise error
 
     def _claim(self, stack: contextlib.ExitStack) -> None:
         try:
@@ -248,13 +251,37 @@ def _opened(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as stack:
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600))
-            database = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-        except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"{path} cannot be opened as a journal ({error}); name another file") from error
+        except OSError as error:
+            raise JournalError(f"{path} cannot be opened as a journal ({error.strerror}); name another file") from error
+        database = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+        _refuse_foreign(database, path)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
         stack.pop_all()
     return database
+
+
+def _refuse_foreign(database: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that has other tables than a journal, before anything is written to it."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(_TABLES)
+        ours = _columns(empty)
+    if any(columns != ours.get(table) for table, columns in _columns(database).items()):
+        raise JournalError(
+            f"{path} is a database of another program, or the journal of another version of streamdcm; name another"
+        )
+
+
+def _columns(database: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return the names of the columns of each table."""
+    rows = database.execute(
+        "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns "
+        "WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite%' ORDER BY columns.cid"
+    )
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        found.setdefault(table, []).append(column)
+    return found
 
 
 def _copied(path: Path) -> sqlite3.Connection:
@@ -264,6 +291,7 @@ def _copied(path: Path) -> sqlite3.Connection:
         if path.is_file():
             with reading(path) as journal:
                 journal.backup(copy)
+            _refuse_foreign(copy, path)
         stack.pop_all()
     return copy
 

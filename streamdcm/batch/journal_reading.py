@@ -8,9 +8,18 @@ import sqlite3
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streamdcm.errors import JournalError
+
+_REMEDIES: Final = {
+    "SQLITE_FULL": "make space, and run the same again: what it says is done is done",
+    "SQLITE_IOERR": "look after its disk, and run the same again: what it says is done is done",
+    "SQLITE_CORRUPT": "it is damaged; begin another one",
+    "SQLITE_READONLY": "allow this user to write it and its folder, or name another file",
+    "SQLITE_BUSY": "another program has locked it; wait for that",
+}
+"""What to do, by the beginnings of the names of SQLite's errors."""
 
 
 class State(IntEnum):
@@ -173,11 +182,19 @@ def reading(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     if not os.path.exists(path):
         raise JournalError(f"there is no journal {os.fspath(path)}; name the one that a run was given")
     address = f"{Path(path).absolute().as_uri()}?mode=ro"
+    with told_of_journal(path), contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+        yield database
+
+
+@contextlib.contextmanager
+def told_of_journal(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise a `JournalError`, with what to do, where SQLite fails in a block."""
     try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-            yield database
+        yield
     except sqlite3.Error as error:
-        raise JournalError(f"{os.fspath(path)} is no journal that can be read ({error})") from error
+        name = getattr(error, "sqlite_errorname", "")
+        remedy = next((remedy for prefix, remedy in _REMEDIES.items() if name.startswith(prefix)), "name another file")
+        raise JournalError(f"the journal {os.fspath(path)} cannot be read or written ({error}); {remedy}") from error
 
 
 def _text(name: bytes | None) -> str | None:

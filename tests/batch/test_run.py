@@ -316,7 +316,7 @@ def test_a_journal_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
     journal = tmp_path / "run.sqlite"
     journal.write_bytes(1000 * b"no database")
     batch = Batch(make_instances(tmp_path / "in", range(1)), f"{tmp_path}/out/{{name}}")
-    with pytest.raises(JournalError, match="cannot be opened as a journal"):
+    with pytest.raises(JournalError, match="file is not a database"):
         batch.run(journal=journal, workers=1)
     assert open_files(tmp_path) == []
 
