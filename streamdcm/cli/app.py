@@ -48,7 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 if all went well, 1 if not, 130 after Ctrl-C, 143 after SIGTERM; wrong arguments exit with 2.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _main(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:  # while the command was being imported, or its arguments read
+        print("streamdcm: interrupted; nothing had begun", file=sys.stderr)
+        return 130
+
+
+def _main(words: list[str]) -> int:
     parser, commands = _parsers(next((word for word in words if not word.startswith("-")), None))
     given, unknown = parser.parse_known_args(words)
     if unknown:

@@ -47,6 +47,15 @@ def test_a_command_is_imported_when_it_is_chosen(tmp_path):
     assert not found & (others | heavy)
 
 
+def test_ctrl_c_while_a_command_is_imported_is_130(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streamdcm.cli.app.import_module", interrupted)
+    assert main(["copy", "a", "b"]) == 130
+    assert capsys.readouterr() == ("", "streamdcm: interrupted; nothing had begun\n")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help(name, capsys):
     with pytest.raises(SystemExit, match="0"):
