@@ -31,7 +31,9 @@ def run(given: argparse.Namespace) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads any more; leave without a second complaint
         return 1
-    except InvalidDicomError:
+    except InvalidDicomError as error:
+        if "source" not in given:
+            return _fail(as_options(str(error), given))
         return _fail(f"{printable(given.source)} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
     except (StreamdcmError, OSError) as error:
         said = "\n".join([told(error), *getattr(error, "__notes__", ())])
