@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
         return 1
     except InvalidDicomError as error:
         if "source" not in given:
-            return _fail(told(error))
+            return _fail(as_options(told(error), given))
         return _fail(f"{printable(given.source)} is not a DICOM file, or lacks the DICM prefix (then --force reads it)")
     except (StreamdcmError, OSError) as error:
         said = "\n".join([told(error), *getattr(error, "__notes__", ())])

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from struct import Struct
+from struct import error as StructError
 from typing import Final
 
 from streamdcm.errors import SourceError
@@ -122,8 +123,14 @@ def read_log(access: Access) -> Log:
     kinds = [next(records, (b"", 0, b"")) for _ in range(2)]
     if access.read(0, len(MAGIC)) != MAGIC or [kind for kind, _, _ in kinds] != [b"INFO", b"FILE"]:
         raise SourceError(f"{access.name} is no log of a capture, or ends before its first frame: nothing was captured")
-    form = CaptureFormat(**json.loads(kinds[0][2]))
-    return Log(form, kinds[1][2], [_parsed(at, payload) for kind, at, payload in records if kind == b"SYNC"])
+    try:
+        form = CaptureFormat(**json.loads(kinds[0][2]))
+        return Log(form, kinds[1][2], [_parsed(at, payload) for kind, at, payload in records if kind == b"SYNC"])
+    except (TypeError, ValueError, StructError) as error:  # though its check sums are right
+        raise SourceError(
+            f"{access.name} has a record that no capture writes: it is of another version of streamdcm, or was made "
+            "by another program"
+        ) from error
 
 
 def _records(access: Access) -> Iterator[tuple[bytes, int, bytes]]:

@@ -16,7 +16,7 @@ from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import LOSSY_RATIO, NUMBER_OF_FRAMES, PER_FRAME_GROUPS
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.engine.result import WriteResult
-from streamdcm.errors import PlanError, SourceError
+from streamdcm.errors import NotDicomError, PlanError, SourceError
 from streamdcm.errors.translation import element_name
 from streamdcm.files.access import Access, accessed
 from streamdcm.files.assembled import assembled
@@ -38,7 +38,8 @@ from streamdcm.sinks.path_capture import LOG_SUFFIX, SUFFIX, is_being_written
 from streamdcm.sources import PushedSource
 from streamdcm.write.driver import write
 from streamdcm.write.instance import with_frames
-from streamdcm.write.targets import Path, Target, resolve_target
+from streamdcm.write.targets import Path, Target, is_path, resolve_target
+from streamdcm.write.trace import is_one_file
 
 
 def recover(capture: Path, target: Target, /, **kwargs: Unpack[RecoverOptions]) -> WriteResult:
@@ -109,6 +110,8 @@ def opened_capture(capture: Path, target: Any, options: Options) -> Recovered:
     log_path = f"{path[: -len(SUFFIX)]}{LOG_SUFFIX}"
     for source in (path, log_path):
         refuse_overwriting(source, target, options)
+        if is_path(target) and is_one_file(source, os.fsdecode(target)):
+            raise PlanError(f"{printable(source)} is what is recovered from, and is to stay; name another target")
     with accessed(log_path) as log_access, accessed(path) as frames_access:
         return Recovered(read_log(log_access), log_access, frames_access, options)
 
@@ -125,8 +128,7 @@ class Recovered:
     def __init__(self, log: Log, log_access: Access, frames: Access, options: Options) -> None:
         self._log = log
         self._options = options
-        with accessed(io.BytesIO(log.file)) as access:
-            dataset = dataset_of(scan_file(access, force=False, hold_limit=options.hold_limit))
+        dataset = _dataset_of(log, log_access.name, options)
         self._fragments = Fragments(log.form.per_frame, log.form.most)
         self._lengths: list[tuple[int, int]] = []
         self._items: list[bytes | Copy] = []
@@ -181,6 +183,15 @@ class Recovered:
 
     def _encoded(self, length: int) -> int:
         return self._fragments.encoded_length(length) if self._log.form.encapsulated else length
+
+
+def _dataset_of(log: Log, name: str, options: Options) -> Dataset:
+    """Return the file without its frames that a log begins with, as a dataset."""
+    try:
+        with accessed(io.BytesIO(log.file)) as access:
+            return dataset_of(scan_file(access, force=False, hold_limit=options.hold_limit))
+    except NotDicomError as error:
+        raise SourceError(f"{name} has no DICOM file where that of the capture should be; it is damaged") from error
 
 
 def _first_items(access: Access, record: Synced, count: int, little_endian: bool) -> int:

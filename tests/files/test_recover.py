@@ -22,6 +22,7 @@ from pydicom.uid import (
 import streamdcm
 from streamdcm.cli.app import main
 from streamdcm.errors import EncodeError, PlanError, SourceError
+from streamdcm.files import capture_log
 from streamdcm.sinks.path_capture import LOG_SUFFIX, SUFFIX
 from tests.support import python_module
 from tests.support.children.capturing import COLUMNS, LINES, encoded, jpeg
@@ -378,3 +379,51 @@ def test_what_has_no_effect_on_a_capture_is_refused(options: Any, tmp_path: Path
         streamdcm.open_writer("s3://bucket/a.dcm", enhanced(), recover=True)
     with pytest.raises(PlanError, match="sync_every= is about what can be recovered"):
         streamdcm.open_writer(tmp_path / "a.dcm", enhanced(), sync_every=3)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["capture", "log"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_neither_a_capture_nor_its_log_is_replaced(which: int, is_link: bool, tmp_path: Path) -> None:
+    places = stopped(tmp_path, 3)
+    before = [place.read_bytes() for place in places]
+    target = places[which]
+    if is_link:
+        target = tmp_path / "link"
+        target.symlink_to(places[which])
+    with pytest.raises(PlanError, match="is what is recovered from, and is to stay; name another target"):
+        streamdcm.recover(places[0], target)
+    assert [place.read_bytes() for place in places] == before
+
+
+def log_of(*records: tuple[bytes, bytes]) -> bytes:
+    return capture_log.MAGIC + b"".join(capture_log._record(kind, payload) for kind, payload in records)
+
+
+INFO = b'{"encapsulated": false, "frame_length": 8, "per_frame": 1, "most": null}'
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([(b"INFO", b"no JSON"), (b"FILE", b"")], "has a record that no capture writes"),
+        ([(b"INFO", b"[]"), (b"FILE", b"")], "has a record that no capture writes"),
+        ([(b"INFO", b'{"unknown": 1}'), (b"FILE", b"")], "has a record that no capture writes"),
+        ([(b"INFO", INFO), (b"FILE", b""), (b"SYNC", b"short")], "has a record that no capture writes"),
+        (
+            [(b"INFO", INFO), (b"FILE", b""), (b"SYNC", capture_log._SYNC.pack(10, 0, 0, 5) + b"short")],
+            "has a record that no capture writes",
+        ),
+        ([(b"INFO", INFO), (b"FILE", b"no DICOM")], "has no DICOM file where that of the capture should be"),
+    ],
+    ids=str,
+)
+def test_a_log_whose_check_sums_are_right_and_whose_records_are_not(
+    records: list[tuple[bytes, bytes]], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture, log = stopped(tmp_path, 3)
+    log.write_bytes(log_of(*records))
+    with pytest.raises(SourceError, match=message):
+        streamdcm.recover(capture, tmp_path / "out.dcm")
+    assert main(["recover", str(capture), str(tmp_path / "out.dcm")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.dcm").exists()
