@@ -18,7 +18,7 @@ WHAT_ASKS_THE_SYSTEM = [
     "tests/other_system_cases.py",
     *(f"tests/sinks/test_{name}.py" for name in ("path", "take", "own_outputs", "objects", "resolve", "descriptor")),
     *("tests/sinks/test_hashed.py", "tests/sinks/test_spool.py"),
-    *("tests/files/test_rewrite.py", "tests/files/test_frames_of_a_file.py"),
+    *(f"tests/files/test_{name}.py" for name in ("rewrite", "frames_of_a_file", "recover", "append")),
     *("tests/batch/test_listing.py", "tests/batch/test_template.py"),
     *("tests/network/test_dicomweb.py", "tests/aio/test_write.py"),
 ]

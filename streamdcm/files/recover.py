@@ -106,20 +106,15 @@ def opened_capture(capture: Path, target: Any, options: Options) -> Recovered:
     path = os.fsdecode(capture)
     if not path.endswith(SUFFIX):
         raise PlanError(f"{printable(path)}: the name of a capture ends in {SUFFIX}; give that of the hidden file")
-    _refuse_live(path)
     log_path = f"{path[: -len(SUFFIX)]}{LOG_SUFFIX}"
     for source in (path, log_path):
         refuse_overwriting(source, target, options)
         if is_path(target) and is_one_file(source, os.fsdecode(target)):
             raise PlanError(f"{printable(source)} is what is recovered from, and is to stay; name another target")
+    if is_being_written(path):
+        raise PlanError(f"{path} is still being written; wait until that is over")
     with accessed(log_path) as log_access, accessed(path) as frames_access:
         return Recovered(read_log(log_access), log_access, frames_access, options)
-
-
-def _refuse_live(path: str) -> None:
-    with open(path, "r+b", buffering=0) as file:
-        if is_being_written(file.fileno()):
-            raise PlanError(f"{path} is still being written; wait until that is over")
 
 
 class Recovered:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import stat
+from functools import partial
 
 from streamdcm import system
-from streamdcm.cleanup import afterwards
+from streamdcm.cleanup import afterwards, nothing
 from streamdcm.sinks.descriptor import copy_all, move_tail
 from streamdcm.sinks.hidden_files import hidden_path, try_lock
 from streamdcm.sinks.path_atomic import AtomicOutput
@@ -65,8 +66,8 @@ class CaptureOutput(AtomicOutput):
         super().commit()
         if self._captured is not None:
             file, path = self._captured
-            with afterwards(file.close):
-                self._remove(path)
+            with afterwards(partial(self._remove, path)):  # some systems keep what is open from being removed
+                file.close()
 
     def abort(self) -> None:
         """Close the file, and remove it if it has nothing that could be recovered."""
@@ -81,9 +82,8 @@ class CaptureOutput(AtomicOutput):
     def _let_go_of_capture(self) -> None:
         assert self._captured is not None
         file, path = self._captured
-        with afterwards(file.close):
-            if not self.is_kept:
-                self._remove(path)
+        with afterwards(nothing if self.is_kept else partial(self._remove, path)):
+            file.close()
 
     def _create_unnamed(self, *, exists: bool) -> os.stat_result | None:
         return None
@@ -97,6 +97,15 @@ class CaptureOutput(AtomicOutput):
         return os.path.join(self._parent, f".{name}.{os.urandom(4).hex()}{SUFFIX}")
 
 
-def is_being_written(descriptor: int) -> bool:
-    """Whether a process has a capture open."""
-    return not try_lock(descriptor)
+def is_being_written(path: str) -> bool:
+    """Whether a process has a capture open.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+    with open(path, "r+b", buffering=0) as file:
+        if system.has_locks():
+            return not try_lock(file.fileno())
+    return system.is_in_use(path)

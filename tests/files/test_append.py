@@ -116,6 +116,7 @@ def test_frames_without_groups_follow_such(tmp_path: Path) -> None:
         streamdcm.append(path, frames(1))
 
 
+@pytest.mark.skipif(system.CASES_ARE_ALIKE, reason="Windows and macOS copy no ranges from file to file")
 def test_what_is_there_is_copied_in_the_kernel(tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     streamdcm.dcmwrite(path, without_groups(Rows=512, Columns=512), frames=[bytes(512 * 1024)] * 20)
