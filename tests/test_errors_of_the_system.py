@@ -16,6 +16,7 @@ from streamdcm.errors.system import told
         (OSError(errno.ENOSPC, "x", "/a"), "/a: no space is left on the device; make some, or name another place"),
         (OSError(errno.EIO, "Input/output error", "/a"), "/a: Input/output error"),
         (TargetError(errno.EIO, "it is gone; look for it", "/a"), "/a: it is gone; look for it"),
+        (OSError(errno.ENOSPC, "x"), "no space is left on the device; make some, or name another place"),
         (OSError("of some library"), "of some library"),
         (OSError(errno.EIO, "Input/output error", 3), "[Errno 5] Input/output error: 3"),
         (ValueError("other"), "other"),

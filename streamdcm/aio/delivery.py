@@ -14,6 +14,7 @@ from streamdcm.cleanup import afterwards_async, noted
 from streamdcm.errors.telling import tell_of
 from streamdcm.options import Options
 from streamdcm.sinks import AsyncOutput, Delivery, is_discardable, resolve_async
+from streamdcm.sinks.delivery import name_target
 from streamdcm.write.targets import refuse_options_in_vain
 
 
@@ -62,6 +63,7 @@ class AsyncDelivery:
 
     async def give_up(self, error: BaseException | None) -> None:
         """Leave what was there before; see `Delivery.give_up`."""
+        name_target(error, self.location)
         async with afterwards_async(partial(self._give_up_on_thread, error)):
             if self._output is not None:
                 with CancelScope(shield=True), noted(error, "what was written could not be taken back"):

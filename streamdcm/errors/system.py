@@ -25,8 +25,11 @@ _SAID: Final = {
 
 def told(error: BaseException) -> str:
     """Return what is said of an error: of one of the system the file first, without its number, and what to do."""
-    if not isinstance(error, OSError) or not isinstance(error.filename, (str, bytes)) or error.errno is None:
+    if not isinstance(error, OSError) or error.errno is None:
         return str(error)
+    if not isinstance(error.filename, (str, bytes)):
+        known = None if isinstance(error, StreamdcmError) or error.filename is not None else _SAID.get(error.errno)
+        return known or str(error)
     place = os.fsdecode(error.filename)
     if isinstance(error, StreamdcmError):
         return f"{place}: {error.strerror}"

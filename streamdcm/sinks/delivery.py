@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from streamdcm.cleanup import noted
+from streamdcm.errors import StreamdcmError
 from streamdcm.errors.telling import tell_of
 from streamdcm.sinks.handles import discard_handle
 from streamdcm.sinks.output import Output, PartsOutput
 from streamdcm.sinks.protocols import Interruptible
 from streamdcm.sinks.resolve import resolve
+
+_OF_TARGETS: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+"""Errors that only what is written can meet, of which the system does not say which file it is about."""
 
 
 class Delivery:
@@ -82,6 +87,8 @@ class Delivery:
         """
         if self.is_settled:
             return
+        if self._output is not None:
+            name_target(error, self._output.location)
         with noted(error, "what was written could not be taken back"):
             if self._output is None:
                 discard_handle(self.target)
@@ -99,3 +106,11 @@ class Delivery:
             tell_of(f"{self.output.location or 'the target'}: complete; this error came too late", error)
         elif error is not None:
             self.give_up(error)
+
+
+def name_target(error: BaseException | None, location: str | None) -> None:
+    """Let an error of the system that is about the target, and does not say so, say it."""
+    if location is None or not isinstance(error, OSError) or isinstance(error, StreamdcmError):
+        return
+    if error.errno in _OF_TARGETS and error.filename is None:
+        error.filename = location

@@ -174,6 +174,15 @@ def test_wrong_arguments_are_exit_status_2():
     assert run().returncode == 2
 
 
+def test_a_full_disk_behind_standard_output_is_told():
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(python(MAIN, "copy", CT, "-"), stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"streamdcm: <stdout>: no space is left on the device; make some, or name another place\n"
+
+
 def test_a_reader_that_goes_away_is_no_traceback():
     done = subprocess.run(
         f"{shlex.join(python(MAIN, 'copy', CT, '-'))} | true",

@@ -98,8 +98,9 @@ def test_a_wrapper_around_a_descriptor_is_never_bypassed(tmp_path, source, expec
 
 def test_a_full_disk_is_an_error_and_not_a_reason_to_read(tmp_path, source, monkeypatch):
     monkeypatch.setattr(descriptor, "_copy_file_range", fail(errno.ENOSPC))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         streamdcm.dcmwrite(tmp_path / "out.dcm", source)
+    assert caught.value.filename == str(tmp_path / "out.dcm")
     assert not (tmp_path / "out.dcm").exists()
 
 
