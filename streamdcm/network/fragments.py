@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from streamdcm.network.pdus import fragment_header
@@ -12,6 +13,9 @@ Buffers: TypeAlias = list[bytes | memoryview]
 
 OVERHEAD: Final = 6
 """The bytes of a PDU, as its maximum length counts them, beside one fragment."""
+
+_MOST_PDUS: Final = 4096
+"""How many PDUs are made at a time: each costs some 100 bytes besides its own, more than a short one has."""
 
 
 def fragment_size(ours: int, theirs: int) -> int:
@@ -38,7 +42,16 @@ class Fragments:
         self.is_odd = False
         """Whether an odd number of bytes has come."""
 
-    def add(self, chunk: bytes) -> Buffers:
+    def portions(self, chunk: bytes) -> Iterator[bytes | memoryview]:
+        """Give a chunk in portions of not too many PDUs, for `add`: a peer may take a few bytes in each."""
+        size = self._size * _MOST_PDUS
+        if len(chunk) <= size:
+            yield chunk
+            return
+        for at in range(0, len(chunk), size):
+            yield memoryview(chunk)[at : at + size]
+
+    def add(self, chunk: bytes | memoryview) -> Buffers:
         """Take a chunk, and return the PDUs that are complete; what may be the last one is held back."""
         self._held.append(memoryview(chunk))
         self._count += len(chunk)

@@ -168,10 +168,11 @@ class AssociationSession:
         waiting = association.command(context_id, command)
         fragments = association.fragments(context_id)
         while (chunk := (yield Pull(None))) is not None:
-            waiting += fragments.add(chunk)
-            if waiting:
-                yield from self._send(waiting)
-                waiting = []
+            for portion in fragments.portions(chunk):
+                waiting += fragments.add(portion)
+                if waiting:
+                    yield from self._send(waiting)
+                    waiting = []
             job.bytes_sent += len(chunk)
             self._ledger.count(len(chunk))
         if fragments.is_odd:

@@ -1,6 +1,7 @@
 """The upper layer without a connection: PDUs, fragments, and what the bytes of a peer mean."""
 
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -164,6 +165,22 @@ def test_a_large_chunk_is_not_copied():
     buffers = fragments.add(chunk) + fragments.finish()
     assert all(buffer.obj is chunk for buffer in buffers if isinstance(buffer, memoryview))
     assert sum(isinstance(buffer, memoryview) for buffer in buffers) == 10
+
+
+def test_a_peer_that_takes_a_few_bytes_at_a_time_costs_no_memory():
+    """As bytes and views, a million PDUs would take a hundred times what is in them."""
+    chunk = bytes(256 * 1024)
+    fragments = Fragments(1, 2)
+    tracemalloc.start()
+    try:
+        sent = sum(
+            buffer.nbytes for part in fragments.portions(chunk) for buffer in map(memoryview, fragments.add(part))
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sent == (len(chunk) // 2 - 1) * 14  # the last one is held back
+    assert peak < 2 * 1024 * 1024
 
 
 @pytest.mark.parametrize(("ours", "theirs", "size"), [(1000, 0, 994), (1000, 501, 494), (100, 2**32 - 1, 94)])

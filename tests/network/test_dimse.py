@@ -267,7 +267,7 @@ def accepting(count):
     return script
 
 
-@pytest.mark.parametrize("max_length", [0, 50, 129])
+@pytest.mark.parametrize("max_length", [0, 8, 50, 129])
 def test_pdus_are_no_longer_than_the_peer_takes(max_length):
     longest = 0
 
@@ -287,7 +287,7 @@ def test_pdus_are_no_longer_than_the_peer_takes(max_length):
 
     with scripted(script) as peer:
         assert dimse.store(peer.url, CT_SMALL, max_pdu="1 KiB").ok
-    assert longest == {0: 1024, 50: 50, 129: 128}[max_length]
+    assert longest == {0: 1024, 8: 8, 50: 50, 129: 128}[max_length]
 
 
 @each_way
