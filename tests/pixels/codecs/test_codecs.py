@@ -221,7 +221,7 @@ def test_another_size_than_the_header_says(syntax: str) -> None:
         (table.JPEG_LS_NEAR, {"near": 0}, "from 1 to 255"),
         (table.JPEG_LS_NEAR, {"near": 2.5}, "whole number"),
         (table.JPEG_LS_NEAR, {"near": True}, "whole number"),
-        (table.JPEG_LS, {"near": 2}, "does not take"),
+        (table.JPEG_LS, {"near": 2}, "it takes none"),
         (table.JPEG2000, {"psnr": 50, "ratio": 10}, "exclude each other"),
         (table.JPEG_BASELINE, {"quality": 101}, "from 1 to 100"),
     ],
