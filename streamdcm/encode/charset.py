@@ -97,6 +97,6 @@ def _is_known(term: str) -> bool:
         return False
     try:
         codecs.lookup(term)
-    except LookupError:
+    except (LookupError, ValueError):  # that of a character that no name has
         return False
     return True

@@ -232,9 +232,12 @@ def fitted(element: LateElement, value: Any, context: Context) -> bytes:
 def _late_element(name: Any, size: int | None, dataset: Dataset, context: Context) -> LateElement:
     try:
         tag = int(Tag(name))
-        vr = dataset[tag].VR if tag in dataset else dictionary_VR(tag)
+        vr = None if tag in dataset else dictionary_VR(tag)
     except (ValueError, KeyError):
         raise PlanError(f"late={name!r} is no element of the dictionary or the dataset; correct its name") from None
+    if vr is None:
+        with discreet(element_name(tag)):
+            vr = dataset[tag].VR
     row = VRS.get(vr)
     if row is None or row.bulk or row.encode is None:
         raise PlanError(f"{element_name(tag)} has VR {vr}, whose values cannot come late")

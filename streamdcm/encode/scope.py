@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple, TypeAlias
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
@@ -26,6 +27,7 @@ from streamdcm.encode.private import parse_private
 from streamdcm.encode.tags import SPECIFIC_CHARACTER_SET
 from streamdcm.encode.vr import BULK_VRS
 from streamdcm.errors import EncodeError
+from streamdcm.errors.telling import silenced
 from streamdcm.errors.translation import element_name
 from streamdcm.sources import FileSource, describe_file
 
@@ -133,10 +135,12 @@ class Scope:
         else:
             charset = "iso8859" if own is None and outer is None else self._charset_in_force(own)
             context = plain_context(charset, little_endian=encoding.little_endian)
-        recodes = encodings != (inherited if own is None else python_encodings(self._value(own)))
+        converts = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian
+        with silenced() if converts else nullcontext():  # pydicom does not ask for the character set then
+            recodes = encodings != (inherited if own is None else python_encodings(self._value(own)))
         if own is None and outer is not None and layout.converts_file:
             recodes = recodes or outer.facts.recodes  # PS3.5 §7.5.3: its text is in what the outer one was read with
-        changed = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian or recodes
+        changed = converts or recodes
         if little_endian is None:
             marks_sequences = outer is not None and outer.marks_sequences
             swaps = (layout.converts_file and _differs(layout)) if outer is None else outer.swaps

@@ -13,6 +13,7 @@ from pydicom.tag import BaseTag
 
 from streamdcm.encode._pydicom import Element, elements_of
 from streamdcm.encode.ambiguous import resolve_vr
+from streamdcm.encode.discreet import discreet
 from streamdcm.encode.layout import UNDEFINED_LENGTH, Layout
 from streamdcm.encode.scope import Scope
 from streamdcm.encode.tags import PIXEL_TAGS, SPECIFIC_CHARACTER_SET
@@ -108,7 +109,8 @@ def character_set(element: Element | None, name: str) -> Any:
     if element is None:
         return default_encoding
     try:
-        return convert_encodings(convert_raw_data_element(element).value)  # type: ignore[arg-type]
+        with discreet(element_name(SPECIFIC_CHARACTER_SET)):
+            return convert_encodings(convert_raw_data_element(element).value)  # type: ignore[arg-type]
     except Exception as error:  # whatever pydicom says of a damaged value
         raise SourceError(
             f"{name} states a character set that is not one of DICOM ({type(error).__name__}); correct it",
@@ -171,18 +173,21 @@ def _parsed_sequence(run: Run, row: Row, scanned: Scanned, charset: Any) -> Elem
         raw = raw._replace(VR="SQ", is_implicit_VR=True, is_little_endian=True)
     elif raw.VR is None:
         raw = raw._replace(VR="SQ")
-    try:
-        return convert_raw_data_element(raw, encoding=charset)
-    except RecursionError:
-        raise RecursiveDatasetError(
-            "its items are nested too deeply to be parsed; take them out, or leave it as it is", element_name(row[0])
-        ) from None
-    except StreamdcmError:
-        raise
-    except Exception as error:  # whatever pydicom says of damaged items
-        where = run.base + row[2]
-        raise SourceError(
-            f"its items cannot be read ({type(error).__name__}), at byte {where:,} of {scanned.name}; the file is "
-            "damaged, get it again from where it came",
-            element_name(row[0]),
-        ) from None
+    label = element_name(row[0])
+    with discreet(label):
+        try:
+            return convert_raw_data_element(raw, encoding=charset)
+        except RecursionError:
+            raise RecursiveDatasetError(
+                "its items are nested too deeply to be parsed; take them out, or leave it as it is",
+                label,
+            ) from None
+        except StreamdcmError:
+            raise
+        except Exception as error:  # whatever pydicom says of damaged items
+            where = run.base + row[2]
+            raise SourceError(
+                f"its items cannot be read ({type(error).__name__}), at byte {where:,} of {scanned.name}; the file is "
+                "damaged, get it again from where it came",
+                label,
+            ) from None

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read
+from streamdcm.encode.discreet import value_of
 from streamdcm.encode.tags import PIXEL_DATA
 from streamdcm.engine.result import WriteResult
 from streamdcm.errors import PlanError
@@ -58,7 +59,7 @@ def divide(
 def _frames_of(dataset: Dataset) -> Any:
     """Take the pixel data out of a dataset that was scanned, and return their frames."""
     element = elements_of(dataset).pop(PIXEL_DATA, None)
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    syntax = value_of(dataset.file_meta, "TransferSyntaxUID")
     if not isinstance(element, DeferredElement) or not element.is_deferred or syntax is None:
         raise PlanError("the file has no (7FE0,0010) PixelData in a transfer syntax that is known, or they were edited")
     copy, count = element.to_write().value, frame_count_of(dataset)

@@ -201,8 +201,9 @@ def _vr_of(dataset: Dataset, tag: int) -> str:
         return vr
     try:
         if old is not None and tag >> 16 & 1:
-            creator = dataset.get(BaseTag(tag).private_creator)
-            return private_dictionary_VR(tag, "" if creator is None else creator.value)
+            with discreet(element_name(tag)):
+                creator = dataset.get(BaseTag(tag).private_creator)
+                return private_dictionary_VR(tag, "" if creator is None else creator.value)
         return dictionary_VR(tag)
     except KeyError:
         if vr is not None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from pydicom.dataset import Dataset
 
 from streamdcm.encode._pydicom import Element, elements_of
-from streamdcm.encode.discreet import multiplicity_of
+from streamdcm.encode.discreet import multiplicity_of, value_of
 from streamdcm.encode.padding import PADDING_CREATOR, PADDING_GROUPS
 from streamdcm.encode.tags import CONCATENATION_UID, NUMBER_OF_FRAMES, PER_FRAME_GROUPS, PIXEL_TAGS
 from streamdcm.errors import PlanError, SourceError
@@ -88,7 +88,7 @@ def present_frames(scanned: Scanned) -> PresentFrames:
             "they are of; correct the file"
         )
     if is_encapsulated(element):
-        syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+        syntax = str(value_of(dataset.file_meta, "TransferSyntaxUID", ""))
         encapsulated = EncapsulatedFrames(copy, syntax, count, extended_table(dataset))
         each = encapsulated.items
         frames = StoredFrames([each], each.length, encapsulated.lengths(), encapsulated.are_whole)

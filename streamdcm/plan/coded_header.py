@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from streamdcm.encode._pydicom import elements_of, view_of
-from streamdcm.encode.discreet import value_of
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.tags import (
     EXTENDED_OFFSET_TABLE,
     EXTENDED_OFFSET_TABLE_LENGTHS,
@@ -189,10 +189,13 @@ def late_ratio(view: Dataset) -> tuple[list[str], int]:
 
 def values(view: Dataset, tag: int) -> Sequence[Any]:
     """Return the values of an element, which may have none."""
-    element = view.get(tag)
-    if element is None or element.is_empty:
+    if tag not in view:
         return []
-    return list(element.value) if element.VM > 1 else [element.value]
+    with discreet(element_name(tag)):
+        element = view[tag]
+        if element.is_empty:
+            return []
+        return list(element.value) if element.VM > 1 else [element.value]
 
 
 def is_lossy(syntax: str) -> bool:

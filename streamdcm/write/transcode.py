@@ -13,10 +13,10 @@ from pydicom.encaps import generate_frames
 from pydicom.uid import UID
 
 from streamdcm.encode._pydicom import elements_of, encoding_as_read
-from streamdcm.encode.discreet import value_of
+from streamdcm.encode.discreet import discreet, value_of
 from streamdcm.encode.layout import MAX_LENGTH, Layout
 from streamdcm.encode.scope import Scope
-from streamdcm.encode.tags import EXTENDED_OFFSET_TABLE, LOSSY_RATIO, PIXEL_DATA
+from streamdcm.encode.tags import LOSSY_RATIO, PIXEL_DATA
 from streamdcm.encode.transfer_syntaxes import transfer_syntax
 from streamdcm.errors import CodecError, MissingExtraError, PlanError
 from streamdcm.errors.translation import element_name
@@ -135,8 +135,7 @@ def frame_count_of(view: Dataset) -> int:
 
 def extended_table(view: Dataset) -> tuple[int, ...] | None:
     """Return the Extended Offset Table (PS3.3 §C.7.6.3.1.8), if there is one that can be true."""
-    element = view.get(EXTENDED_OFFSET_TABLE)
-    value: Any = None if element is None else element.value
+    value: Any = value_of(view, "ExtendedOffsetTable")
     if not isinstance(value, bytes) or len(value) % 8:
         return None
     return tuple(offset for (offset,) in iter_unpack("<Q", value))
@@ -155,9 +154,10 @@ def _decode_icons(view: Dataset, old: UID) -> None:
     for tag in [int(tag) for tag in elements_of(view)]:
         if not any(path.startswith(element_name(tag)) for path in paths):
             continue
-        sequence = deepcopy(view[tag])
-        for item in sequence.value:
-            _decode_items(item, old)
+        with discreet(element_name(tag)):
+            sequence = deepcopy(view[tag])
+            for item in sequence.value:
+                _decode_items(item, old)
         view[tag] = sequence
 
 

@@ -1,6 +1,7 @@
 """Text in several character sets: what is written is what was meant, as DCMTK reads it and as the standard says."""
 
 import io
+import warnings
 from typing import Any
 
 import pydicom
@@ -190,3 +191,38 @@ def test_a_file_that_was_read_keeps_its_bytes(syntax: str) -> None:
 def test_what_breaks_the_rules_is_not_decoded(data: bytes, problem: str) -> None:
     with pytest.raises(UnicodeError, match=problem):
         decode_extended(data, ["iso8859", "iso_ir_58"], TEXT_DELIMITERS)
+
+
+@pytest.mark.parametrize("terms", ["x", ["", "x"], "ISO IR 100"])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("read", [None, ImplicitVRLittleEndian])
+@pytest.mark.filterwarnings("ignore")
+def test_a_doubtful_character_set_is_warned_of_as_often_as_by_pydicom_in_another_encoding(
+    terms: Any, nested: bool, read: Any
+) -> None:
+    def made() -> Dataset:
+        dataset = template(ExplicitVRLittleEndian, PatientName="Doe")
+        item = Dataset()
+        dataset.ReferencedImageSequence = Sequence([item])
+        (item if nested else dataset).SpecificCharacterSet = terms
+        if read is None:
+            return dataset
+        again = pydicom.dcmread(io.BytesIO(written(dataset, enforce_file_format=True)))
+        again.file_meta.TransferSyntaxUID = read
+        return again
+
+    def warnings_of(write: Any, dataset: Dataset) -> int:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            write(io.BytesIO(), dataset)
+        return len(told)
+
+    assert warnings_of(streamdcm.dcmwrite, made()) == warnings_of(pydicom.dcmwrite, made())
+
+
+def test_a_character_set_with_a_character_that_no_name_has_is_an_error_of_ours() -> None:
+    dataset = template(ExplicitVRLittleEndian)
+    with pytest.warns(UserWarning):
+        dataset.SpecificCharacterSet = "ISO_IR 100\0"
+    with pytest.raises(streamdcm.errors.InvalidValueError, match="SpecificCharacterSet"):
+        written(dataset)

@@ -310,6 +310,14 @@ def test_a_bytearray_is_no_list_of_numbers() -> None:
     assert isinstance(failure(dcmwrite, dataset(value)), NumberError)
 
 
+def test_what_is_neither_number_nor_text_is_no_number_in_text() -> None:
+    value = (PATIENT_WEIGHT, "DS", {1})
+    assert body(pydicom_dcmwrite, value).endswith(b"{1} ")
+    for wrong in ({1}, datetime.date(2020, 1, 2), 1j, io.BytesIO(b"1")):
+        for vr in ("DS", "IS"):
+            assert isinstance(failure(dcmwrite, dataset((PATIENT_WEIGHT, vr, wrong))), ValueTypeError)
+
+
 def test_an_empty_dict_is_no_value() -> None:
     value = (PATIENT_COMMENTS, "LT", {})
     assert body(pydicom_dcmwrite, value).endswith(b"LT\0\0")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset, Sequence, config
@@ -21,11 +22,13 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.uid import (
+    JPEG2000,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGLSNearLossless,
 )
 from pydicom.valuerep import PersonName
 
@@ -408,6 +411,61 @@ def test_files_with_broken_elements(vr: str, name: str, tmp_path: Path) -> None:
                     REWRITES[name](file_with(encoded(tag, vr, value, longer)), tmp_path)
                 told += [(hex(tag), value[:20], longer, text) for text in result.tells()]
     assert not told, "\n".join(map(repr, told[:400]))
+
+
+def more_frames(path: Path, _: Dataset) -> None:
+    streamdcm.append(path, [bytes(4)])
+
+
+def compressed(path: Path, _: Dataset) -> None:
+    streamdcm.rewrite(path, io.BytesIO(), transfer_syntax=JPEGLSNearLossless)
+
+
+def encoded_arrays(_: Path, dataset: Dataset) -> None:
+    dataset.file_meta.TransferSyntaxUID = JPEG2000
+    streamdcm.dcmwrite(io.BytesIO(), dataset, frames=[np.zeros((2, 2), "u1")])
+
+
+def edited_in_block(path: Path, _: Dataset) -> None:
+    streamdcm.rewrite(path, io.BytesIO(), edit={0x00091001: b"x"})
+
+
+@pytest.mark.parametrize("write", [more_frames, compressed, encoded_arrays, edited_in_block])
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00080005, "CS", b"SECRET"),
+        (0x00080008, "US", b"SECRETS"),
+        (0x00090010, "SQ", b"\xfe\xff\x00\xe0\x0e\x00\x00\x00\x10\x00\x10\x00PN\x06\x00SECRET"),
+        (0x00282110, "US", b"SECRETS"),
+        (0x00282112, "US", b"SECRETS"),
+        (0x00282112, "DS", b"SECRET"),
+        (0x00282114, "UL", b"SECRETS"),
+        (0x7FE00001, "UL", b"SECRETS"),
+    ],
+)
+def test_files_of_frames_with_broken_elements(
+    tag: int, vr: str, value: bytes, write: Callable[[Path, Dataset], Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.dcm"
+    dataset = base(ExplicitVRLittleEndian)
+    dataset.LossyImageCompression = "01"
+    dataset.add_new(0x00091001, "UN", b"ab")
+    streamdcm.dcmwrite(path, dataset, frames=[bytes(4)], enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = pydicom.dcmread(path)
+        again._dict[Tag(tag)] = raw(tag, vr, value)
+        streamdcm.dcmwrite(path, again)
+        again = pydicom.dcmread(path)
+    with heard() as result:
+        try:
+            write(path, again)
+        except streamdcm.StreamdcmError as error:
+            result.add_error(error)
+        except Exception as error:
+            pytest.fail(f"not an error of ours: {type(error).__name__}")
+    assert not result.tells()
 
 
 @pytest.mark.parametrize(

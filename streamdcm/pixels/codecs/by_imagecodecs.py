@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streamdcm.pixels.codecs.image import Pixels
 
 _MCT_COMPONENTS: Final = 3
+_BYTE: Final = 8
 _SOS, _SOT, _END = b"\xff\xda", b"\xff\x90", b"\xff\xd9"  # ITU-T T.81 table B.1, T.800 table A.2
 
 
@@ -149,12 +150,9 @@ def encode_lossless_jpeg(pixels: Pixels, image: Image, options: Mapping[str, Any
     colors: dict[str, Any] = (
         {"colorspace": "RGB", "outcolorspace": "RGB"} if image.form.samples == _MCT_COMPONENTS else {}
     )
-    precision = image.form.bits if image.is_signed else image.precision(pixels)
-    return _bytes(
-        imagecodecs.jpeg8_encode(
-            _unsigned(pixels), lossless=True, predictor=1, bitspersample=max(precision, 2), **colors
-        )
-    )
+    precision = max(image.form.bits if image.is_signed else image.precision(pixels), 2)
+    words = _narrow(_unsigned(pixels), precision)
+    return _bytes(imagecodecs.jpeg8_encode(words, lossless=True, predictor=1, bitspersample=precision, **colors))
 
 
 def decode_jpeg_xl(data: bytes, image: Image) -> Pixels:
@@ -170,9 +168,8 @@ def encode_jpeg_xl(pixels: Pixels, image: Image, options: Mapping[str, Any]) -> 
 
     lossy: Mapping[str, Any] = {"distance": options["distance"]} if "distance" in options else {"lossless": True}
     precision = image.form.bits if image.is_signed else image.precision(pixels)
-    return _bytes(
-        imagecodecs.jpegxl_encode(_unsigned(pixels), bitspersample=precision, usecontainer=False, numthreads=1, **lossy)
-    )
+    words = _narrow(_unsigned(pixels), precision)
+    return _bytes(imagecodecs.jpegxl_encode(words, bitspersample=precision, usecontainer=False, numthreads=1, **lossy))
 
 
 def is_transformed(image: Image) -> bool:
@@ -201,6 +198,11 @@ def _check_end(data: bytes, last: bytes) -> None:
 def _unsigned(pixels: Pixels) -> Pixels:
     """Return samples as the bits of their words: two's complement, where they have a sign."""
     return pixels.view(f"<u{pixels.dtype.itemsize}")
+
+
+def _narrow(words: Pixels, precision: int) -> Pixels:
+    """Return words of 8 bits where these are enough: libraries refuse wider ones for such a precision."""
+    return words.astype("u1", copy=False) if precision <= _BYTE else words
 
 
 def _bytes(encoded: Any) -> bytes:

@@ -77,6 +77,16 @@ def test_bits_beyond_bits_stored_come_back(syntax: str, kind: Kind) -> None:
             assert np.array_equal(decoder.decode(data, seen), frame), (encoder.library, decoder.library)
 
 
+@pytest.mark.parametrize("stored", [1, 5, 8, 9])
+@pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: UID(syntax).keyword or syntax)
+def test_few_bits_in_wide_words_come_back(syntax: str, stored: int) -> None:
+    seen = replace(image(KINDS[1]), stored=stored)
+    frame = np.random.default_rng(stored).integers(0, 1 << stored, seen.shape, seen.dtype)
+    data = encoder_of(syntax, seen, {}).encode(frame, seen, {})
+    for decoder in here(syntax, "decoder"):
+        assert np.array_equal(decoder.decode(data, seen), frame), decoder.library
+
+
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: UID(syntax).keyword or syntax)
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[2], KINDS[5]], ids=lambda kind: kind.name)
 def test_noise_that_grows_when_it_is_encoded(syntax: str, kind: Kind) -> None:
@@ -221,7 +231,7 @@ def test_another_size_than_the_header_says(syntax: str) -> None:
         (table.JPEG_LS_NEAR, {"near": 0}, "from 1 to 255"),
         (table.JPEG_LS_NEAR, {"near": 2.5}, "whole number"),
         (table.JPEG_LS_NEAR, {"near": True}, "whole number"),
-        (table.JPEG_LS, {"near": 2}, "does not take"),
+        (table.JPEG_LS, {"near": 2}, "it takes none"),
         (table.JPEG2000, {"psnr": 50, "ratio": 10}, "exclude each other"),
         (table.JPEG_BASELINE, {"quality": 101}, "from 1 to 100"),
     ],
