@@ -136,10 +136,14 @@ class Scope:
             charset = "iso8859" if own is None and outer is None else self._charset_in_force(own)
             context = plain_context(charset, little_endian=encoding.little_endian)
         converts = implicit_vr != encoding.implicit_vr or little_endian != encoding.little_endian
-        with silenced() if converts else nullcontext():  # pydicom does not ask for the character set then
-            recodes = encodings != (inherited if own is None else python_encodings(self._value(own)))
-        if own is None and outer is not None and layout.converts_file:
-            recodes = recodes or outer.facts.recodes  # PS3.5 §7.5.3: its text is in what the outer one was read with
+        if own is None:
+            recodes = encodings != inherited
+            if outer is not None and layout.converts_file:
+                # PS3.5 §7.5.3: its text is in what the outer one was read with
+                recodes = recodes or outer.facts.recodes
+        else:
+            with silenced() if converts else nullcontext():  # pydicom does not ask for the character set then
+                recodes = encodings != python_encodings(self._value(own))
         changed = converts or recodes
         if little_endian is None:
             marks_sequences = outer is not None and outer.marks_sequences
