@@ -63,8 +63,8 @@ def as_jpeg(content: bytes) -> bytes:
 
 
 def compressed(sizes: list[int]) -> list[bytes]:
-    """Frames of two bytes more than the sizes, and at least three, that begin as a JPEG does."""
-    return [as_jpeg(os.urandom(2 + size)) for size in sizes]
+    """Frames of two bytes more than the sizes, and at least three, that begin as a JPEG does and end in no zero."""
+    return [as_jpeg(os.urandom(1 + size) + b"\1") for size in sizes]
 
 
 def slide() -> Dataset:
