@@ -43,13 +43,15 @@ def check_layout_pages(browser: Browser, directory: Path, pictures: Path | None)
 def _many(directory: Path) -> Path:
     path = directory / "many.dcm"
     frames = (b"\xff\xd8\xff\xdb" + bytes(40 + number * 7919 % 2000) + b"\xff\xd9" for number in range(MANY))
-    streamdcm.dcmwrite(path, template(JPEGBaseline8Bit, bits=8), frames=frames, number_of_frames=MANY)
+    dataset = template(JPEGBaseline8Bit, bits=8)
+    streamdcm.dcmwrite(path, dataset, frames=frames, number_of_frames=MANY, enforce_file_format=True)
     return path
 
 
 def _wrong(directory: Path) -> Path:
     path = directory / "wrong.dcm"
-    streamdcm.dcmwrite(path, template(JPEGBaseline8Bit, bits=8), frames=compressed([40, 60, 80, 100]))
+    dataset = template(JPEGBaseline8Bit, bits=8)
+    streamdcm.dcmwrite(path, dataset, frames=compressed([40, 60, 80, 100]), enforce_file_format=True)
     data = bytearray(path.read_bytes())
     data[data.index(b"\xfe\xff\x00\xe0") + 8 + 4] ^= 8
     path.write_bytes(data)
