@@ -188,7 +188,7 @@ class Run:
     progress : callable, optional
         Called with a `BatchProgress`.
     skip_non_dicom : bool, optional
-        Whether what is no DICOM file is left out, and does not fail.
+        Whether files that are not DICOM are left out, and do not fail.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from streamdcm.sinks.locations import printable
 
 
 def check_writable(file: Any) -> None:
-    """Refuse a file that says that it cannot be written to; what is no file of Python's says nothing.
+    """Refuse a file that says that it cannot be written to; objects other than Python's files do not say.
 
     Raises
     ------

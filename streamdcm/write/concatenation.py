@@ -372,7 +372,7 @@ def _more_group_lengths(plan: Plan) -> int:
 
 
 def _encoded_length(frame: Any, pixels: PixelPlan) -> int:
-    """Return what a frame takes; one that is none takes nothing, and its instance will say what is wrong."""
+    """Return how many bytes a frame takes; what is not a frame takes none, and its instance will refuse it."""
     try:
         return pixels.fragments.encoded_length(len(pixels.encoder.encode(apart(frame)[0])))
     except EncodeError:

@@ -196,7 +196,7 @@ class Items:
     at, lengths : array of int
         For each fragment its offset in the value, and its length.
     end : int
-        The offset behind the delimiter, or of what is no item.
+        The offset behind the delimiter, or of the first bytes that are not an item.
     problem : str
         What is wrong with them; empty if nothing is.
     """

@@ -87,7 +87,7 @@ def is_local_path(target: Any) -> bool:
 
 
 def refuse_remote_frames(target: Any) -> None:
-    """Refuse to put frames behind those of what is no local file.
+    """Refuse to put frames behind those of a target that is not a local file.
 
     Raises
     ------
