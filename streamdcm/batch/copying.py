@@ -51,11 +51,10 @@ def read_values(source: str, keywords: Collection[str], options: Mapping[str, An
 
 @contextmanager
 def _opened(source: str, options: Mapping[str, Any], force: bool) -> Iterator[Access]:
-    with opened_input(source, StorageSettings(storage_options=_source_options(options))) as file:
-        read_header(file, force=force)
-        with accessed(file) as access:
-            check_whole(access, force=force)
-            yield access
+    storage = StorageSettings(storage_options=_source_options(options))
+    with opened_input(source, storage) as file, accessed(file) as access:
+        check_whole(access, force=force)
+        yield access
 
 
 def _source_options(options: Mapping[str, Any]) -> Mapping[str, Any]:

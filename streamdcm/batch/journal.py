@@ -86,8 +86,6 @@ class Journal:
         The file; made with mode 0600 if it is not there.
     plan : str
         What is done, as JSON without secrets; another one in the journal is an error.
-    is_kept : bool, optional
-        Whether what is noted is kept. Otherwise it goes into a copy, of which nothing is left at the end.
 
     Raises
     ------
@@ -95,18 +93,13 @@ class Journal:
         If another run holds it, it has another plan, is no journal, or is on a network file system.
     """
 
-    def __init__(self, path: str | os.PathLike[str], plan: str, *, is_kept: bool = True) -> None:
+    def __init__(self, path: str | os.PathLike[str], plan: str) -> None:
         self.path: Final = Path(path)
         self._plan = plan
-        self._is_kept = is_kept
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack, told_of_journal(self.path):
-            if self._is_kept:
-                _refuse_network(self.path)
-                self._claim(stack)
-            database = _opened(self.path) if self._is_kept else _copied(self.path)
-            self._database = stack.enter_context(contextlib.closing(database))
+            self._database = stack.enter_context(contextlib.closing(self._open(stack)))
             self._check_plan()
             self._closing = stack.pop_all()
         return self
@@ -119,6 +112,11 @@ class Journal:
                 self._database.commit()
             if isinstance(error, sqlite3.Error):
                 raise error
+
+    def _open(self, stack: contextlib.ExitStack) -> sqlite3.Connection:
+        _refuse_network(self.path)
+        self._claim(stack)
+        return _opened(self.path)
 
     def _claim(self, stack: contextlib.ExitStack) -> None:
         try:
@@ -230,6 +228,13 @@ class Journal:
     def counts(self) -> dict[State, int]:
         """Return how many instances there are in each state."""
         return counts_of(self._database)
+
+
+class JournalCopy(Journal):
+    """A copy of a journal, for a run of which nothing is to be left; the journal need not be there."""
+
+    def _open(self, stack: contextlib.ExitStack) -> sqlite3.Connection:
+        return _copied(self.path)
 
 
 _ENTRIES: Final = "SELECT id, source, stamp, state, target, attempts FROM instances"

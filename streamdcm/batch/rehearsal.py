@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from streamdcm.batch.instance import described, no_target, refuse_collision
-from streamdcm.batch.journal import Journal
+from streamdcm.batch.journal import JournalCopy
 from streamdcm.batch.plan import Batch
 from streamdcm.batch.pool import Claimed, Done, Event, Failed, Job
 from streamdcm.batch.run import Run
@@ -61,7 +61,7 @@ def rehearse(
     JournalError, PlanError
         As a run would.
     """
-    with Journal(journal or "", batch.fingerprint(), is_kept=False) as copy:
+    with JournalCopy(journal or "", batch.fingerprint()) as copy:
         Run(batch, copy, _Rehearsal(batch, say), 0, None, skip_non_dicom=skip_non_dicom).complete(bool)
 
 

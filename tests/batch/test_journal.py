@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from streamdcm.batch import JournalError, status
-from streamdcm.batch.journal import Journal
+from streamdcm.batch.journal import Journal, JournalCopy
 from streamdcm.batch.listing import Found
 from tests.support.mounts import NotMountedError, mounted_at
 
 MANY = [Found(f"/{number}/{'x' * 200}", "x") for number in range(1000)]
 
 
-def used(path: Path, *, is_kept: bool = True) -> None:
-    with Journal(path, "a plan", is_kept=is_kept) as journal:
+def used(path: Path, kind: type[Journal] = Journal) -> None:
+    with kind(path, "a plan") as journal:
         journal.add(MANY)
 
 
 def rehearsed(path: Path) -> None:
-    used(path, is_kept=False)
+    used(path, JournalCopy)
 
 
 def of_others(path: Path, *statements: str) -> Path:
